@@ -1,0 +1,134 @@
+# ccs: one makefile, not recursive.
+#
+#   make demo            the first command: a real Asterisk dials a batch (ONCE=1 ends after the report)
+#   make check           the second: every test on real PostgreSQL, nginx and Asterisk
+#   make                 the programs, in build/release
+#   BUILD=debug|asan|tsan|release chooses the build; OUT=DIR another place for it; V=1 shows commands
+#
+# Sources are found by folder: a new .c file in a module, or a new tests/unit/<module>/test_*.c, needs no line here.
+
+BUILD ?= release
+OUT   ?= build/$(BUILD)
+Q     := $(if $(V),,@)
+say    = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
+
+LIBRARIES := common shm sql registry
+PROGRAMS  := ccs-api ccs-dispatcher ccsctl
+ccs-api.dir        := fcgi
+ccs-dispatcher.dir := dispatcher
+ccsctl.dir         := ctl
+MODULES   := $(LIBRARIES) $(foreach p,$(PROGRAMS),$($(p).dir))
+
+# Packages first: pkg-config below must find them. `make NO_INSTALL=1` trusts the machine.
+ifeq ($(filter clean format help,$(MAKECMDGOALS))$(NO_INSTALL),)
+ifneq ($(shell deploy/install-packages deploy/packages >&2 && echo ok),ok)
+$(error a package is missing and could not be installed)
+endif
+endif
+
+CC  := gcc
+CXX := g++
+PKGS := libpq jansson openssl libxxhash inih zlib
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wcast-qual -Wpointer-arith -Wvla -Wundef -Wformat=2 -Wformat-truncation=2 -Wimplicit-fallthrough \
+	-Wswitch-enum -Wduplicated-cond -Wlogical-op -Wnull-dereference
+HARDEN := -fno-common -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+OPT.release := -O2 -D_FORTIFY_SOURCE=3
+OPT.debug   := -Og -DCCS_DEBUG
+OPT.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-null-dereference
+OPT.tsan    := -O1 -fsanitize=thread -Wno-null-dereference
+$(if $(OPT.$(BUILD)),,$(error BUILD is $(BUILD); it must be release, debug, asan or tsan))
+
+VERSION  := $(shell cat VERSION)
+CPPFLAGS := -I. -I$(OUT) -D_GNU_SOURCE -DCCS_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
+CFLAGS   := -std=gnu17 -g $(OPT.$(BUILD)) $(WARN) $(HARDEN)
+CXXFLAGS := -std=gnu++17 -g $(OPT.$(BUILD)) -Wall -Wextra -Werror $(HARDEN)
+LDFLAGS  := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT.$(BUILD)))
+LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lm
+ccs-api.libs        := -lfcgi -lphonenumber -lstdc++
+ccs-dispatcher.libs := -lphonenumber -lstdc++
+ccsctl.libs         := -lphonenumber -lstdc++
+
+objects  = $(patsubst %,$(OUT)/%.o,$(wildcard $(1)/*.c $(1)/*.cc))
+archive  = $(OUT)/lib$(1).a
+# What a module may link, lowest last: the include table of docs/CONTRIBUTING.md again.
+LIBS.common :=
+LIBS.shm := common
+LIBS.sql := common
+LIBS.registry := shm sql common
+LIBS.program := registry sql shm common
+
+.PHONY: all
+all: $(PROGRAMS:%=$(OUT)/%)
+
+$(OUT)/%.c.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/%.cc.o: %.cc
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+# Every module is an archive without its main.c, so that unit tests can link it.
+define module_rules
+$(call archive,$(1)): $(filter-out $(OUT)/$(1)/main.c.o,$(call objects,$(1))) $(EXTRA.$(1))
+	$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+
+# SQL is embedded by name; sql/embed.awk turns the .sql files into one header and one source.
+QUERIES    := $(sort $(wildcard sql/queries/*.sql))
+MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+EXTRA.sql  := $(OUT)/sql/embedded.c.o
+$(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRATIONS)
+	$(call say,EMBED,sql)
+	@mkdir -p $(@D)
+	$(Q)awk -f sql/embed.awk -v header=$(OUT)/sql/embedded.h -v source=$(OUT)/sql/embedded.c $(QUERIES) $(MIGRATIONS)
+$(OUT)/sql/embedded.c.o: $(OUT)/sql/embedded.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
+$(foreach m,sql registry fcgi dispatcher ctl,$(call objects,$(m))): | $(OUT)/sql/embedded.h
+
+$(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
+
+define program_rules
+$(OUT)/$(1): $(OUT)/$($(1).dir)/main.c.o $(call archive,$($(1).dir)) $(foreach l,$(LIBS.program),$(call archive,$(l)))
+	$(call say,LD,$$@)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $($(1).libs) $(LDLIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# Unit tests: tests/unit/<module>/test_*.c against that module's archive and what the module may use.
+UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/*/test_*.c))
+define unit_rules
+$(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.c.o $(call archive,$(1)) \
+		$(foreach l,$(or $(LIBS.$(1)),$(if $(filter common,$(1)),,$(LIBS.program))),$(call archive,$(l)))
+	$(call say,LD,$$@)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) -lphonenumber -lstdc++ $(LDLIBS)
+endef
+$(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
+.PRECIOUS: $(OUT)/tests/unit/%.c.o
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+.PHONY: unit
+unit: $(UNIT)
+	$(Q)tests/run-unit $(UNIT)
+
+.PHONY: format format-check lint clean
+SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch])
+format:
+	clang-format -i $(SOURCES)
+format-check:
+	$(Q)clang-format --dry-run --Werror $(SOURCES)
+lint: format-check
+	$(Q)tests/lint/all
+
+clean:
+	rm -rf build
+
+include tests/tests.mk

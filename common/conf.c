@@ -1,0 +1,140 @@
+/* ini file to struct: see conf.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <ini.h>
+
+#include "common/conf.h"
+#include "common/str.h"
+
+#include "common/base.h"
+
+struct option {
+	const char *section;
+	const char *name;
+	size_t offset;
+	bool is_number;
+	const char *default_text;
+	int64_t default_number, min, max;
+	const char *help;
+};
+
+static const struct option options[] = {
+#define TEXT(section, name, def, help)                                                             \
+	{#section, #name, offsetof(struct conf, section##_##name), false, def, 0, 0, 0, help},
+#define NUMBER(section, name, def, min, max, help)                                                 \
+	{#section, #name, offsetof(struct conf, section##_##name), true, NULL, def, min, max, help},
+#include "common/conf.def"
+#undef TEXT
+#undef NUMBER
+};
+
+struct parse {
+	struct conf *conf;
+	const char *path;
+	FILE *file;
+	int line; /* being handled: Debian's inih is built without its own line argument */
+	struct err *err;
+	bool refused;
+};
+
+static char *text_at(struct conf *conf, const struct option *o)
+{
+	return (char *)conf + o->offset;
+}
+
+static int64_t *number_at(struct conf *conf, const struct option *o)
+{
+	return (int64_t *)(void *)((char *)conf + o->offset);
+}
+
+static const struct option *find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (str_eq(str_of(options[i].section), str_of(section)) &&
+			str_eq(str_of(options[i].name), str_of(name)))
+			return &options[i];
+	return NULL;
+}
+
+static bool set(struct parse *parse, const struct option *o, const char *value)
+{
+	int line = parse->line;
+	if (!o->is_number)
+		return str_copy(text_at(parse->conf, o), CONF_TEXT_BYTES, str_of(value)) ||
+		       fail(parse->err, ERR_INPUT, "%s:%d: %s is longer than %d bytes", parse->path,
+			       line, o->name, CONF_TEXT_BYTES - 1);
+	uint64_t v;
+	if (!str_to_u64(str_of(value), (uint64_t)o->min, (uint64_t)o->max, &v))
+		return fail(parse->err, ERR_INPUT,
+			"%s:%d: %s is \"%s\"; it must be a whole number from %" PRId64
+			" to %" PRId64,
+			parse->path, line, o->name, value, o->min, o->max);
+	*number_at(parse->conf, o) = (int64_t)v;
+	return true;
+}
+
+/* inih's contract: nonzero = fine. */
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+	struct parse *parse = user;
+	if (parse->refused)
+		return 1;
+	const struct option *o = find(section, name);
+	if (o)
+		parse->refused = !set(parse, o, value);
+	else
+		parse->refused = !fail(parse->err, ERR_INPUT,
+			"%s:%d: there is no option \"%s\" in section [%s]; `ccsctl conf show` "
+			"lists them",
+			parse->path, parse->line, name, section);
+	return !parse->refused;
+}
+
+static char *next_line(char *out, int size, void *user)
+{
+	struct parse *parse = user;
+	parse->line++;
+	return fgets(out, size, parse->file);
+}
+
+bool conf_load(struct conf *conf, const char *path, struct err *err)
+{
+	struct conf loaded = {0};
+	struct parse parse = {.conf = &loaded, .path = path ? path : CONF_DEFAULT_PATH, .err = err};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		const struct option *o = &options[i];
+		if (o->is_number)
+			*number_at(&loaded, o) = o->default_number;
+		else if (!str_copy(text_at(&loaded, o), CONF_TEXT_BYTES, str_of(o->default_text)))
+			return fail(err, ERR_INTERNAL, "the default of %s does not fit", o->name);
+	}
+	parse.file = fopen(parse.path, "re");
+	if (!parse.file)
+		return fail(err, ERR_INPUT, "cannot read the configuration %s: %s", parse.path,
+			strerror(errno));
+	int line = ini_parse_stream(next_line, &parse, handle, &parse);
+	(void)fclose(parse.file);
+	if (parse.refused)
+		return false;
+	if (line != 0)
+		return fail(err, ERR_INPUT, "%s:%d: expected [section] or name = value", parse.path,
+			line);
+	*conf = loaded;
+	return true;
+}
+
+void conf_each(const struct conf *conf, conf_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		const struct option *o = &options[i];
+		const char *at = (const char *)conf + o->offset;
+		char number[24] = "";
+		if (o->is_number)
+			(void)snprintf(number, sizeof(number), "%" PRId64,
+				*(const int64_t *)(const void *)at);
+		fn(arg, o->section, o->name, o->is_number ? number : at, o->help);
+	}
+}

@@ -1,0 +1,325 @@
+/* The segment, byte by byte. The only definition of what lies in shared memory; shm/README.md is its specification.
+ *
+ * Three POSIX objects, so that the kernel enforces who may write:
+ *
+ *   /ccs-<node>.in     0660  API workers: each its own ring; shared words by CAS
+ *   /ccs-<node>.state  0640  the dispatcher: facts that workers and ccsctl read
+ *   /ccs-<node>.ev     0640  the dispatcher: the event ring
+ *
+ *   .in     [header][shared words][tenant words x T][worker slot + submit ring x W]
+ *   .state  [header][status][ring heads x W][clients][keys][servers][allocations][call heads][calls][window][counters][latency]
+ *   .ev     [header][ring head][bytes ........................................................................]
+ *
+ * Fixed-width types, explicit padding, offsets instead of pointers. Text is terminated. PostgreSQL is the truth; all of
+ * this can be thrown away and is rebuilt. Times are wall microseconds unless they say mono.
+ */
+#ifndef CCS_SHM_LAYOUT_H
+#define CCS_SHM_LAYOUT_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "common/base.h"
+#include "common/token.h"
+
+enum { SHM_CACHE_LINE = 64, SHM_RING_RECORDS = 256 };
+
+enum shm_object { SHM_IN, SHM_STATE, SHM_EV, SHM_OBJECT__N };
+
+/* INIT while its creator fills it, READY for use, RETIRED when a newer object has taken its name: re-attach. */
+enum shm_object_state { SHM_INIT, SHM_READY, SHM_RETIRED };
+
+struct shm_header {
+	char marker[8];	      /* "CCSIN01", "CCSST01", "CCSEV01" */
+	uint64_t layout_hash; /* of every size and offset below */
+	uint64_t bytes;	      /* of the whole object */
+	uint8_t boot_id[16];  /* the kernel's: an object of an earlier boot is never adopted */
+	uint64_t created_us;
+	_Atomic uint64_t epoch; /* .state, .ev: grows with every start of the dispatcher's child */
+	_Atomic uint32_t state; /* enum shm_object_state */
+	uint32_t pad;
+	uint64_t counts[8]; /* rows of each table, in the order of the diagram: readers need no configuration */
+};
+
+/* ---- .in ------------------------------------------------------------------------------------------------------- */
+
+struct shm_shared {
+	alignas(SHM_CACHE_LINE) _Atomic uint32_t armed; /* 1: the dispatcher sleeps, ring the bell */
+};
+
+/* One client's words that workers and ccsctl change without asking. A row is taken for ever by storing client_id. */
+struct shm_tenant {
+	_Atomic uint64_t client_id;  /* 0: free */
+	_Atomic uint64_t generation; /* grows after every committed change of the client, its keys or allocations */
+	_Atomic uint64_t window;     /* API requests: minute since the epoch << 32 | count */
+	uint64_t pad;
+};
+
+enum shm_submit_kind { SUBMIT_NONE, SUBMIT_CHUNK, SUBMIT_CONTROL, SUBMIT_KIND__N };
+
+/* Work that is committed: a hint. The dispatcher copies it out, checks it, then believes it. */
+struct shm_submit {
+	uint32_t kind;	     /* enum shm_submit_kind */
+	uint32_t entries;    /* CHUNK: how many; 1 = the entry stands below, the dispatcher need not read it */
+	uint64_t id;	     /* chunk or control row */
+	uint64_t client_id;  /* 0: all clients */
+	char number[20];     /* as entry.number */
+	char e164[16];	     /* "" = none */
+	char phone_number[40]; /* as given */
+	uint32_t country_digits;
+	uint64_t committed_us;
+	uint64_t queue_master_id; /* 0: a quick call */
+	uint64_t pad;
+};
+
+struct shm_worker {
+	alignas(SHM_CACHE_LINE) _Atomic uint32_t pid; /* 0: free; taken by CAS */
+	uint32_t pad;
+	_Atomic uint64_t started; /* of that process, clock ticks since boot: tells it from a later one with its pid */
+	_Atomic uint64_t requests;
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t tail; /* records ever pushed; its head is in .state */
+	alignas(SHM_CACHE_LINE) struct shm_submit ring[SHM_RING_RECORDS];
+};
+
+/* ---- .state ---------------------------------------------------------------------------------------------------- */
+
+/* A row under its own sequence: odd while the dispatcher writes. See shm/row.h. */
+struct shm_row {
+	_Atomic uint32_t seq;
+	_Atomic uint32_t used; /* 0: free */
+};
+
+struct shm_status {
+	alignas(SHM_CACHE_LINE) _Atomic int64_t heartbeat_mono_us; /* every turn, at least each 500 ms */
+	_Atomic int64_t database_ok_mono_us;			    /* the last answer of PostgreSQL */
+	_Atomic int64_t started_us;
+	_Atomic uint32_t holder_pid, child_pid;
+	_Atomic uint32_t ready; /* 1: the directory is complete */
+	uint32_t pad;
+	_Atomic uint64_t respawns;
+};
+
+enum shm_client_status { CLIENT_ACTIVE, CLIENT_PAUSED, CLIENT_SUSPENDED, CLIENT_STATUS__N };
+enum shm_server_status { SERVER_ACTIVE, SERVER_DRAINING, SERVER_DISABLED, SERVER_STATUS__N };
+
+struct shm_client {
+	uint64_t id;
+	uint64_t generation; /* of the tenant's word when this row was read from SQL */
+	char name[208];
+	char accountcode[48];
+	char did[24];
+	char phone_number[24];
+	char callbackurl[512];
+	char timezone[64];
+	char region[8];
+	uint32_t allocated_channels;
+	uint32_t rate_limit;	      /* Originates an hour */
+	uint32_t calls_per_second;    /* 0: no limit of its own */
+	uint32_t requests_per_minute; /* 0: the configuration's */
+	uint32_t weight;	      /* at least 1 */
+	uint32_t status;	      /* enum shm_client_status */
+	uint32_t is_active;
+	uint32_t auto_dispatch;
+	int64_t window_open_us, window_close_us; /* the window that holds now, or the next */
+	int64_t created_us, updated_us;
+};
+
+struct shm_key {
+	struct digest digest;
+	uint64_t id;
+	uint64_t client_id;
+	int64_t expires_us; /* 0: never */
+};
+
+struct shm_server {
+	uint64_t id;
+	char server_code[48];
+	char host[256];
+	uint32_t port;
+	uint32_t status; /* enum shm_server_status */
+	uint32_t allowed_active_calls;
+	uint32_t rate_limit;
+	uint32_t calls_per_second;
+	uint32_t pad;
+};
+
+struct shm_allocation {
+	uint64_t client_id;
+	uint64_t server_id;
+	uint32_t allowed_active_calls;
+	uint32_t rate_limit;
+	uint32_t calls_per_second;
+	uint32_t status;
+};
+
+enum shm_ami_state { AMI_DOWN, AMI_CONNECTING, AMI_LOGIN, AMI_RESYNC, AMI_UP, AMI_STATE__N };
+
+/* What runs: single words that the dispatcher stores and anybody reads. One beside every client, server, allocation. */
+struct shm_usage {
+	_Atomic uint32_t channels; /* grants taken */
+	_Atomic uint32_t waiting;  /* clients: entries in the window */
+	_Atomic int64_t rate_us;   /* GCRA: theoretical arrival time of the calls-per-hour limit */
+	_Atomic int64_t pace_us;   /* GCRA of calls per second */
+	_Atomic uint32_t gate;	   /* clients: enum gate that blocks now */
+	_Atomic uint32_t pad;
+};
+
+struct shm_client_row {
+	struct shm_row row;
+	struct shm_usage usage;
+	struct shm_client data;
+};
+
+struct shm_key_row {
+	struct shm_row row;
+	struct shm_key data;
+};
+
+/* The connection to a server, as GET /monitoring/serverstatus shows it. */
+struct shm_ami {
+	_Atomic uint32_t state; /* enum shm_ami_state */
+	_Atomic uint32_t unanswered;
+	_Atomic int64_t since_us;
+	_Atomic int64_t lag_us; /* the last Ping's round trip */
+	_Atomic uint64_t reconnects;
+};
+
+struct shm_server_error {
+	char text[128];
+	int64_t at_us;
+};
+
+struct shm_server_row {
+	struct shm_row row;
+	struct shm_usage usage;
+	struct shm_ami ami;
+	struct shm_server data;
+	struct shm_row error_row; /* last_error has a sequence of its own */
+	struct shm_server_error error;
+};
+
+struct shm_allocation_row {
+	struct shm_row row;
+	struct shm_usage usage;
+	struct shm_allocation data;
+};
+
+/* A call slot. The state word is its commit: every other field is written before it, so that a successor finds each slot
+ * as the last finished step left it. Written by the dispatcher's child only. */
+enum shm_call_state {
+	CALL_FREE,
+	CALL_PLANNED, /* granted; its journal row is on its way to PostgreSQL */
+	CALL_ARMED,   /* journalled; no byte of it has been written */
+	CALL_SENT,    /* written, or about to be: never to be dialled again */
+	CALL_DIALING, /* Asterisk queued it */
+	CALL_RINGING,
+	CALL_UP,
+	CALL_ENDED, /* outcome known; its detail is on its way to PostgreSQL */
+	CALL_STATE__N
+};
+
+enum shm_call_seen {
+	SEEN_RESPONSE = 1,   /* to the Originate */
+	SEEN_ORIGINATE = 2,  /* OriginateResponse */
+	SEEN_CHANNEL = 4,    /* any channel event: there is or was a channel */
+	SEEN_HANGUP = 8,
+	SEEN_ESTIMATED = 16, /* the end was inferred, not seen */
+};
+
+struct shm_call_head { /* compact: what counting walks over */
+	_Atomic uint32_t state; /* enum shm_call_state */
+	uint32_t n;		/* attempt */
+	uint64_t entry_id;
+	uint64_t client_id;
+	uint64_t server_id;
+};
+
+struct shm_call {
+	struct shm_row row;
+	uint64_t queue_master_id; /* 0: a quick call */
+	uint32_t seen;		  /* enum shm_call_seen */
+	uint32_t originate_reason;
+	uint32_t hangup_cause;
+	uint32_t dial_status;  /* enum ami_dial_status */
+	uint32_t disposition;  /* enum disposition, once ENDED */
+	uint32_t country_digits;
+	int64_t armed_us, sent_us, ringing_us, answered_us, ended_us;
+	char number[20];
+	char e164[16];
+	char phone_number[40];
+	char did[24];
+	char reason[48];
+};
+
+struct shm_call_view { /* what a reader copies out under the row's sequence */
+	uint32_t state;
+	uint32_t n;
+	uint64_t entry_id, client_id, server_id;
+	struct shm_call call;
+};
+
+/* A waiting entry. */
+struct shm_window {
+	struct shm_row row;
+	uint64_t entry_id;
+	uint64_t client_id;
+	uint64_t queue_master_id;
+	int64_t due_us; /* not before */
+	uint32_t country_digits;
+	uint32_t gate; /* enum gate: what blocked it last */
+	char number[20];
+	char e164[16];
+	char phone_number[40];
+	uint8_t pad[4];
+};
+
+enum shm_counter {
+#define COUNTER(name, unit, help) COUNTER_##name,
+#include "shm/counters.def"
+#undef COUNTER
+	COUNTER__N
+};
+
+/* Log-linear histogram of microseconds: 8 steps per power of two (12 % wide), 1 us to 2^32 us. */
+enum { LATENCY_BUCKETS = 33 * 8 };
+enum shm_latency_kind {
+	LATENCY_SUBMIT_TO_SENT, /* committed by a worker -> Originate bytes written, when nothing blocked */
+	LATENCY_FREED_TO_SENT,	/* hang-up read -> next Originate of that server written */
+	LATENCY_COMMIT,		/* one turn's transaction */
+	LATENCY_TURN,		/* one turn of the loop */
+	LATENCY__N
+};
+
+struct shm_latency {
+	_Atomic uint64_t count[LATENCY_BUCKETS];
+};
+
+/* ---- .ev ------------------------------------------------------------------------------------------------------- */
+
+struct shm_ring_head {
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t writing; /* bytes ever claimed: a reader's copy below writing - size is torn */
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t written; /* bytes ever published */
+	_Atomic uint64_t records;			   /* records ever published */
+};
+
+/* A record, 8-byte aligned, never split at the ring's end (a PAD record fills it). */
+struct shm_event {
+	uint64_t position;  /* bytes before it since the ring began: proves it is the record that was looked for */
+	uint64_t index;	    /* records before it */
+	uint64_t previous;  /* position of the same client's event before; UINT64_MAX = none */
+	uint64_t client_id; /* 0: padding */
+	uint64_t seq;	    /* dense per client */
+	int64_t occurred_us;
+	uint32_t bytes;	    /* of the whole record, a multiple of 8 */
+	uint16_t type;	    /* enum event_type */
+	uint16_t payload;   /* bytes of JSON that follow */
+};
+
+_Static_assert(sizeof(struct shm_header) == 128, "header");
+_Static_assert(sizeof(struct shm_submit) == 128, "submit record");
+_Static_assert(sizeof(struct shm_tenant) == 32, "tenant words");
+_Static_assert(sizeof(struct shm_call_head) == 32, "call head");
+_Static_assert(sizeof(struct shm_event) == 56, "event record");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must work between processes");
+
+#endif

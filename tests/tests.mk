@@ -1,0 +1,4 @@
+# What proves ccs: included by the Makefile.
+
+.PHONY: check
+check: all unit lint

@@ -84,10 +84,11 @@ endef
 QUERIES    := $(sort $(wildcard sql/queries/*.sql))
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 EXTRA.sql  := $(OUT)/sql/embedded.c.o
-$(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRATIONS)
+$(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRATIONS) sql/roles.sql
 	$(call say,EMBED,sql)
 	@mkdir -p $(@D)
-	$(Q)awk -f sql/embed.awk -v header=$(OUT)/sql/embedded.h -v source=$(OUT)/sql/embedded.c $(QUERIES) $(MIGRATIONS)
+	$(Q)awk -f sql/embed.awk -v header=$(OUT)/sql/embedded.h -v source=$(OUT)/sql/embedded.c \
+		$(QUERIES) $(MIGRATIONS) sql/roles.sql
 $(OUT)/sql/embedded.c.o: $(OUT)/sql/embedded.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
@@ -117,7 +118,7 @@ $(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
 
 .PHONY: unit
 unit: $(UNIT)
-	$(Q)tests/run-unit $(UNIT)
+	$(Q)tests/run unit tap $(UNIT)
 
 .PHONY: format format-check lint clean
 SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch])

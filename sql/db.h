@@ -1,8 +1,10 @@
-/* One blocking connection to PostgreSQL, for API workers and ccsctl. (The dispatcher never waits: sql/stream.h.)
+/* One blocking connection to PostgreSQL, for API workers and ccsctl. (The dispatcher never waits:
+ * sql/stream.h.)
  *
- * Statements are known by name (sql/queries/, one enum value each) and prepared at their first use on a connection. A
- * lost connection is opened again by the next db_ready; whether a commit that was under way took effect is then unknown,
- * so every write must be harmless when repeated. PostgreSQL away = ERR_BUSY with retry_after_s.
+ * Statements are known by name (sql/queries/, one enum value each) and prepared at their first use
+ * on a connection. A lost connection is opened again by the next db_ready; whether a commit that
+ * was under way took effect is then unknown, so every write must be harmless when repeated.
+ * PostgreSQL away = ERR_BUSY with retry_after_s.
  */
 #ifndef CCS_SQL_DB_H
 #define CCS_SQL_DB_H
@@ -15,33 +17,50 @@
 
 struct db;
 
-/* Does not connect yet. dsn as libpq takes it; timeout bounds each statement; application names us in pg_stat_activity. */
+/* Does not connect yet. dsn as libpq takes it; timeout bounds each statement; application names us
+ * in pg_stat_activity. */
 struct db *db_new(const char *dsn, const char *application, int64_t statement_timeout_ms);
 void db_free(struct db *db);
 
-/* Connected, and not in a transaction: connects or reconnects (at most one try a second, ERR_BUSY between). */
+/* Connected, and not in a transaction: connects or reconnects (at most one try a second, ERR_BUSY
+ * between). */
 MUST_USE bool db_ready(struct db *db, struct err *err);
 
-/* One statement. args and rows may be NULL. A violated constraint is ERR_CONFLICT (unique) or ERR_INPUT (check,
- * foreign key, bad value), with the constraint's name in db_constraint(); all else ERR_INTERNAL or ERR_BUSY. */
-MUST_USE bool db_query(struct db *db, enum sql_query query, const struct sql_args *args, struct rows *rows, struct err *err);
+/* One statement. args and rows may be NULL; rows starts as ROWS_INIT, and what it held before is
+ * freed. A violated constraint is ERR_CONFLICT (unique) or ERR_INPUT (check, foreign key, bad
+ * value), with the constraint's name in db_constraint(); all else ERR_INTERNAL or ERR_BUSY. */
+MUST_USE bool db_query(struct db *db, enum sql_query query, const struct sql_args *args,
+	struct rows *rows, struct err *err);
 
 /* The constraint that the last failed statement violated, or "". */
 const char *db_constraint(const struct db *db);
 
+/* PostgreSQL's own words about the last failure: for operators, never for clients. */
+const char *db_words(const struct db *db);
+
+/* Prepares without running. args give the types; NULL leaves them to PostgreSQL. */
+MUST_USE bool db_prepare(
+	struct db *db, enum sql_query query, const struct sql_args *args, struct err *err);
+
+/* Commands without parameters, separated by semicolons: for sql/migrate.c. */
+MUST_USE bool db_script(struct db *db, const char *text, const char *what, struct err *err);
+
 MUST_USE bool db_begin(struct db *db, struct err *err);
 
-/* BEGIN for the API: row-level security shows this client's rows only, until the transaction ends. */
+/* BEGIN for the API: row-level security shows this client's rows only, until the transaction ends.
+ */
 MUST_USE bool db_begin_as(struct db *db, uint64_t client_id, struct err *err);
 MUST_USE bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* harmless outside a transaction */
 
 /* begin_as + one statement + commit in one round trip (pipeline). */
-MUST_USE bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query, const struct sql_args *args, struct rows *rows,
-	struct err *err);
+MUST_USE bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
+	const struct sql_args *args, struct rows *rows, struct err *err);
 
-/* Binary COPY into a leaf partition: `entry_copy` and its like have "%lld" where the partition's number goes. */
-MUST_USE bool db_copy_begin(struct db *db, enum sql_query query, int64_t partition, struct err *err);
+/* Binary COPY into a leaf partition: `entry_copy` and its like have "%lld" where the partition's
+ * number goes. */
+MUST_USE bool db_copy_begin(
+	struct db *db, enum sql_query query, int64_t partition, struct err *err);
 MUST_USE bool db_copy_data(struct db *db, struct str data, struct err *err);
 MUST_USE bool db_copy_end(struct db *db, struct err *err);
 

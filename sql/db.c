@@ -1,0 +1,450 @@
+/* One blocking connection: see db.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/token.h"
+#include "sql/db.h"
+#include "sql/session.h"
+
+#include "common/base.h"
+
+enum { CONSTRAINT_BYTES = 64 }; /* a PostgreSQL name has at most 63 bytes */
+
+struct db {
+	PGconn *conn; /* NULL: not connected */
+	char *dsn;
+	char *application;
+	int64_t statement_timeout_ms;
+	int64_t next_try_us; /* monotonic: no attempt to connect before */
+	bool was_connected;
+	char constraint[CONSTRAINT_BYTES];
+	char words[256];
+	bool prepared[SQL_QUERY__N];
+};
+
+static char *copy_of(const char *text)
+{
+	char *copy = strdup(text);
+	if (!copy)
+		die("memory.exhausted", "bytes=%zu", strlen(text));
+	return copy;
+}
+
+struct db *db_new(const char *dsn, const char *application, int64_t statement_timeout_ms)
+{
+	struct db *db = calloc(1, sizeof(*db));
+	if (!db)
+		die("memory.exhausted", "bytes=%zu", sizeof(*db));
+	db->dsn = copy_of(dsn);
+	db->application = copy_of(application);
+	db->statement_timeout_ms = statement_timeout_ms;
+	return db;
+}
+
+static void disconnect(struct db *db)
+{
+	PQfinish(db->conn);
+	db->conn = NULL;
+	memset(db->prepared, 0, sizeof(db->prepared));
+}
+
+void db_free(struct db *db)
+{
+	if (!db)
+		return;
+	disconnect(db);
+	free(db->dsn);
+	free(db->application);
+	free(db);
+}
+
+const char *db_constraint(const struct db *db)
+{
+	return db->constraint;
+}
+
+const char *db_words(const struct db *db)
+{
+	return db->words;
+}
+
+static void keep_words(struct db *db, const char *words)
+{
+	(void)snprintf(db->words, sizeof(db->words), "%s", words);
+}
+
+/* Fills err from what failed, frees result, returns false. A broken connection is dropped. */
+static bool failed(struct db *db, PGresult *result, const char *what, struct err *err)
+{
+	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	/* A plan that outlived a migration (0A000), a statement that vanished (26000): only a new
+	 * session helps. */
+	bool is_stale = sqlstate && (str_eq(str_of(sqlstate), STR("0A000")) ||
+					    str_eq(str_of(sqlstate), STR("26000")));
+
+	(void)snprintf(db->constraint, sizeof(db->constraint), "%s", constraint ? constraint : "");
+	keep_words(db, session_words(db->conn, result));
+	session_error(db->conn, result, what, err);
+	PQclear(result);
+	if (PQstatus(db->conn) != CONNECTION_OK || is_stale) {
+		log_warn("db.lost", "statement=%s why=%s do=%s", what, log_q(db->words),
+			log_q("the next request connects again"));
+		disconnect(db);
+	}
+	return false;
+}
+
+static bool busy(struct err *err)
+{
+	fail(err, ERR_BUSY, "the database is not available");
+	if (err)
+		err->retry_after_s = 2;
+	return false;
+}
+
+static bool connect_now(struct db *db, struct err *err)
+{
+	struct session_parameters with;
+	uint16_t jitter;
+
+	if (clock_mono_us() < db->next_try_us)
+		return busy(err);
+	if (!session_parameters(&with, db->dsn, db->application, db->statement_timeout_ms, err))
+		return false;
+	db->conn = PQconnectdbParams(with.keywords, with.values, 1);
+	if (PQstatus(db->conn) != CONNECTION_OK) {
+		/* Workers that lost PostgreSQL together must not come back together. */
+		random_bytes(&jitter, sizeof(jitter));
+		db->next_try_us = clock_mono_us() + US_PER_S + jitter * US_PER_MS / 128;
+		keep_words(db, session_words(db->conn, NULL));
+		log_warn("db.connect_failed", "why=%s", log_q(db->words));
+		disconnect(db);
+		return busy(err);
+	}
+	session_take_notices(db->conn);
+	if (db->was_connected)
+		log_info("db.reconnected", "backend=%d", PQbackendPID(db->conn));
+	db->was_connected = true;
+	return true;
+}
+
+bool db_ready(struct db *db, struct err *err)
+{
+	/* Reads what has arrived without waiting: a server that went away since the last statement
+	 * shows here. */
+	if (db->conn && (!PQconsumeInput(db->conn) || PQstatus(db->conn) != CONNECTION_OK)) {
+		log_warn("db.lost", "statement=none why=%s", log_q(session_words(db->conn, NULL)));
+		disconnect(db);
+	}
+	if (!db->conn)
+		return connect_now(db, err);
+	if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
+		log_warn("db.left_open", "do=%s",
+			log_q("rolled back what an earlier request did not end"));
+		db_rollback(db);
+	}
+	return db->conn || connect_now(db, err);
+}
+
+static bool is_good(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+static void give(struct rows *rows, PGresult *result)
+{
+	if (!rows) {
+		PQclear(result);
+		return;
+	}
+	rows_free(rows);
+	*rows = (struct rows){result, PQntuples(result)};
+}
+
+bool db_prepare(struct db *db, enum sql_query query, const struct sql_args *args, struct err *err)
+{
+	const struct sql_statement *statement = &sql_statements[query];
+	struct libpq_args wire;
+
+	if (!db->conn)
+		return busy(err);
+	if (db->prepared[query])
+		return true;
+	args_to_libpq(args, &wire);
+	PGresult *result = PQprepare(db->conn, statement->name, statement->text, wire.n, wire.type);
+	if (!is_good(result))
+		return failed(db, result, statement->name, err);
+	PQclear(result);
+	db->prepared[query] = true;
+	return true;
+}
+
+bool db_query(struct db *db, enum sql_query query, const struct sql_args *args, struct rows *rows,
+	struct err *err)
+{
+	struct libpq_args wire;
+
+	db->constraint[0] = '\0';
+	if (!db_prepare(db, query, args, err))
+		return false;
+	args_to_libpq(args, &wire);
+	PGresult *result = PQexecPrepared(db->conn, sql_statements[query].name, wire.n, wire.value,
+		wire.length, wire.format, 1);
+	if (!is_good(result))
+		return failed(db, result, sql_statements[query].name, err);
+	give(rows, result);
+	return true;
+}
+
+bool db_script(struct db *db, const char *text, const char *what, struct err *err)
+{
+	db->constraint[0] = '\0';
+	if (!db->conn)
+		return busy(err);
+	PGresult *result = PQexec(db->conn, text);
+	if (!is_good(result))
+		return failed(db, result, what, err);
+	PQclear(result);
+	return true;
+}
+
+bool db_begin(struct db *db, struct err *err)
+{
+	return db_script(db, "begin", "begin", err);
+}
+
+bool db_commit(struct db *db, struct err *err)
+{
+	db->constraint[0] = '\0';
+	if (!db->conn)
+		return busy(err);
+	PGresult *result = PQexec(db->conn, "commit");
+	if (!is_good(result))
+		return failed(db, result, "commit", err);
+	/* COMMIT of a transaction in which a statement failed rolls back and calls that a success.
+	 */
+	bool is_committed = str_eq(str_of(PQcmdStatus(result)), STR("COMMIT"));
+	PQclear(result);
+	return is_committed || fail(err, ERR_INTERNAL, "commit: the transaction had failed before");
+}
+
+void db_rollback(struct db *db)
+{
+	if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+		return;
+	if (PQtransactionStatus(db->conn) == PQTRANS_ACTIVE) { /* in the middle of a COPY */
+		(void)PQputCopyEnd(db->conn, "given up");
+		for (PGresult *result; (result = PQgetResult(db->conn));)
+			PQclear(result);
+	}
+	PGresult *result = PQexec(db->conn, "rollback");
+	bool is_back = is_good(result);
+	PQclear(result);
+	if (!is_back)
+		disconnect(db);
+}
+
+/* ---- several statements in one round trip ---- */
+
+struct step {
+	const char *text;     /* a command without parameters, or NULL: */
+	enum sql_query query; /* prepare this (only_prepare), or run it */
+	const struct sql_args *args;
+	bool only_prepare;
+};
+
+static const char *step_name(const struct step *step)
+{
+	return step->text ? step->text : sql_statements[step->query].name;
+}
+
+static bool step_send(struct db *db, const struct step *step)
+{
+	struct libpq_args wire;
+
+	if (step->text)
+		return PQsendQueryParams(db->conn, step->text, 0, NULL, NULL, NULL, NULL, 1);
+	args_to_libpq(step->args, &wire);
+	const struct sql_statement *statement = &sql_statements[step->query];
+	if (step->only_prepare)
+		return PQsendPrepare(db->conn, statement->name, statement->text, wire.n, wire.type);
+	return PQsendQueryPrepared(
+		db->conn, statement->name, wire.n, wire.value, wire.length, wire.format, 1);
+}
+
+/* The result of the next step, and the NULL behind it. */
+static PGresult *step_result(struct db *db)
+{
+	PGresult *result = PQgetResult(db->conn);
+	while (result) {
+		PGresult *more = PQgetResult(db->conn);
+		if (!more)
+			break;
+		PQclear(result);
+		result = more;
+	}
+	return result;
+}
+
+/* Reads everything up to the sync, even after an error, so that the connection can be used again.
+ */
+static void pipeline_end(struct db *db)
+{
+	while (db->conn && PQstatus(db->conn) == CONNECTION_OK) {
+		PGresult *result = PQgetResult(db->conn);
+		bool is_end = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		PQclear(result);
+		if (is_end)
+			break;
+	}
+	if (db->conn && !PQexitPipelineMode(db->conn))
+		disconnect(db);
+}
+
+/* The result of the step `wanted` goes to rows. */
+static bool pipeline(struct db *db, const struct step *steps, int n, int wanted, struct rows *rows,
+	struct err *err)
+{
+	bool ok = db->conn && PQenterPipelineMode(db->conn);
+	PGresult *kept = NULL;
+
+	db->constraint[0] = '\0';
+	if (!db->conn)
+		return busy(err);
+	for (int i = 0; ok && i < n; i++)
+		ok = step_send(db, &steps[i]);
+	ok = ok && PQpipelineSync(db->conn);
+	if (!ok) {
+		failed(db, NULL, "pipeline", err);
+		disconnect(db);
+		return false;
+	}
+	for (int i = 0; ok && i < n; i++) {
+		PGresult *result = step_result(db);
+		ok = is_good(result) || failed(db, result, step_name(&steps[i]), err);
+		if (ok && steps[i].only_prepare)
+			db->prepared[steps[i].query] = true;
+		if (ok && i == wanted)
+			kept = result;
+		else if (ok)
+			PQclear(result);
+	}
+	pipeline_end(db);
+	if (!ok) {
+		PQclear(kept);
+		db_rollback(db);
+		return false;
+	}
+	if (kept)
+		give(rows, kept);
+	return true;
+}
+
+static int add_run(const struct db *db, struct step *steps, int n, enum sql_query query,
+	const struct sql_args *args)
+{
+	steps[n] = (struct step){.query = query, .args = args};
+	if (db->prepared[query])
+		return n + 1;
+	steps[n + 1] = steps[n];
+	steps[n].only_prepare = true;
+	return n + 2;
+}
+
+static int add_text(struct step *steps, int n, const char *text)
+{
+	steps[n] = (struct step){.text = text};
+	return n + 1;
+}
+
+bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
+{
+	struct sql_args as = SQL_ARGS_INIT;
+	struct step steps[3];
+
+	arg_i64(&as, (int64_t)client_id);
+	int n = add_text(steps, 0, "begin");
+	n = add_run(db, steps, n, SQL_SESSION_CLIENT, &as);
+	bool ok = pipeline(db, steps, n, -1, NULL, err);
+	args_free(&as);
+	return ok;
+}
+
+bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
+	const struct sql_args *args, struct rows *rows, struct err *err)
+{
+	struct sql_args as = SQL_ARGS_INIT;
+	struct step steps[6];
+
+	arg_i64(&as, (int64_t)client_id);
+	int n = add_text(steps, 0, "begin");
+	n = add_run(db, steps, n, SQL_SESSION_CLIENT, &as);
+	n = add_run(db, steps, n, query, args);
+	int wanted = n - 1;
+	n = add_text(steps, n, "commit");
+	bool ok = pipeline(db, steps, n, wanted, rows, err);
+	args_free(&as);
+	return ok;
+}
+
+/* ---- COPY ---- */
+
+/* The statement with the partition's number in place of %lld. */
+static void with_partition(struct strbuf *out, const char *text, int64_t partition)
+{
+	const char *mark = strstr(text, "%lld");
+	if (!mark)
+		die("sql.no_partition_mark", "text=%s", log_q(text));
+	strbuf_add(out, text, (size_t)(mark - text));
+	strbuf_printf(out, "%lld", (long long)partition);
+	strbuf_puts(out, mark + strlen("%lld"));
+}
+
+bool db_copy_begin(struct db *db, enum sql_query query, int64_t partition, struct err *err)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	db->constraint[0] = '\0';
+	if (!db->conn)
+		return busy(err);
+	with_partition(&text, sql_statements[query].text, partition);
+	PGresult *result = PQexec(db->conn, text.p);
+	strbuf_free(&text);
+	if (PQresultStatus(result) != PGRES_COPY_IN)
+		return failed(db, result, sql_statements[query].name, err);
+	PQclear(result);
+	return true;
+}
+
+bool db_copy_data(struct db *db, struct str data, struct err *err)
+{
+	enum { PIECE = 1 << 20 };
+
+	if (!db->conn)
+		return busy(err);
+	while (data.n) {
+		size_t n = MIN(data.n, (size_t)PIECE);
+		if (PQputCopyData(db->conn, data.p, (int)n) != 1)
+			return failed(db, NULL, "copy", err);
+		data.p += n;
+		data.n -= n;
+	}
+	return true;
+}
+
+bool db_copy_end(struct db *db, struct err *err)
+{
+	if (!db->conn)
+		return busy(err);
+	if (PQputCopyEnd(db->conn, NULL) != 1)
+		return failed(db, NULL, "copy", err);
+	PGresult *result = step_result(db);
+	if (!is_good(result))
+		return failed(db, result, "copy", err);
+	PQclear(result);
+	return true;
+}

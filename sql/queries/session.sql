@@ -1,0 +1,6 @@
+-- What concerns the connection itself.
+
+-- name: session_client
+-- role: ccs_api
+-- From here to the end of the transaction, row-level security shows this client's rows only.
+select set_config('ccs.client_id', $1::bigint::text, true);

@@ -1,0 +1,43 @@
+/* What a worker process has at hand for every request it answers.
+ *
+ * Two kinds of worker run the same program. fast: answers from the segment, never waits, has no
+ * database. sql: one request at a time, waits for PostgreSQL, announces committed work.
+ */
+#ifndef CCS_FCGI_APP_H
+#define CCS_FCGI_APP_H
+
+#include "common/conf.h"
+#include "shm/layout.h"
+
+struct arena;
+struct bell;
+struct db;
+struct segment;
+
+enum pool { POOL_FAST, POOL_SQL, POOL__N };
+
+struct app {
+	enum pool pool;
+	const struct conf *conf;
+	struct segment *segment;   /* attached or not: see has_state, live */
+	struct bell *bell;	   /* sql pool: wakes the dispatcher */
+	struct shm_worker *worker; /* sql pool: our submit ring; NULL when no slot is free */
+	struct db *db;		   /* sql pool; NULL in fast */
+	struct arena *arena;	   /* of the request that is being answered */
+	struct shm_client client;  /* of the request that is being answered */
+	bool has_state;		   /* .state is attached and ready, as of this request */
+	bool live;		   /* and its dispatcher has turned within HEARTBEAT_MAX */
+};
+
+const char *pool_name(enum pool pool);
+
+/* Tells the dispatcher of committed work: submit ring and bell. A hint: without a segment, or with
+ * the ring full, nothing happens and the dispatcher's sweep finds the work. Call after the commit.
+ */
+void app_announce(struct app *app, const struct shm_submit *work);
+
+/* A committed change of a client, its keys or allocations: from now on no worker answers from a
+ * directory row that is older. Call after the commit; announce the control row as well. */
+void app_client_changed(struct app *app, uint64_t client_id);
+
+#endif

@@ -1,0 +1,35 @@
+/* Who asks, and may they?
+ *
+ * A key comes by X-API-KEY, by Authorization: Bearer, or by ?x-api-key=; two different ones are
+ * refused, because one of them would be ignored. A text that is no key dies on its checksum. A key
+ * is looked up by its digest: first in the segment's directory, believed while the dispatcher's
+ * heartbeat is fresh and the row's generation is the client's; else in SQL, whose word is final.
+ */
+#ifndef CCS_FCGI_AUTH_H
+#define CCS_FCGI_AUTH_H
+
+#include "fcgi/app.h"
+#include "fcgi/req.h"
+
+enum auth_verdict {
+	AUTH_OK,
+	AUTH_ASK_SQL, /* fast pool: only PostgreSQL can tell */
+	AUTH_REFUSED, /* err is filled */
+};
+
+/* Fills req->client (in app->client) and req->source. */
+enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
+
+/* The credential of the request, or p NULL with err filled. */
+struct str auth_credential(const struct req *req, struct err *err);
+
+/* An accountcode or client id that the request names must be the caller's own; p NULL = not named.
+ * One FORBIDDEN body, whether the other client exists or not. */
+MUST_USE bool own_accountcode(const struct req *req, struct str accountcode, struct err *err);
+MUST_USE bool own_client_id(const struct req *req, uint64_t client_id, struct err *err);
+
+/* The id of a server that is allocated to the caller; MISSING else, whether it exists or not. */
+MUST_USE bool own_server(struct app *app, const struct req *req, struct str server_code,
+	uint64_t *server_id, struct err *err);
+
+#endif

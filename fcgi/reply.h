@@ -1,0 +1,44 @@
+/* One answer under construction. A handler writes its JSON into body (fcgi/put.h helps), perhaps
+ * adds headers, and returns true; when it returns false the frame writes the error envelope from
+ * err and forgets what stood in body. So every answer is JSON, and every error has one form:
+ *
+ *   {"detail":"...", "status_code":400, "timestamp":"2026-11-22T09:00:00Z", "code":"...",
+ *    "request_id":"..."}
+ */
+#ifndef CCS_FCGI_REPLY_H
+#define CCS_FCGI_REPLY_H
+
+#include <jansson.h>
+
+#include "common/err.h"
+#include "common/strbuf.h"
+
+struct req;
+
+struct reply {
+	int status;	       /* 200 until somebody says otherwise */
+	struct strbuf body;    /* JSON; kept between requests for its memory */
+	struct strbuf headers; /* "Name: value\r\n" each */
+	bool pass_to_sql;      /* the sql pool shall answer instead: reply_pass */
+};
+
+#define REPLY_INIT ((struct reply){.status = 200, .body = STRBUF_INIT, .headers = STRBUF_INIT})
+
+void reply_reset(struct reply *reply);
+void reply_free(struct reply *reply);
+
+/* Adds a header. Values are our own or checked text: no CR, no LF. */
+void reply_header(struct reply *reply, const char *name, const char *fmt, ...) PRINTF(3, 4);
+
+/* Fast pool only: gives the request to the sql pool, with method, body and headers. Returns true,
+ * so that a handler ends with `return reply_pass(reply)`. */
+bool reply_pass(struct reply *reply);
+
+/* Writes the envelope of err into reply, in place of what was there, with Retry-After, and
+ * WWW-Authenticate where they belong. Text of INTERNAL errors is logged and not shown. */
+void reply_error(struct reply *reply, const struct req *req, const struct err *err);
+
+/* The HTTP status of a kind of error. */
+int reply_status_of(enum err_kind kind);
+
+#endif

@@ -1,0 +1,76 @@
+/* One request, as a handler sees it: already routed, authenticated and within its limits.
+ *
+ * Everything here lives until the answer is sent: texts are borrowed from libfcgi or lie in the
+ * request's arena. The frame (serve.c) fills it; handlers only read.
+ */
+#ifndef CCS_FCGI_REQ_H
+#define CCS_FCGI_REQ_H
+
+#include <jansson.h>
+
+#include "common/arena.h"
+#include "common/err.h"
+#include "shm/layout.h"
+
+struct route;
+
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD__N };
+
+/* Where the client's row came from. SEGMENT also says: the directory is fresh, a handler may answer
+ * from it. */
+enum auth_source { AUTH_NONE, AUTH_SEGMENT, AUTH_SQL };
+
+enum {
+	REQ_PARAMS_MAX = 4,
+	REQ_QUERY_MAX = 32,
+	REQ_ID_BYTES = 65, /* with its terminator */
+};
+
+struct req_query {
+	struct str name, value; /* percent-decoded, valid UTF-8, no NUL */
+};
+
+struct req {
+	enum method method;
+	struct str path; /* decoded by nginx, with API_PREFIX, as it was asked for */
+	const struct route *route;
+	struct str param_text[REQ_PARAMS_MAX]; /* in the order of the route's pattern */
+	uint64_t param_id[REQ_PARAMS_MAX];     /* of {name:id} parameters */
+
+	struct req_query query[REQ_QUERY_MAX];
+	size_t query_n;
+	char *const *env; /* CGI variables, NULL at the end: req_header */
+
+	struct str body;     /* whole; empty when there is none */
+	struct arena *arena; /* jansson's memory too: nothing needs to be freed, NULL = too much */
+
+	int64_t now_us; /* wall time at which the request was read: the only "now" of a handler */
+	char request_id[REQ_ID_BYTES];
+
+	const struct shm_client *client; /* who asks; NULL on PUBLIC routes */
+	enum auth_source source;
+};
+
+/* A query parameter, or p NULL when it is absent. "?a=" is present and empty. */
+struct str req_query(const struct req *req, const char *name);
+
+/* A whole number in [min, max]; absent = *value stays as it is. Fails with INPUT, naming it. */
+MUST_USE bool req_query_u64(const struct req *req, const char *name, uint64_t min, uint64_t max,
+	uint64_t *value, struct err *err);
+
+/* "1", "true" or empty = true; "0", "false" = false; absent = *value stays as it is. */
+MUST_USE bool req_query_bool(const struct req *req, const char *name, bool *value, struct err *err);
+
+/* A request header by its CGI name ("HTTP_X_API_KEY"), or p NULL. Only those that nginx/ccs.conf.in
+ * passes on exist. */
+struct str req_header(const struct req *req, const char *cgi_name);
+
+/* The value of a {name:type} parameter of the route's pattern; a wrong name is our own bug. */
+struct str req_param(const struct req *req, const char *name);
+uint64_t req_param_id(const struct req *req, const char *name);
+
+/* The body as a JSON object. An empty body is an empty object. Fails with INPUT, saying line and
+ * column. Borrowed: lies in the arena. */
+MUST_USE bool req_json(const struct req *req, const json_t **object, struct err *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* Path and method to handler, by routes.def. nginx locations, router, 405s and the API document all
+ * come from there. A trailing slash is accepted everywhere and never redirected. */
+#ifndef CCS_FCGI_ROUTER_H
+#define CCS_FCGI_ROUTER_H
+
+#include "fcgi/app.h"
+#include "fcgi/reply.h"
+#include "fcgi/req.h"
+
+#define API_PREFIX "/api/v1"
+
+/* BULK is the sql pool behind a location that takes bodies up to [api] max_body_bytes; all others
+ * take ROUTE_BODY_BYTES. */
+enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK };
+enum { ROUTE_BODY_BYTES = 64 * 1024 };
+
+enum route_who {
+	WHO_PUBLIC, /* no credential is looked at */
+	WHO_CLIENT, /* an active client */
+};
+
+/* Reads its input, makes one call to segment or database, writes reply->body. On false err is
+ * filled and nothing has been changed. */
+typedef bool handler_fn(struct app *app, struct req *req, struct reply *reply, struct err *err);
+
+struct route {
+	enum method method;
+	const char *pattern; /* "/clients/queue-masters/{client_id:id}" */
+	enum route_pool pool;
+	enum route_who who;
+	handler_fn *handler;
+	const char *name;
+	const char *summary;
+};
+
+extern const struct route routes[];
+extern const size_t routes_n;
+
+/* Every handler of routes.def: handle_<name>. */
+#define ROUTE(method, pattern, pool, who, name, summary) handler_fn handle_##name;
+#include "fcgi/routes.def"
+#undef ROUTE
+
+/* Finds the route of path and method and fills req->route and parameters. Fails with MISSING,
+ * METHOD (allow says which would do: "GET, POST") or INPUT (a parameter of the wrong type). */
+MUST_USE bool route_find(struct req *req, char *allow, size_t allow_size, struct err *err);
+
+/* "GET"; NULL for a method that we do not know. HEAD counts as GET: nginx drops the body. */
+const char *method_name(enum method method);
+MUST_USE bool method_of(struct str text, enum method *method);
+
+#endif

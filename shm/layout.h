@@ -1,4 +1,5 @@
-/* The segment, byte by byte. The only definition of what lies in shared memory; shm/README.md is its specification.
+/* The segment, byte by byte. The only definition of what lies in shared memory; shm/README.md is
+ * its specification.
  *
  * Three POSIX objects, so that the kernel enforces who may write:
  *
@@ -7,11 +8,13 @@
  *   /ccs-<node>.ev     0640  the dispatcher: the event ring
  *
  *   .in     [header][shared words][tenant words x T][worker slot + submit ring x W]
- *   .state  [header][status][ring heads x W][clients][keys][servers][allocations][call heads][calls][window][counters][latency]
- *   .ev     [header][ring head][bytes ........................................................................]
+ *   .state  [header][status][submit heads x W][clients][keys][servers][allocations]
+ *           [call heads][calls][window][counters][latency]
+ *   .ev     [header][ring head][bytes .....................................................]
  *
- * Fixed-width types, explicit padding, offsets instead of pointers. Text is terminated. PostgreSQL is the truth; all of
- * this can be thrown away and is rebuilt. Times are wall microseconds unless they say mono.
+ * Fixed-width types, explicit padding, offsets instead of pointers. Text is terminated. PostgreSQL
+ * is the truth; all of this can be thrown away and is rebuilt. Times are wall microseconds unless
+ * they say mono.
  */
 #ifndef CCS_SHM_LAYOUT_H
 #define CCS_SHM_LAYOUT_H
@@ -22,11 +25,12 @@
 #include "common/base.h"
 #include "common/token.h"
 
-enum { SHM_CACHE_LINE = 64, SHM_RING_RECORDS = 256 };
+enum { SHM_CACHE_LINE = 64, SHM_RING_RECORDS = 256, SHM_TABLES_MAX = 16, SHM_EVENT_MARKS = 16 };
 
 enum shm_object { SHM_IN, SHM_STATE, SHM_EV, SHM_OBJECT__N };
 
-/* INIT while its creator fills it, READY for use, RETIRED when a newer object has taken its name: re-attach. */
+/* INIT while its creator fills it, READY for use, RETIRED when a newer object has taken its name:
+ * re-attach. */
 enum shm_object_state { SHM_INIT, SHM_READY, SHM_RETIRED };
 
 struct shm_header {
@@ -38,20 +42,23 @@ struct shm_header {
 	_Atomic uint64_t epoch; /* .state, .ev: grows with every start of the dispatcher's child */
 	_Atomic uint32_t state; /* enum shm_object_state */
 	uint32_t pad;
-	uint64_t counts[8]; /* rows of each table, in the order of the diagram: readers need no configuration */
+	uint64_t counts[SHM_TABLES_MAX]; /* rows of each table, in the order of tables.def */
 };
 
-/* ---- .in ------------------------------------------------------------------------------------------------------- */
+/* ---- .in ---- */
 
 struct shm_shared {
-	alignas(SHM_CACHE_LINE) _Atomic uint32_t armed; /* 1: the dispatcher sleeps, ring the bell */
+	/* 1: the dispatcher sleeps, ring the bell */
+	alignas(SHM_CACHE_LINE) _Atomic uint32_t armed;
 };
 
-/* One client's words that workers and ccsctl change without asking. A row is taken for ever by storing client_id. */
+/* One client's words that workers and ccsctl change without asking. A row is taken for ever by
+ * storing client_id. */
 struct shm_tenant {
-	_Atomic uint64_t client_id;  /* 0: free */
-	_Atomic uint64_t generation; /* grows after every committed change of the client, its keys or allocations */
-	_Atomic uint64_t window;     /* API requests: minute since the epoch << 32 | count */
+	_Atomic uint64_t client_id; /* 0: free */
+	/* grows after every committed change of the client, its keys or allocations */
+	_Atomic uint64_t generation;
+	_Atomic uint64_t window; /* API requests: minute since the epoch << 32 | count */
 	uint64_t pad;
 };
 
@@ -59,39 +66,44 @@ enum shm_submit_kind { SUBMIT_NONE, SUBMIT_CHUNK, SUBMIT_CONTROL, SUBMIT_KIND__N
 
 /* Work that is committed: a hint. The dispatcher copies it out, checks it, then believes it. */
 struct shm_submit {
-	uint32_t kind;	     /* enum shm_submit_kind */
-	uint32_t entries;    /* CHUNK: how many; 1 = the entry stands below, the dispatcher need not read it */
-	uint64_t id;	     /* chunk or control row */
-	uint64_t client_id;  /* 0: all clients */
-	char number[20];     /* as entry.number */
-	char e164[16];	     /* "" = none */
+	uint32_t kind;	       /* enum shm_submit_kind */
+	uint32_t entries;      /* CHUNK: how many; 1 = the entry stands below */
+	uint64_t id;	       /* chunk or control row */
+	uint64_t client_id;    /* 0: all clients */
+	char number[20];       /* as entry.number */
+	char e164[16];	       /* "" = none */
 	char phone_number[40]; /* as given */
 	uint32_t country_digits;
 	uint64_t committed_us;
 	uint64_t queue_master_id; /* 0: a quick call */
-	uint64_t pad;
+	uint64_t batch_id;	  /* the client's name of it */
 };
 
 struct shm_worker {
-	alignas(SHM_CACHE_LINE) _Atomic uint32_t pid; /* 0: free; taken by CAS */
-	uint32_t pad;
-	_Atomic uint64_t started; /* of that process, clock ticks since boot: tells it from a later one with its pid */
+	/* 0: free. Else start time of the process (clock ticks since boot, low 32 bits) << 32 |
+	 * pid: tells it from a later one with its pid, and one CAS takes the slot. */
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t owner;
 	_Atomic uint64_t requests;
-	alignas(SHM_CACHE_LINE) _Atomic uint64_t tail; /* records ever pushed; its head is in .state */
+	/* records ever pushed; its head is in .state */
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t tail;
 	alignas(SHM_CACHE_LINE) struct shm_submit ring[SHM_RING_RECORDS];
 };
 
-/* ---- .state ---------------------------------------------------------------------------------------------------- */
+/* ---- .state ---- */
 
 /* A row under its own sequence: odd while the dispatcher writes. See shm/row.h. */
 struct shm_row {
 	_Atomic uint32_t seq;
-	_Atomic uint32_t used; /* 0: free */
+	_Atomic uint32_t used; /* enum shm_row_use */
 };
 
+/* GONE keeps a probe sequence whole: a search passes it, an insert takes it. */
+enum shm_row_use { ROW_FREE, ROW_USED, ROW_GONE };
+
 struct shm_status {
-	alignas(SHM_CACHE_LINE) _Atomic int64_t heartbeat_mono_us; /* every turn, at least each 500 ms */
-	_Atomic int64_t database_ok_mono_us;			    /* the last answer of PostgreSQL */
+	/* every turn, at least each 500 ms */
+	alignas(SHM_CACHE_LINE) _Atomic int64_t heartbeat_mono_us;
+	_Atomic int64_t database_ok_mono_us; /* the last answer of PostgreSQL */
 	_Atomic int64_t started_us;
 	_Atomic uint32_t holder_pid, child_pid;
 	_Atomic uint32_t ready; /* 1: the directory is complete */
@@ -154,7 +166,8 @@ struct shm_allocation {
 
 enum shm_ami_state { AMI_DOWN, AMI_CONNECTING, AMI_LOGIN, AMI_RESYNC, AMI_UP, AMI_STATE__N };
 
-/* What runs: single words that the dispatcher stores and anybody reads. One beside every client, server, allocation. */
+/* What runs: single words that the dispatcher stores and anybody reads. One beside every client,
+ * server, allocation. */
 struct shm_usage {
 	_Atomic uint32_t channels; /* grants taken */
 	_Atomic uint32_t waiting;  /* clients: entries in the window */
@@ -204,8 +217,9 @@ struct shm_allocation_row {
 	struct shm_allocation data;
 };
 
-/* A call slot. The state word is its commit: every other field is written before it, so that a successor finds each slot
- * as the last finished step left it. Written by the dispatcher's child only. */
+/* A call slot. The state word is its commit: every other field is written before it, so that a
+ * successor finds each slot as the last finished step left it. Written by the dispatcher's child
+ * only. */
 enum shm_call_state {
 	CALL_FREE,
 	CALL_PLANNED, /* granted; its journal row is on its way to PostgreSQL */
@@ -219,14 +233,14 @@ enum shm_call_state {
 };
 
 enum shm_call_seen {
-	SEEN_RESPONSE = 1,   /* to the Originate */
-	SEEN_ORIGINATE = 2,  /* OriginateResponse */
-	SEEN_CHANNEL = 4,    /* any channel event: there is or was a channel */
+	SEEN_RESPONSE = 1,  /* to the Originate */
+	SEEN_ORIGINATE = 2, /* OriginateResponse */
+	SEEN_CHANNEL = 4,   /* any channel event: there is or was a channel */
 	SEEN_HANGUP = 8,
 	SEEN_ESTIMATED = 16, /* the end was inferred, not seen */
 };
 
-struct shm_call_head { /* compact: what counting walks over */
+struct shm_call_head {		/* compact: what counting walks over */
 	_Atomic uint32_t state; /* enum shm_call_state */
 	uint32_t n;		/* attempt */
 	uint64_t entry_id;
@@ -237,11 +251,12 @@ struct shm_call_head { /* compact: what counting walks over */
 struct shm_call {
 	struct shm_row row;
 	uint64_t queue_master_id; /* 0: a quick call */
-	uint32_t seen;		  /* enum shm_call_seen */
+	uint64_t batch_id;
+	uint32_t seen; /* enum shm_call_seen */
 	uint32_t originate_reason;
 	uint32_t hangup_cause;
-	uint32_t dial_status;  /* enum ami_dial_status */
-	uint32_t disposition;  /* enum disposition, once ENDED */
+	uint32_t dial_status; /* enum ami_dial_status */
+	uint32_t disposition; /* enum disposition, once ENDED */
 	uint32_t country_digits;
 	int64_t armed_us, sent_us, ringing_us, answered_us, ended_us;
 	char number[20];
@@ -264,6 +279,7 @@ struct shm_window {
 	uint64_t entry_id;
 	uint64_t client_id;
 	uint64_t queue_master_id;
+	uint64_t batch_id;
 	int64_t due_us; /* not before */
 	uint32_t country_digits;
 	uint32_t gate; /* enum gate: what blocked it last */
@@ -280,10 +296,15 @@ enum shm_counter {
 	COUNTER__N
 };
 
+struct shm_counters {
+	_Atomic uint64_t value[COUNTER__N];
+};
+
 /* Log-linear histogram of microseconds: 8 steps per power of two (12 % wide), 1 us to 2^32 us. */
 enum { LATENCY_BUCKETS = 33 * 8 };
 enum shm_latency_kind {
-	LATENCY_SUBMIT_TO_SENT, /* committed by a worker -> Originate bytes written, when nothing blocked */
+	LATENCY_SUBMIT_TO_SENT, /* committed by a worker -> Originate bytes written, when nothing
+				   blocked */
 	LATENCY_FREED_TO_SENT,	/* hang-up read -> next Originate of that server written */
 	LATENCY_COMMIT,		/* one turn's transaction */
 	LATENCY_TURN,		/* one turn of the loop */
@@ -294,28 +315,42 @@ struct shm_latency {
 	_Atomic uint64_t count[LATENCY_BUCKETS];
 };
 
-/* ---- .ev ------------------------------------------------------------------------------------------------------- */
+/* ---- .ev ---- */
 
+/* Positions count bytes since the ring began; the first is the ring's size, so that 0 can mean
+ * none. */
 struct shm_ring_head {
-	alignas(SHM_CACHE_LINE) _Atomic uint64_t writing; /* bytes ever claimed: a reader's copy below writing - size is torn */
-	alignas(SHM_CACHE_LINE) _Atomic uint64_t written; /* bytes ever published */
-	_Atomic uint64_t records;			   /* records ever published */
+	/* Bytes claimed, never lowered: what lies below writing - size may be overwritten at any
+	 * moment. */
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t writing;
+	/* Position of the last record published, 0 = none: its store is the commit. */
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t newest;
+	/* Position of the last record that began in each sixteenth of the ring: where a lapped
+	 * reader goes on. */
+	_Atomic uint64_t marks[SHM_EVENT_MARKS];
+};
+
+/* What waits in a worker's ring: records ever taken out of it. Here, because a worker may not write
+ * what the dispatcher trusts. */
+struct shm_submit_head {
+	alignas(SHM_CACHE_LINE) _Atomic uint64_t head;
 };
 
 /* A record, 8-byte aligned, never split at the ring's end (a PAD record fills it). */
 struct shm_event {
-	uint64_t position;  /* bytes before it since the ring began: proves it is the record that was looked for */
-	uint64_t index;	    /* records before it */
-	uint64_t previous;  /* position of the same client's event before; UINT64_MAX = none */
+	uint64_t position; /* bytes before it since the ring began: proves it is the record that was
+			      looked for */
+	uint64_t index;	   /* records before it */
+	uint64_t previous; /* position of the same client's event before; UINT64_MAX = none */
 	uint64_t client_id; /* 0: padding */
 	uint64_t seq;	    /* dense per client */
 	int64_t occurred_us;
-	uint32_t bytes;	    /* of the whole record, a multiple of 8 */
-	uint16_t type;	    /* enum event_type */
-	uint16_t payload;   /* bytes of JSON that follow */
+	uint32_t bytes;	  /* of the whole record, a multiple of 8 */
+	uint16_t type;	  /* enum event_type */
+	uint16_t payload; /* bytes of JSON that follow */
 };
 
-_Static_assert(sizeof(struct shm_header) == 128, "header");
+_Static_assert(sizeof(struct shm_header) == 192, "header");
 _Static_assert(sizeof(struct shm_submit) == 128, "submit record");
 _Static_assert(sizeof(struct shm_tenant) == 32, "tenant words");
 _Static_assert(sizeof(struct shm_call_head) == 32, "call head");

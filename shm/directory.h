@@ -1,0 +1,83 @@
+/* Who may call through what: clients, keys, servers, allocations, as the dispatcher last read them
+ * from PostgreSQL.
+ *
+ * Open addressing with linear probing; rows never move while they are in use, so the usage words
+ * beside them stay where they are. Removed rows are GONE until the probe sequence behind them ends.
+ * Clients and servers are found by id, keys by digest, allocations by client (all of one client lie
+ * in one probe run) and server.
+ *
+ * Readers: false means "the segment does not know for certain": ask PostgreSQL. It never means "no
+ * such client".
+ */
+#ifndef CCS_SHM_DIRECTORY_H
+#define CCS_SHM_DIRECTORY_H
+
+#include "shm/row.h"
+#include "shm/segment.h"
+
+/* ---- owner: the dispatcher ----
+ *
+ * Puts the row in place of an earlier one of the same key, or in a new place with zero usage. The
+ * usage words of an existing row stay. NULL when the table is full (say so in the log: the option
+ * is segment.<table>). The pointer is good until the row is removed: rows do not move. */
+struct shm_client_row *dir_put_client(struct segment *seg, const struct shm_client *client);
+struct shm_key_row *dir_put_key(struct segment *seg, const struct shm_key *key);
+struct shm_server_row *dir_put_server(struct segment *seg, const struct shm_server *server);
+struct shm_allocation_row *dir_put_allocation(
+	struct segment *seg, const struct shm_allocation *allocation);
+
+/* False when there was none. */
+bool dir_remove_client(struct segment *seg, uint64_t client_id);
+bool dir_remove_key(struct segment *seg, const struct digest *digest);
+bool dir_remove_server(struct segment *seg, uint64_t server_id);
+bool dir_remove_allocation(struct segment *seg, uint64_t client_id, uint64_t server_id);
+
+/* What went wrong with a server last, for people. Cut at the field's size. */
+void dir_server_error(struct shm_server_row *server, const char *text, int64_t at_us);
+
+/* ---- readers ---- */
+
+MUST_USE bool dir_client(const struct segment *seg, uint64_t client_id, struct shm_client *client);
+MUST_USE bool dir_key(const struct segment *seg, const struct digest *digest, struct shm_key *key);
+MUST_USE bool dir_server(const struct segment *seg, uint64_t server_id, struct shm_server *server);
+
+/* The row was read from SQL after the last change that anybody announced with tenant_changed. */
+bool dir_current(const struct segment *seg, const struct shm_client *client);
+
+/* The whole path of a request: the key, its client, and both current. False: ask PostgreSQL, for
+ * whatever reason. Neither expiry nor status are judged here. */
+MUST_USE bool dir_identify(const struct segment *seg, const struct digest *digest,
+	struct shm_key *key, struct shm_client *client);
+
+/* Row i of a table, for those who walk all of it (ccsctl, metrics): false when it is not in use. */
+struct client_facts {
+	struct shm_client client;
+	struct usage usage;
+};
+
+struct ami_facts {
+	enum shm_ami_state state;
+	uint32_t unanswered;
+	int64_t since_us;
+	int64_t lag_us;
+	uint64_t reconnects;
+};
+
+struct server_facts {
+	struct shm_server server;
+	struct usage usage;
+	struct ami_facts ami;
+	struct shm_server_error error; /* text "" = none */
+};
+
+struct allocation_facts {
+	struct shm_allocation allocation;
+	struct usage usage;
+};
+
+MUST_USE bool dir_client_at(const struct segment *seg, uint32_t i, struct client_facts *out);
+MUST_USE bool dir_server_at(const struct segment *seg, uint32_t i, struct server_facts *out);
+MUST_USE bool dir_allocation_at(
+	const struct segment *seg, uint32_t i, struct allocation_facts *out);
+
+#endif

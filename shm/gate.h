@@ -1,0 +1,101 @@
+/* Gates: may this call start now, and if not, why and when to ask again. One table for the
+ * scheduler, for error texts, for explain and for metrics.
+ *
+ * Pure functions over plain data. The dispatcher fills a view from private memory, the API from the
+ * segment (gate_*_of); a part that is NULL is not asked about, so the scheduler can ask about a
+ * client once and about each of its servers after.
+ */
+#ifndef CCS_SHM_GATE_H
+#define CCS_SHM_GATE_H
+
+#include "shm/directory.h"
+#include "shm/rate.h"
+
+enum gate {
+	GATE_NONE, /* nothing blocks */
+#define GATE(name, sentence, who) GATE_##name,
+#include "shm/gate.def"
+#undef GATE
+	GATE__N
+};
+
+struct gate_text {
+	const char *name;     /* "client_channels"; "none" */
+	const char *sentence; /* for people */
+	const char *who;      /* can change it: client, operator, administrator, time, nobody */
+};
+
+extern const struct gate_text gate_texts[GATE__N];
+
+/* Limits and what is used of them: of a client, an allocation or a server. Channels below the limit
+ * may start one more; lowering a limit under what is used starts nothing until it has drained. */
+struct gate_quota {
+	uint32_t channels_limit;
+	uint32_t channels_used;
+	struct rate hourly; /* calls an hour */
+	struct rate pace;   /* calls a second */
+	int64_t rate_us;    /* TAT of hourly */
+	int64_t pace_us;    /* TAT of pace */
+};
+
+struct gate_client {
+	bool active;
+	bool paused;
+	int64_t window_open_us,
+		window_close_us; /* open <= now < close: open. INT64_MAX = never opens */
+	uint32_t daily_cap;	 /* 0 = none */
+	uint32_t daily_used;
+	int64_t day_ends_us; /* when daily_used starts again */
+	struct gate_quota quota;
+};
+
+struct gate_entry {
+	bool dispatched;
+	bool paused; /* its batch */
+	bool canceled;
+	bool dnc;
+	bool number_live;
+	int64_t starts_us;  /* 0 = at once */
+	int64_t expires_us; /* 0 = never */
+	int64_t due_us;	    /* of a retry; 0 = at once */
+};
+
+struct gate_allocation {
+	struct gate_quota quota;
+};
+
+struct gate_server {
+	bool up;		  /* connected, logged in, resynchronised, taking calls */
+	int64_t breaker_until_us; /* 0 = closed */
+	uint32_t unanswered;	  /* Originates without a Response */
+	uint32_t window;	  /* how many of these there may be */
+	struct gate_quota quota;
+};
+
+struct gate_view {
+	int64_t now_us;
+	const struct gate_client *client;
+	const struct gate_entry *entry;
+	const struct gate_allocation *allocation;
+	const struct gate_server *server;
+};
+
+struct gate_verdict {
+	enum gate gate;	 /* GATE_NONE: go */
+	int64_t next_us; /* when to ask again; INT64_MAX = when something changes; 0 with GATE_NONE
+			  */
+};
+
+/* The first gate of gate.def that blocks. True when one does. */
+bool gate_first_block(const struct gate_view *view, struct gate_verdict *out);
+
+/* One gate alone, for explain: every reason, not just the first. True when it blocks. */
+bool gate_blocks(enum gate gate, const struct gate_view *view, struct gate_verdict *out);
+
+/* From rows of the segment. What the segment does not hold (daily cap, breaker) does not block.
+ * ami_window is the option dispatcher.ami_window. */
+struct gate_client gate_client_of(const struct client_facts *facts);
+struct gate_allocation gate_allocation_of(const struct allocation_facts *facts);
+struct gate_server gate_server_of(const struct server_facts *facts, uint32_t ami_window);
+
+#endif

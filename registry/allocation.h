@@ -1,0 +1,42 @@
+/* How much of which server a client may use. The sums stay within the client's own limits: the database checks that when
+ * the transaction commits. */
+#ifndef CCS_REGISTRY_ALLOCATION_H
+#define CCS_REGISTRY_ALLOCATION_H
+
+#include "registry/field.h"
+#include "shm/layout.h"
+#include "sql/db.h"
+
+struct allocation_input {
+	struct str accountcode, server_code;
+	int64_t channels, rate_limit, calls_per_second;
+	struct str status;
+	struct str_list allocated_dids; /* none: the server's */
+};
+extern const struct field allocation_fields[];
+extern const size_t allocation_fields_n;
+
+/* Makes the allocation or changes it. */
+MUST_USE bool allocation_set(struct db *db, const char *actor, const struct allocation_input *input,
+	uint64_t *client_id, struct err *err);
+
+/* One row of a client's allocations, with its server. */
+struct allocation_row {
+	struct shm_allocation allocation;
+	struct shm_server server;
+};
+
+enum { ALLOCATION_COLUMNS = 6 + 8 };
+
+/* Reads the columns of allocations_of_client and its like (sql/queries/registry.sql). */
+MUST_USE bool allocation_from_row(
+	const struct rows *rows, int row, struct allocation_row *out, struct err *err);
+
+/* A client's allocations by server code, through row-level security's eyes: for the API. */
+MUST_USE bool allocations_of_client(
+	struct db *db, uint64_t client_id, struct rows *rows, struct err *err);
+
+/* All allocations: accountcode before the columns above. */
+MUST_USE bool allocation_list(struct db *db, struct rows *rows, struct err *err);
+
+#endif

@@ -1,0 +1,56 @@
+/* What a person or a program says about a client, a server or an allocation, by a table of fields: one place that knows
+ * each field's name, type and limits, for JSON, for the command line and for the error that names what is wrong.
+ *
+ * The table describes a struct of these members, in which everything starts as "not given":
+ *   struct str       FIELD_TEXT    .p NULL = not given; borrowed from the JSON or from argv
+ *   int64_t          FIELD_NUMBER, FIELD_BOOL    FIELD_NOT_GIVEN
+ *   struct str_list  FIELD_LIST
+ */
+#ifndef CCS_REGISTRY_FIELD_H
+#define CCS_REGISTRY_FIELD_H
+
+#include <jansson.h>
+
+#include "common/err.h"
+#include "common/str.h"
+
+#define FIELD_NOT_GIVEN INT64_MIN
+
+enum { STR_LIST_MAX = 64 };
+
+struct str_list {
+	int n;
+	bool is_given;
+	struct str v[STR_LIST_MAX];
+};
+
+enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL, FIELD_LIST };
+
+struct field {
+	const char *name; /* as in JSON; "--name-with-dashes" on the command line */
+	enum field_type type;
+	bool is_required;
+	bool may_be_empty; /* "" or null says "none" */
+	int64_t min, max;  /* of the number; of the text's or each element's bytes */
+	const char *
+		chars; /* allowed characters of text and elements; NULL = any but control characters */
+	const char *
+		help; /* what it is, and how it is to be written: the end of an error and of --help */
+	size_t offset;
+};
+
+/* Makes every member "not given". */
+void fields_clear(const struct field *fields, size_t n, void *into);
+
+/* Reads an object; a member that no field names is refused. */
+MUST_USE bool fields_from_json(
+	const struct field *fields, size_t n, const json_t *object, void *into, struct err *err);
+
+/* One field from text, as a command line gives it; a list takes one more element. */
+MUST_USE bool field_from_text(
+	const struct field *field, struct str text, void *into, struct err *err);
+
+/* Everything required is there and nothing breaks its limits. */
+MUST_USE bool fields_check(const struct field *fields, size_t n, const void *from, struct err *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* Passwords of users, hashed with yescrypt (crypt(5)): slow on purpose, some 30 ms and 4 MB each. */
+#ifndef CCS_REGISTRY_PASSWORD_H
+#define CCS_REGISTRY_PASSWORD_H
+
+#include "common/err.h"
+#include "common/str.h"
+
+enum {
+	PASSWORD_HASH_BYTES = 384 /* CRYPT_OUTPUT_SIZE */,
+	PASSWORD_MIN_BYTES = 8,
+	PASSWORD_MAX_BYTES = 256
+};
+
+MUST_USE bool password_hash(struct str password, char out[PASSWORD_HASH_BYTES], struct err *err);
+
+/* Takes as long for a wrong password as for a right one. */
+bool password_matches(struct str password, const char *hash);
+
+#endif

@@ -19,14 +19,12 @@ enum pool { POOL_FAST, POOL_SQL, POOL__N };
 struct app {
 	enum pool pool;
 	const struct conf *conf;
-	struct segment *segment;   /* attached or not: see has_state, live */
-	struct bell *bell;	   /* sql pool: wakes the dispatcher */
-	struct shm_worker *worker; /* sql pool: our submit ring; NULL when no slot is free */
-	struct db *db;		   /* sql pool; NULL in fast */
-	struct arena *arena;	   /* of the request that is being answered */
-	struct shm_client client;  /* of the request that is being answered */
-	bool has_state;		   /* .state is attached and ready, as of this request */
-	bool live;		   /* and its dispatcher has turned within HEARTBEAT_MAX */
+	struct segment *segment;  /* attached or not: see live */
+	struct bell *bell;	  /* sql pool: wakes the dispatcher */
+	struct db *db;		  /* sql pool; NULL in fast */
+	struct arena *arena;	  /* of the request that is being answered */
+	struct shm_client client; /* of the request that is being answered */
+	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 };
 
 const char *pool_name(enum pool pool);

@@ -10,6 +10,7 @@
 
 #include "common/arena.h"
 #include "common/err.h"
+#include "registry/field.h"
 #include "shm/layout.h"
 
 struct route;
@@ -71,6 +72,12 @@ uint64_t req_param_id(const struct req *req, const char *name);
 
 /* The body as a JSON object. An empty body is an empty object. Fails with INPUT, saying line and
  * column. Borrowed: lies in the arena. */
-MUST_USE bool req_json(const struct req *req, const json_t **object, struct err *err);
+MUST_USE bool req_json(const struct req *req, json_t **object, struct err *err);
+
+/* The members of the body that a table names, typed and within their limits (registry/field.h says
+ * what into looks like; members that are absent stay "not given"). Fails with INPUT, naming the
+ * member. Members that no field names are ignored. */
+MUST_USE bool req_fields(
+	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err);
 
 #endif

@@ -13,25 +13,29 @@ create table queue_master (
     client_id      bigint not null references client,
     batch_id       bigint not null check (batch_id between 1 and 9007199254740991),
     content        bytea not null,              -- digest of the JSON values, to know the same batch again
-    inserted_count integer not null,
+    inserted_count integer not null check (inserted_count >= 0),
     rejected       text not null default '[]',  -- JSON array as it was answered
     created_at     timestamptz not null default now(),
     dispatched_at  timestamptz,
-    unique (client_id, batch_id)
+    unique (client_id, batch_id),
+    unique (client_id, id)                      -- what a chunk refers to
 );
 
 -- At most 1,024 entries of one batch: the unit of claiming, closing, sweeping and recovery.
 create table chunk (
     id              bigint primary key,
     client_id       bigint not null references client,
-    queue_master_id bigint references queue_master, -- null: a quick call
+    queue_master_id bigint,                         -- null: a quick call
     entry_count     integer not null check (entry_count between 1 and 1024),
     created_at      timestamptz not null default now(),
     dispatched_at   timestamptz,                    -- null: not yet to be dialled
     owner_node      text,
     owner_epoch     bigint,
     closed_at       timestamptz,
-    closed_as       text                            -- 'done', later 'canceled', 'expired'
+    closed_as       text check (closed_as in ('done', 'canceled', 'expired')),
+    check ((owner_node is null) = (owner_epoch is null)),
+    check ((closed_at is null) = (closed_as is null)),
+    foreign key (client_id, queue_master_id) references queue_master (client_id, id)
 );
 create index chunk_open on chunk (client_id, id) where closed_at is null;
 create index chunk_of_queue_master on chunk (queue_master_id) where queue_master_id is not null;
@@ -53,7 +57,7 @@ create table entry (
 -- The journal: committed before the Originate is sent.
 create table attempt (
     entry_id        bigint not null,
-    n               smallint not null,
+    n               smallint not null check (n between 1 and 255), -- two hex digits of the call id
     client_id       bigint not null,
     queue_master_id bigint,
     server_id       bigint not null,
@@ -67,7 +71,7 @@ create table attempt (
 -- What became of an attempt, or (n = 0) of an entry that was never dialled.
 create table call_detail (
     entry_id        bigint not null,
-    n               smallint not null,
+    n               smallint not null check (n between 0 and 255),
     client_id       bigint not null,
     queue_master_id bigint,
     server_id       bigint,
@@ -103,6 +107,8 @@ create table event (
     payload     text not null, -- JSON object
     primary key (client_id, seq, occurred_at)
 ) partition by range (occurred_at);
+-- An event is the same event when it is written again after a crash: see dispatcher/journal.c.
+create unique index event_of_attempt on event (entry_id, n, type, occurred_at);
 
 -- What an operator or a client wants done; the dispatcher acknowledges it.
 create table control (
@@ -203,7 +209,8 @@ do $$
 declare
     walled text;
 begin
-    foreach walled in array array['queue_master', 'chunk', 'entry', 'attempt', 'call_detail', 'event', 'rollup_hour'] loop
+    foreach walled in array array['queue_master', 'chunk', 'entry', 'attempt', 'call_detail', 'event', 'client_seq',
+                                'control', 'rollup_hour'] loop
         execute format('alter table %I enable row level security', walled);
         execute format('create policy tenant on %I to ccs_api using (client_id = current_client())', walled);
         execute format('create policy all_tenants on %I to ccs_dispatcher using (true) with check (true)', walled);

@@ -1,7 +1,7 @@
 /* The only place where bytes for Asterisk are made. Every header line has a fixed name and its
- * value a type with a list of allowed bytes (ami_fields.def); what does not fit is refused, never
- * repaired, so no value can start a line, a header or a variable of its own. Each function appends
- * one whole action to out, or nothing and says why.
+ * value a type with a list of allowed bytes (ami_fields.def, ami_types.def); what does not fit is
+ * refused, never repaired, so no value can start a line, a header or a variable of its own. Each
+ * function appends one whole action to out, or nothing and says why.
  *
  * There is no way to send an Application, a variable's name or early media from here.
  */
@@ -10,13 +10,7 @@
 
 #include "common/err.h"
 #include "common/strbuf.h"
-
-/* "ccs-", 14 hex digits of the entry, 2 of the attempt. Of fixed width, because Asterisk 22
- * compares ChannelIds by prefix. */
-enum { AMI_CALL_ID_CHARS = 20 };
-
-/* Exactly such an id, in lower case. */
-bool ami_is_call_id(struct str text);
+#include "dispatcher/ami_text.h"
 
 struct ami_originate {
 	struct str call_id; /* becomes ActionID, ChannelId and the variable CCS_CALL_ID */

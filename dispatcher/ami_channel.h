@@ -4,9 +4,9 @@
 #define CCS_DISPATCHER_AMI_CHANNEL_H
 
 #include "common/err.h"
-#include "common/str.h"
+#include "dispatcher/ami_text.h"
 
-enum { AMI_CHANNEL_BYTES = 160 };
+enum { AMI_CHANNEL_BYTES = AMI_MAX_CHANNEL + 1 };
 
 struct ami_target {
 	struct str number;	 /* entry.number: 3-15 digits, perhaps a '+' before them */
@@ -23,11 +23,8 @@ struct ami_target {
  *
  * Where e164 is not known, {national} and {e164} are the digits of number and {+e164} is number as
  * given. Fails with INPUT on any other placeholder and when the result is no plain
- * Technology/resource. */
+ * Technology/resource (AMI_TYPE_CHANNEL). */
 MUST_USE bool ami_channel_expand(struct str template, const struct ami_target *target,
 	char out[AMI_CHANNEL_BYTES], struct err *err);
-
-/* Letters and digits, a slash, then 1 to 120 of A-Z a-z 0-9 + * # @ . _ / - */
-bool ami_channel_ok(struct str channel);
 
 #endif

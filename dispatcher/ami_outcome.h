@@ -18,14 +18,11 @@ enum ami_dial_status {
 /* The value of DialEnd's header DialStatus. */
 enum ami_dial_status ami_dial_status(struct str text);
 
-/* OriginateResponse's Reason. */
-enum { AMI_REASON_NONE = 0, AMI_REASON_TIMEOUT = 3, AMI_REASON_ANSWERED = 4 };
-
 /* What was seen of an attempt by the time it is over, or is given up. */
 struct ami_fate {
-	bool refused;	     /* the Originate's Response was Error ... */
-	struct str refusal;  /* ... with this Message */
-	bool answered;	     /* OriginateResponse Success, or Newstate Up: any of them is enough */
+	bool refused;	    /* the Originate's Response was Error ... */
+	struct str refusal; /* ... with this Message */
+	bool answered; /* OriginateResponse Success, or Newstate or Hangup with ChannelState 6 */
 	bool originate_seen; /* OriginateResponse */
 	uint32_t reason;     /* its Reason */
 	bool channel_seen;   /* any event of the channel: Newchannel, Newstate, Hangup ... */

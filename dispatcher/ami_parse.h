@@ -49,7 +49,8 @@ enum ami_parsed {
 /* Takes the message at the start of in. *searched is the caller's memory of bytes that are known to
  * hold no end: 0 for a new message, then left alone until the message is complete; so a message
  * that comes in a thousand pieces is not read a thousand times. An event that we do not look at is
- * recognised by its first line; its headers are not read. */
+ * recognised by its first line; its headers are not read. An empty line where a message should
+ * begin is a message of nothing (AMI_KIND_OTHER). */
 enum ami_parsed ami_parse_next(
 	struct str in, size_t *searched, struct ami_message *msg, size_t *used);
 

@@ -27,13 +27,14 @@ struct str_list {
 enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL, FIELD_LIST };
 
 struct field {
-	const char *name; /* as in JSON; "--name-with-dashes" on the command line */
+	const char *name;   /* as in JSON */
+	const char *option; /* on the command line, without "--"; NULL = the name with dashes */
 	enum field_type type;
 	bool is_required;
 	bool may_be_empty; /* "" or null says "none" */
-	int64_t min, max;  /* of the number; of the text's or each element's bytes */
+	int64_t min, max;  /* of the number; of the bytes of the text or of each element */
 	const char *
-		chars; /* allowed characters of text and elements; NULL = any but control characters */
+		chars; /* allowed in text and elements beside letters and digits; NULL = all but control characters */
 	const char *
 		help; /* what it is, and how it is to be written: the end of an error and of --help */
 	size_t offset;
@@ -46,11 +47,32 @@ void fields_clear(const struct field *fields, size_t n, void *into);
 MUST_USE bool fields_from_json(
 	const struct field *fields, size_t n, const json_t *object, void *into, struct err *err);
 
+/* One member's value. */
+MUST_USE bool field_from_json(
+	const struct field *field, const json_t *value, void *into, struct err *err);
+
 /* One field from text, as a command line gives it; a list takes one more element. */
 MUST_USE bool field_from_text(
 	const struct field *field, struct str text, void *into, struct err *err);
 
 /* Everything required is there and nothing breaks its limits. */
 MUST_USE bool fields_check(const struct field *fields, size_t n, const void *from, struct err *err);
+
+/* ---- one member, by its field ---- */
+
+static inline struct str *field_text(const struct field *field, void *in)
+{
+	return (struct str *)(void *)((char *)in + field->offset);
+}
+
+static inline int64_t *field_number(const struct field *field, void *in)
+{
+	return (int64_t *)(void *)((char *)in + field->offset);
+}
+
+static inline struct str_list *field_list(const struct field *field, void *in)
+{
+	return (struct str_list *)(void *)((char *)in + field->offset);
+}
 
 #endif

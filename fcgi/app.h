@@ -6,13 +6,12 @@
 #ifndef CCS_FCGI_APP_H
 #define CCS_FCGI_APP_H
 
+#include "common/arena.h"
 #include "common/conf.h"
-#include "shm/layout.h"
+#include "shm/bell.h"
+#include "shm/segment.h"
 
-struct arena;
-struct bell;
 struct db;
-struct segment;
 
 enum pool { POOL_FAST, POOL_SQL, POOL__N };
 
@@ -25,9 +24,23 @@ struct app {
 	struct arena *arena;	  /* of the request that is being answered */
 	struct shm_client client; /* of the request that is being answered */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
+	struct segment own_segment;
+	struct bell own_bell;
 };
 
 const char *pool_name(enum pool pool);
+
+/* ---- the frame ---- */
+
+/* After the fork: attaches what is there; the rest is attached when it appears. */
+MUST_USE bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err);
+void app_close(struct app *app);
+
+/* Before each request: moves to a newer segment, forgets the last request's memory. Pointers into
+ * the segment end here. */
+void app_turn(struct app *app);
+
+/* ---- handlers ---- */
 
 /* Tells the dispatcher of committed work: submit ring and bell. A hint: without a segment, or with
  * the ring full, nothing happens and the dispatcher's sweep finds the work. Call after the commit.

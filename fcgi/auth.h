@@ -20,8 +20,8 @@ enum auth_verdict {
 /* Fills req->client (in app->client) and req->source. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 
-/* The credential of the request, or p NULL with err filled. */
-struct str auth_credential(const struct req *req, struct err *err);
+/* The one credential of the request. */
+MUST_USE bool auth_credential(const struct req *req, struct str *credential, struct err *err);
 
 /* An accountcode or client id that the request names must be the caller's own; p NULL = not named.
  * One FORBIDDEN body, whether the other client exists or not. */

@@ -38,6 +38,11 @@ bool reply_pass(struct reply *reply);
  * WWW-Authenticate where they belong. Text of INTERNAL errors is logged and not shown. */
 void reply_error(struct reply *reply, const struct req *req, const struct err *err);
 
+/* The envelope's members, into an object that the caller has opened; for an answer that says more
+ * than the envelope, as an unhealthy system does. Sets the status. */
+void reply_problem(struct reply *reply, const struct req *req, int status, const char *code,
+	const char *detail);
+
 /* The HTTP status of a kind of error. */
 int reply_status_of(enum err_kind kind);
 

@@ -15,7 +15,16 @@
 
 struct route;
 
-enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD__N };
+/* HEAD counts as GET: nginx drops the body. OTHER is in no route. */
+enum method {
+	METHOD_GET,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_PATCH,
+	METHOD_DELETE,
+	METHOD_OTHER,
+	METHOD__N
+};
 
 /* Where the client's row came from. SEGMENT also says: the directory is fresh, a handler may answer
  * from it. */
@@ -51,6 +60,16 @@ struct req {
 	const struct shm_client *client; /* who asks; NULL on PUBLIC routes */
 	enum auth_source source;
 };
+
+/* ---- the frame ---- */
+
+/* Starts a request from CGI variables: method, path, query, id. What it borrows from env and takes
+ * from arena lives as long as they do. On failure the id and now_us are set all the same, so that
+ * the error can be answered. */
+MUST_USE bool req_read(
+	struct req *req, char *const *env, struct arena *arena, int64_t now_us, struct err *err);
+
+/* ---- handlers ---- */
 
 /* A query parameter, or p NULL when it is absent. "?a=" is present and empty. */
 struct str req_query(const struct req *req, const char *name);

@@ -45,8 +45,11 @@ extern const size_t routes_n;
  * METHOD (allow says which would do: "GET, POST") or INPUT (a parameter of the wrong type). */
 MUST_USE bool route_find(struct req *req, char *allow, size_t allow_size, struct err *err);
 
-/* "GET"; NULL for a method that we do not know. HEAD counts as GET: nginx drops the body. */
+/* The place of a pattern's parameter; a name that it does not have ends the process. */
+size_t route_param(const struct route *route, const char *name);
+
+/* "GET"; "?" for OTHER. */
 const char *method_name(enum method method);
-MUST_USE bool method_of(struct str text, enum method *method);
+enum method method_of(struct str text);
 
 #endif

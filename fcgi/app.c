@@ -1,0 +1,77 @@
+/* A worker's surroundings: see app.h. */
+#include "fcgi/app.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "shm/bell.h"
+#include "shm/segment.h"
+#include "shm/submit.h"
+#include "shm/tenant.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+const char *pool_name(enum pool pool)
+{
+	static const char *const names[POOL__N] = {[POOL_FAST] = "fast", [POOL_SQL] = "sql"};
+	return names[pool];
+}
+
+/* The segment's parts come and go with the dispatcher: what is missing now is tried again for each
+ * request, at most once a second. */
+static void attach(struct app *app)
+{
+	struct err err;
+	if (!segment_open_in(app->segment, app->conf, &err))
+		log_warn("api.no_segment", "object=in why=%s", log_q(err.text));
+	if (!segment_attach_state(app->segment, &err))
+		log_info("api.no_segment", "object=state why=%s", log_q(err.text));
+}
+
+bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err)
+{
+	*app = (struct app){.pool = pool, .conf = conf};
+	app->segment = &app->own_segment;
+	if (!segment_init(app->segment, conf->common_node, err))
+		return false;
+	attach(app);
+	app->arena = arena_new((size_t)conf->api_request_memory_bytes);
+	arena_serve_jansson(app->arena);
+	if (pool == POOL_FAST)
+		return true;
+	if (!bell_open(&app->own_bell, conf->common_run_dir, err))
+		return false;
+	app->bell = &app->own_bell;
+	app->db = db_new(conf->database_api_dsn, "ccs-api", conf->database_statement_timeout_ms);
+	if (!worker_slot_take(app->segment, err))
+		log_warn("api.no_slot", "why=%s do=%s", log_q(err->text),
+			log_q("work of this worker waits for the dispatcher's sweep"));
+	return true;
+}
+
+void app_close(struct app *app)
+{
+	worker_slot_release(app->segment);
+	if (app->bell)
+		bell_close(app->bell);
+	db_free(app->db);
+	arena_free(app->arena);
+	segment_close(app->segment);
+}
+
+void app_turn(struct app *app)
+{
+	(void)segment_check(app->segment);
+	app->live = segment_fresh(app->segment, clock_mono_us());
+	arena_reset(app->arena);
+	worker_count_request(app->segment);
+}
+
+void app_announce(struct app *app, const struct shm_submit *work)
+{
+	(void)submit_send(app->segment, app->bell, work);
+}
+
+void app_client_changed(struct app *app, uint64_t client_id)
+{
+	(void)tenant_changed(app->segment, client_id);
+}

@@ -1,0 +1,169 @@
+/* Credentials, identity, and what belongs to whom: see auth.h. */
+#include <inttypes.h>
+
+#include "common/token.h"
+#include "fcgi/auth.h"
+#include "registry/allocation.h"
+#include "registry/client.h"
+#include "shm/directory.h"
+#include "shm/view.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+static struct str from_header(const struct req *req)
+{
+	return req_header(req, "HTTP_X_API_KEY");
+}
+
+/* Another scheme than Bearer is somebody else's (a proxy's), not ours. */
+static struct str from_bearer(const struct req *req)
+{
+	struct str scheme, token = req_header(req, "HTTP_AUTHORIZATION");
+	if (str_split(&token, ' ', &scheme) && str_case_eq(scheme, STR("Bearer")))
+		return str_trim(token);
+	return (struct str){NULL, 0};
+}
+
+static struct str from_query(const struct req *req)
+{
+	return req_query(req, "x-api-key");
+}
+
+bool auth_credential(const struct req *req, struct str *credential, struct err *err)
+{
+	static struct str (*const sources[])(const struct req *) = {
+		from_header, from_bearer, from_query};
+	struct str found = {NULL, 0};
+
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		struct str one = sources[i](req);
+		if (one.n == 0)
+			continue;
+		if (found.n && !str_eq(found, one))
+			return fail_code(err, ERR_INPUT, "two_identities",
+				"the request carries two different API keys; send one");
+		found = one;
+	}
+	if (found.n == 0)
+		return fail_code(err, ERR_AUTH, "missing_key",
+			"no API key: send it in the header X-API-KEY");
+	*credential = found;
+	return true;
+}
+
+static bool identify_by_sql(
+	struct app *app, const struct digest *digest, struct shm_key *key, struct err *err)
+{
+	if (!db_ready(app->db, err))
+		return false;
+	if (client_by_key(app->db, digest, &app->client, key, err))
+		return true;
+	if (err->kind == ERR_MISSING)
+		return fail_code(err, ERR_AUTH, "unknown_key", "nobody has this API key");
+	return false;
+}
+
+static bool is_admitted(
+	const struct shm_client *client, const struct shm_key *key, int64_t now_us, struct err *err)
+{
+	if (key->expires_us && key->expires_us <= now_us)
+		return fail_code(err, ERR_AUTH, "expired_key", "the API key has expired");
+	if (!client->is_active || client->status == CLIENT_SUSPENDED)
+		return fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
+	return true;
+}
+
+enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
+{
+	struct str credential;
+	struct shm_key key;
+
+	if (!auth_credential(req, &credential, err))
+		return AUTH_REFUSED;
+	if (!token_is_key(credential)) {
+		fail_code(err, ERR_AUTH, "malformed_key",
+			"this is no API key: characters are missing or mistyped");
+		return AUTH_REFUSED;
+	}
+	struct digest digest = digest_of(credential);
+	if (app->live && dir_identify(app->segment, &digest, &key, &app->client))
+		req->source = AUTH_SEGMENT;
+	else if (!app->db)
+		return AUTH_ASK_SQL;
+	else if (identify_by_sql(app, &digest, &key, err))
+		req->source = AUTH_SQL;
+	else
+		return AUTH_REFUSED;
+	if (!is_admitted(&app->client, &key, req->now_us, err))
+		return AUTH_REFUSED;
+	req->client = &app->client;
+	return AUTH_OK;
+}
+
+static bool not_yours(struct err *err)
+{
+	return fail(err, ERR_FORBIDDEN, "your API key gives no access to this client's data");
+}
+
+bool own_accountcode(const struct req *req, struct str accountcode, struct err *err)
+{
+	return !accountcode.p || str_eq(accountcode, str_of(req->client->accountcode)) ||
+	       not_yours(err);
+}
+
+bool own_client_id(const struct req *req, uint64_t client_id, struct err *err)
+{
+	return client_id == req->client->id || not_yours(err);
+}
+
+static bool find_in_segment(
+	const struct app *app, const struct req *req, struct str code, uint64_t *server_id)
+{
+	struct view view = view_of(app->segment, req->client->id);
+	struct view_allocation row;
+	for (uint32_t at = 0; view_next_allocation(&view, &at, &row);) {
+		if (!str_eq(code, str_of(row.server.server.server_code)))
+			continue;
+		*server_id = row.server.server.id;
+		return true;
+	}
+	return false;
+}
+
+static bool find_in_sql(const struct app *app, const struct req *req, struct str code,
+	uint64_t *server_id, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	struct allocation_row row;
+	bool found = false;
+
+	if (!allocations_of_client(app->db, req->client->id, &rows, err))
+		return false;
+	bool read = true;
+	for (int i = 0; read && !found && i < rows.n; i++) {
+		read = allocation_from_row(&rows, i, &row, err);
+		found = read && str_eq(code, str_of(row.server.server_code));
+	}
+	rows_free(&rows);
+	if (!read)
+		return false;
+	*server_id = found ? row.server.id : 0;
+	return true;
+}
+
+bool own_server(struct app *app, const struct req *req, struct str server_code, uint64_t *server_id,
+	struct err *err)
+{
+	uint64_t id = 0;
+	if (req->source == AUTH_SQL) {
+		if (!find_in_sql(app, req, server_code, &id, err))
+			return false;
+	} else if (!find_in_segment(app, req, server_code, &id)) {
+		id = 0;
+	}
+	if (id == 0)
+		return fail(err, ERR_MISSING, "no server of this server_code is allocated to you");
+	*server_id = id;
+	return true;
+}

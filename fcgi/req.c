@@ -1,0 +1,207 @@
+/* Requests as handlers read them: see req.h. */
+#include <inttypes.h>
+
+#include "common/log.h"
+#include "common/token.h"
+#include "common/utf8.h"
+#include "fcgi/req.h"
+#include "fcgi/router.h"
+
+#include "common/base.h"
+
+enum { MADE_ID_BYTES = 12 };
+
+static bool id_is_clean(struct str id)
+{
+	if (id.n == 0 || id.n >= REQ_ID_BYTES)
+		return false;
+	for (size_t i = 0; i < id.n; i++) {
+		char c = id.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			    c == '-' || c == '_' || c == '.'))
+			return false;
+	}
+	return true;
+}
+
+/* nginx sends the client's own id or one that it made; either stands in its access log too. */
+static void set_request_id(struct req *req)
+{
+	struct str id = req_header(req, "REQUEST_ID");
+	if (id_is_clean(id) && str_copy(req->request_id, sizeof(req->request_id), id))
+		return;
+	uint8_t random[MADE_ID_BYTES];
+	random_bytes(random, sizeof(random));
+	hex_encode(random, sizeof(random), req->request_id);
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decodes one name or value of the query into the arena. */
+static bool decode(struct arena *arena, struct str raw, struct str *out, struct err *err)
+{
+	char *p = arena_alloc(arena, raw.n + 1);
+	if (!p)
+		return fail(err, ERR_TOO_LARGE, "the query is too long");
+	size_t n = 0;
+	for (size_t i = 0; i < raw.n; i++) {
+		char c = raw.p[i];
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%') {
+			int high = i + 2 < raw.n ? hex_value(raw.p[i + 1]) : -1;
+			int low = i + 2 < raw.n ? hex_value(raw.p[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return fail(err, ERR_INPUT,
+					"the query holds a '%%' without two hex digits after it");
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		p[n++] = c;
+	}
+	p[n] = '\0';
+	*out = (struct str){p, n};
+	if (!utf8_is_text(*out))
+		return fail(err, ERR_INPUT, "the query is not UTF-8 text");
+	return true;
+}
+
+static bool query_add(struct req *req, struct str pair, struct err *err)
+{
+	struct str name, value = pair;
+	if (pair.n == 0)
+		return true;
+	if (req->query_n == REQ_QUERY_MAX)
+		return fail(err, ERR_INPUT, "the query has more than %d parameters", REQ_QUERY_MAX);
+	str_split(&value, '=', &name);
+	struct req_query *q = &req->query[req->query_n];
+	if (!decode(req->arena, name, &q->name, err) || !decode(req->arena, value, &q->value, err))
+		return false;
+	for (size_t i = 0; i < req->query_n; i++)
+		if (str_eq(req->query[i].name, q->name))
+			return fail(err, ERR_INPUT, "the query names %s twice", q->name.p);
+	req->query_n++;
+	return true;
+}
+
+static bool query_read(struct req *req, struct str raw, struct err *err)
+{
+	struct str pair;
+	while (str_split(&raw, '&', &pair))
+		if (!query_add(req, pair, err))
+			return false;
+	return true;
+}
+
+bool req_read(
+	struct req *req, char *const *env, struct arena *arena, int64_t now_us, struct err *err)
+{
+	*req = (struct req){.env = env, .arena = arena, .now_us = now_us};
+	set_request_id(req);
+	req->method = method_of(req_header(req, "REQUEST_METHOD"));
+	req->path = req_header(req, "DOCUMENT_URI");
+	if (!utf8_is_text(req->path))
+		return fail(err, ERR_INPUT, "the path is not UTF-8 text");
+	return query_read(req, req_header(req, "QUERY_STRING"), err);
+}
+
+struct str req_header(const struct req *req, const char *cgi_name)
+{
+	size_t n = strlen(cgi_name);
+	for (char *const *e = req->env; e && *e; e++)
+		if (strncmp(*e, cgi_name, n) == 0 && (*e)[n] == '=')
+			return str_of(*e + n + 1);
+	return (struct str){NULL, 0};
+}
+
+struct str req_query(const struct req *req, const char *name)
+{
+	for (size_t i = 0; i < req->query_n; i++)
+		if (str_eq(req->query[i].name, str_of(name)))
+			return req->query[i].value;
+	return (struct str){NULL, 0};
+}
+
+bool req_query_u64(const struct req *req, const char *name, uint64_t min, uint64_t max,
+	uint64_t *value, struct err *err)
+{
+	struct str text = req_query(req, name);
+	if (!text.p || str_to_u64(text, min, max, value))
+		return true;
+	return fail(err, ERR_INPUT, "%s must be a whole number from %" PRIu64 " to %" PRIu64, name,
+		min, max);
+}
+
+bool req_query_bool(const struct req *req, const char *name, bool *value, struct err *err)
+{
+	struct str text = req_query(req, name);
+	if (!text.p)
+		return true;
+	if (text.n == 0 || str_eq(text, STR("1")) || str_eq(text, STR("true"))) {
+		*value = true;
+		return true;
+	}
+	if (str_eq(text, STR("0")) || str_eq(text, STR("false"))) {
+		*value = false;
+		return true;
+	}
+	return fail(err, ERR_INPUT, "%s must be 1, true, 0 or false", name);
+}
+
+struct str req_param(const struct req *req, const char *name)
+{
+	return req->param_text[route_param(req->route, name)];
+}
+
+uint64_t req_param_id(const struct req *req, const char *name)
+{
+	return req->param_id[route_param(req->route, name)];
+}
+
+static bool json_refused(const json_error_t *why, struct err *err)
+{
+	if (json_error_code(why) == json_error_out_of_memory)
+		return fail(err, ERR_TOO_LARGE, "the body needs too much memory");
+	return fail_code(err, ERR_INPUT, "invalid_json",
+		"the body is not valid JSON: line %d, column %d: %s", why->line, why->column,
+		why->text);
+}
+
+bool req_json(const struct req *req, json_t **object, struct err *err)
+{
+	json_error_t why = {.line = 0};
+	json_t *loaded = req->body.n == 0 ? json_object()
+					  : json_loadb(req->body.p, req->body.n,
+						    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (!loaded && req->body.n == 0)
+		return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
+	if (!loaded)
+		return json_refused(&why, err);
+	if (!json_is_object(loaded))
+		return fail_code(err, ERR_INPUT, "invalid_json", "the body must be a JSON object");
+	*object = loaded;
+	return true;
+}
+
+bool req_fields(
+	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err)
+{
+	json_t *body, *known = json_object();
+	if (!known)
+		return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
+	if (!req_json(req, &body, err))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		json_t *value = json_object_get(body, fields[i].name);
+		if (value && json_object_set(known, fields[i].name, value) < 0)
+			return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
+	}
+	fields_clear(fields, n, into);
+	return fields_from_json(fields, n, known, into, err) && fields_check(fields, n, into, err);
+}

@@ -1,0 +1,126 @@
+/* The frame around every handler: see serve.h. */
+#include <inttypes.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "fcgi/auth.h"
+#include "fcgi/limit.h"
+#include "fcgi/router.h"
+#include "fcgi/serve.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+enum { ALLOW_BYTES = 64, DRAIN_BYTES = 4096 };
+
+/* FCGX_GetStr takes an int, and fewer bytes than asked for mean that the stream has ended. */
+static size_t body_take(FCGX_Stream *in, char *to, size_t n)
+{
+	size_t got = 0;
+	while (got < n) {
+		int k = FCGX_GetStr(to + got, (int)MIN(n - got, (size_t)INT32_MAX), in);
+		if (k <= 0)
+			break;
+		got += (size_t)k;
+	}
+	return got;
+}
+
+static size_t body_limit(const struct app *app, const struct route *route)
+{
+	return route->pool == ROUTE_BULK ? (size_t)app->conf->api_max_body_bytes
+					 : (size_t)ROUTE_BODY_BYTES;
+}
+
+static bool body_read(struct app *app, struct req *req, FCGX_Stream *in, struct err *err)
+{
+	struct str text = req_header(req, "CONTENT_LENGTH");
+	uint64_t length = 0;
+	size_t limit = body_limit(app, req->route);
+
+	if (text.n && !str_to_u64(text, 0, UINT64_MAX, &length))
+		return fail(err, ERR_INPUT, "Content-Length is not a number");
+	if (length > limit)
+		return fail(err, ERR_TOO_LARGE,
+			"the body has %" PRIu64 " bytes; at most %zu are taken", length, limit);
+	if (length == 0)
+		return true;
+	char *body = arena_alloc(app->arena, length + 1);
+	if (!body)
+		return fail(err, ERR_TOO_LARGE, "the body needs too much memory");
+	size_t got = body_take(in, body, length);
+	if (got != length)
+		return fail(err, ERR_INPUT,
+			"the body ended after %zu bytes; Content-Length says %" PRIu64, got,
+			length);
+	body[length] = '\0';
+	req->body = (struct str){body, length};
+	return true;
+}
+
+static void body_drain(FCGX_Stream *in)
+{
+	char scrap[DRAIN_BYTES];
+	while (body_take(in, scrap, sizeof(scrap)) == sizeof(scrap))
+		;
+}
+
+static bool answer(
+	struct app *app, struct req *req, FCGX_Request *fcgx, struct reply *reply, struct err *err)
+{
+	char allow[ALLOW_BYTES];
+
+	if (!req_read(req, fcgx->envp, app->arena, clock_wall_us(), err))
+		return false;
+	if (!route_find(req, allow, sizeof(allow), err)) {
+		if (allow[0])
+			reply_header(reply, "Allow", "%s", allow);
+		return false;
+	}
+	if (app->pool == POOL_FAST && req->route->pool != ROUTE_FAST)
+		return reply_pass(reply);
+	if (!body_read(app, req, fcgx->in, err))
+		return false;
+	if (req->route->who == WHO_CLIENT) {
+		enum auth_verdict verdict = auth_check(app, req, err);
+		if (verdict == AUTH_ASK_SQL)
+			return reply_pass(reply);
+		if (verdict == AUTH_REFUSED || !limit_take(app, req, reply, err))
+			return false;
+	}
+	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
+		return false;
+	return req->route->handler(app, req, reply, err);
+}
+
+/* In two writes of libfcgi's buffer; nginx takes status, length and our headers from the first. */
+static void send(const struct req *req, const struct reply *reply, FCGX_Stream *out)
+{
+	struct strbuf head = STRBUF_INIT;
+
+	if (reply->pass_to_sql)
+		strbuf_puts(&head, "X-Accel-Redirect: @ccs_sql\r\n\r\n");
+	else
+		strbuf_printf(&head,
+			"Status: %d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+			"Cache-Control: no-store\r\nX-Request-Id: %s\r\n%s\r\n",
+			reply->status, reply->body.n, req->request_id,
+			reply->headers.n ? reply->headers.p : "");
+	FCGX_PutStr(head.p, (int)head.n, out);
+	if (!reply->pass_to_sql)
+		FCGX_PutStr(reply->body.p, (int)reply->body.n, out);
+	strbuf_free(&head);
+}
+
+void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
+{
+	struct req req;
+	struct err err = {.kind = ERR_NONE};
+
+	app_turn(app);
+	reply_reset(reply);
+	if (!answer(app, &req, fcgx, reply, &err))
+		reply_error(reply, &req, &err);
+	body_drain(fcgx->in);
+	send(&req, reply, fcgx->out);
+}

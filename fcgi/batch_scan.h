@@ -1,0 +1,41 @@
+/* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...", "custom_data": {...}}, ...]}`, read in
+ * one pass and handed on entry by entry; and the body of a quick call, which is one such entry.
+ *
+ * Members may come in any order; those we do not know are checked as JSON and ignored. A body that is not valid JSON, lacks
+ * a member or has one of the wrong type fails as a whole. What is wrong with one entry only is handed on with the entry:
+ * whether it spoils the batch is for the caller to say.
+ */
+#ifndef CCS_FCGI_BATCH_SCAN_H
+#define CCS_FCGI_BATCH_SCAN_H
+
+#include "common/arena.h"
+#include "fcgi/json_scan.h"
+
+#define BATCH_ID_MAX UINT64_C(9007199254740991) /* 2^53 - 1: what every JSON reader keeps exact */
+
+/* Text points into the body, or into the arena where it had escapes. */
+struct batch_entry {
+	uint32_t index;		 /* position in data, from 0 */
+	struct str phone_number; /* as given; p NULL: none, or no string */
+	struct str custom_data;	 /* the object exactly as it was sent; p NULL: none */
+	const struct err *
+		problem; /* what is wrong with this entry, until the callback returns; NULL: nothing */
+};
+
+typedef bool batch_entry_fn(void *arg, const struct batch_entry *entry, struct err *err);
+
+struct batch_head {
+	uint64_t batch_id;
+	uint32_t entries;
+	struct json_digest content; /* of every phone_number and custom_data, in their order */
+};
+
+/* Calls fn for each entry, also before batch_id is known. More than max_entries is an error. */
+MUST_USE bool batch_scan(struct str body, uint64_t max_entries, struct arena *arena,
+	batch_entry_fn *fn, void *arg, struct batch_head *head, struct err *err);
+
+/* A quick call's body. Here a problem of the entry is the error. */
+MUST_USE bool entry_scan(
+	struct str body, struct arena *arena, struct batch_entry *entry, struct err *err);
+
+#endif

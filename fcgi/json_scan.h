@@ -1,16 +1,18 @@
 /* One pass over JSON text that checks all of it and copies none of it.
  *
- * For bodies with many entries: jansson builds a tree, at a twentieth of the speed and with ten times the body's memory; this
- * gives what its caller asks for as slices of the text. What it accepts is what jansson accepts with JSON_REJECT_DUPLICATES:
- * the full grammar, valid UTF-8, no lone surrogate, no \u0000, no key twice in one object, nothing behind the value. Numbers
- * may be of any size, since they stay text; nesting and the members of one object are limited.
+ * For bodies with many entries: jansson builds a tree, at a twentieth of the speed and with ten
+ * times the body's memory; this gives what its caller asks for as slices of the text. What it
+ * accepts is what jansson accepts with JSON_REJECT_DUPLICATES: the full grammar, valid UTF-8, no
+ * lone surrogate, no \u0000, no key twice in one object, nothing behind the value. Numbers may be
+ * of any size, since they stay text; nesting and the members of one object are limited.
  *
  * Every value also has a digest of 128 bits (XXH3) that depends on the value and not on its
  * spelling, to recognise a body that is sent again:
  *
- *   string   its characters, escapes resolved          number  sign, digits, power of ten, zeros
- * stripped array    a chain over its elements, in order       object  the sum over hash(key, value)
- * of its members
+ *   string   its characters, escapes resolved
+ *   number   sign, digits without zeros at either end, power of ten
+ *   array    a chain over its elements, in order
+ *   object   the sum over hash(key, value) of its members
  *
  * A sum does not care about the order of members, and because no key stands in an object twice, no
  * member can stand for another: equal sums mean equal sets of (key, value). So equal values always

@@ -25,6 +25,8 @@ struct poll {
 	int epoll_fd;
 	struct watch *watches; /* by fd */
 	size_t watches_n;
+	void (*wake)(void *arg);
+	void *wake_arg;
 };
 
 struct poll *poll_new(void)
@@ -113,12 +115,20 @@ void poll_wait(struct poll *poll, int64_t timeout_us)
 	int n = wait_events(poll, events, timeout_us);
 	if (n < 0 && errno != EINTR)
 		die("poll.failed", "why=%s", log_q(strerror(errno)));
+	if (poll->wake)
+		poll->wake(poll->wake_arg);
 	for (int i = 0; i < n; i++) {
 		int fd = (int)(uint32_t)events[i].data.u64;
 		struct watch w = poll->watches[fd];
 		if (w.fn && w.generation == (uint32_t)(events[i].data.u64 >> 32))
 			w.fn(w.arg, events[i].events);
 	}
+}
+
+void poll_on_wake(struct poll *poll, void (*fn)(void *arg), void *arg)
+{
+	poll->wake = fn;
+	poll->wake_arg = arg;
 }
 
 int poll_signals(const int *signals)

@@ -33,6 +33,9 @@ void poll_remove(struct poll *poll, int fd);
  * millisecond only when the kernel lacks epoll_pwait2. */
 void poll_wait(struct poll *poll, int64_t timeout_us);
 
+/* Calls fn(arg) after each wait, before any callback: where a loop reads its clock once. */
+void poll_on_wake(struct poll *poll, void (*fn)(void *arg), void *arg);
+
 /* Blocks the listed signals (end with 0) for the process and returns a signalfd that delivers them.
  */
 int poll_signals(const int *signals);

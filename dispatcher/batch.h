@@ -1,0 +1,74 @@
+/* One transaction of the commit stream: what is in it, and its statements. The journal decides when it is sent. */
+#ifndef CCS_DISPATCHER_BATCH_H
+#define CCS_DISPATCHER_BATCH_H
+
+#include "dispatcher/dispatcher.h"
+
+/* A slot by index and identity: a slot may be closed and used again while its piece waits for another try. */
+struct batch_call {
+	struct slot *slot;
+	uint64_t entry_id;
+	uint32_t n;
+	bool done; /* PostgreSQL answered with it */
+};
+
+struct batch_event {
+	uint64_t client_id;
+	uint64_t entry_id;
+	uint32_t n;
+	enum event_type type;
+	int64_t occurred_us;
+	size_t payload_at, payload_n; /* in payloads */
+	uint64_t seq;		      /* 0: not numbered yet */
+	bool known;		      /* stored by an earlier run */
+};
+
+struct batch_id {
+	uint64_t id;
+	bool done;
+};
+
+/* A growable array of one of the above. */
+#define BATCH_LIST(type)                                                                           \
+	struct {                                                                                   \
+		type *v;                                                                           \
+		size_t n;                                                                          \
+		size_t cap;                                                                        \
+	}
+
+struct batch {
+	BATCH_LIST(struct batch_call) arms;
+	BATCH_LIST(struct batch_call) finishes;
+	BATCH_LIST(struct batch_event) events;
+	BATCH_LIST(struct batch_id) closes;
+	BATCH_LIST(struct batch_id) controls;
+	struct strbuf payloads;
+	bool again; /* some of it may be stored already: look the events up first */
+};
+
+void batch_reset(struct batch *batch);
+void batch_free(struct batch *batch);
+bool batch_is_empty(const struct batch *batch);
+
+/* Pieces: arms, finishes with their events, closings, controls. */
+size_t batch_pieces(const struct batch *batch);
+
+void batch_add_arm(struct batch *batch, struct slot *slot);
+void batch_add_finish(struct batch *batch, struct slot *slot);
+void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload);
+void batch_add_close(struct batch *batch, uint64_t chunk_id);
+void batch_add_control(struct batch *batch, uint64_t control_id);
+
+/* Adds all of from, which is empty afterwards. */
+void batch_move(struct batch *to, struct batch *from);
+
+/* Takes one piece out of from (nothing is left in it after batch_pieces calls). */
+void batch_take_piece(struct batch *to, struct batch *from);
+
+/* Marks what PostgreSQL answers and, for events, their seq. end is called with the transaction's outcome. */
+void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, void *arg);
+
+/* Asks which of the events are stored already and marks them known. */
+void batch_look_up_events(struct dispatcher *d, struct batch *batch, stream_end_fn *end, void *arg);
+
+#endif

@@ -1,0 +1,454 @@
+/* The state machine of an attempt: call.def is the table, this is what its actions do. */
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/ami_outcome.h"
+#include "dispatcher/call.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/news.h"
+#include "dispatcher/server.h"
+#include "dispatcher/slot.h"
+#include "shm/counters.h"
+#include "shm/latency.h"
+
+#include "common/base.h"
+
+/* Asterisk's normal clearing, ITU-T Q.850. */
+enum { CAUSE_NORMAL = 16 };
+
+/* A change of the call's facts, seen whole by readers. */
+static void store(struct dispatcher *d, struct slot *slot, const struct shm_call *facts)
+{
+	call_update(d->seg, slot->index, facts);
+}
+
+static int64_t us(int64_t seconds)
+{
+	return seconds * US_PER_S;
+}
+
+/* ---- actions ---- */
+
+typedef void action_fn(struct dispatcher *d, struct slot *slot, const struct call_cause *cause);
+
+static void enqueue(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	if (slot->server)
+		DL_APPEND(slot->server->armed, slot);
+	slot->deadline_us = d->now_us + us(NEVER_SENT_LIMIT_S);
+}
+
+static void enqueue_again(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	facts.sent_us = 0;
+	store(d, slot, &facts);
+	counter_add(d->seg, COUNTER_rearmed, 1);
+	slot->server->armed_n++;
+	slot->server->unanswered--;
+	enqueue(d, slot, cause);
+}
+
+static void start_ringing_clock(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	facts.sent_us = cause->at_us;
+	store(d, slot, &facts);
+	slot->deadline_us = d->now_us + us(d->conf->dispatcher_ring_seconds) + RESPONSE_GRACE_US;
+}
+
+static void announce_start(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	news_call(d, slot, EVENT_call_started, slot->call->sent_us, false);
+}
+
+static void note_ringing(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	facts.ringing_us = cause->at_us;
+	store(d, slot, &facts);
+}
+
+static void announce_answer(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	facts.answered_us = MAX(cause->at_us, facts.sent_us);
+	store(d, slot, &facts);
+	slot->deadline_us =
+		d->now_us + us(d->conf->dispatcher_max_call_seconds) + RESPONSE_GRACE_US;
+	news_call(d, slot, EVENT_call_answered, facts.answered_us, false);
+}
+
+/* Too long in one state. A connected server is asked to hang up; one that is away is given until no call can live. */
+static void press(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	int64_t last_us = slot->call->sent_us + us(d->conf->dispatcher_max_call_seconds) +
+			  us(LOST_CALL_LIMIT_S);
+
+	slot->deadline_us = d->now_us + RESPONSE_GRACE_US;
+	if (!slot->server || !server_takes_calls(slot->server)) {
+		slot->lost = d->now_us >= last_us;
+	} else if (!slot->pressed) {
+		server_hangup(slot->server, slot, CAUSE_NORMAL);
+		slot->pressed = true;
+	} else {
+		slot->lost = true;
+	}
+}
+
+static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
+	enum disposition disposition, const char *reason, int64_t at_us)
+{
+	facts->disposition = disposition;
+	facts->ended_us = MAX(at_us, MAX(facts->answered_us, facts->sent_us));
+	if (!str_copy(facts->reason, sizeof(facts->reason), str_of(reason)))
+		die("call.reason", "text=%s why=\"outcome.def keeps reasons short\"",
+			log_q(reason));
+	store(d, slot, facts);
+	enum shm_counter counter = disposition == DISPOSITION_COMPLETED ? COUNTER_completed
+				   : disposition == DISPOSITION_UNKNOWN ? COUNTER_unknown
+									: COUNTER_not_answered;
+	counter_add(d->seg, counter, 1);
+	slot->deadline_us = INT64_MAX;
+	if (slot->server && slot_state(slot) >= CALL_SENT && !(facts->seen & SEEN_RESPONSE))
+		server_answered(slot->server); /* no Response will find the slot any more */
+	grant_give(d, slot);
+	news_call(d, slot,
+		disposition == DISPOSITION_COMPLETED ? EVENT_call_ended : EVENT_call_failed,
+		facts->ended_us, false);
+	journal_finish(d->journal, slot);
+}
+
+static void finish(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	struct ami_fate fate = {
+		.answered = facts.answered_us != 0,
+		.originate_seen = facts.seen & SEEN_ORIGINATE,
+		.reason = facts.originate_reason,
+		.channel_seen = facts.seen & SEEN_CHANNEL,
+		.hangup_seen = facts.seen & SEEN_HANGUP,
+		.cause = facts.hangup_cause,
+		.dialed = (enum ami_dial_status)facts.dial_status,
+		.ring_expired = slot->pressed,
+	};
+	struct ami_outcome outcome = ami_outcome(&fate);
+	end(d, slot, &facts, outcome.disposition, outcome.reason,
+		facts.ended_us ? facts.ended_us : cause->at_us);
+}
+
+static void finish_refused(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	struct ami_fate fate = {.refused = true, .refusal = cause->refusal};
+	struct ami_outcome outcome = ami_outcome(&fate);
+	counter_add(d->seg, COUNTER_refused, 1);
+	log_warn("call.refused", "server=%s why=%.*s",
+		slot->server ? slot->server->facts.server_code : "-",
+		(int)MIN(cause->refusal.n, (size_t)80), cause->refusal.p);
+	end(d, slot, &facts, outcome.disposition, outcome.reason, cause->at_us);
+}
+
+static void finish_never_sent(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	if (slot->server) {
+		DL_DELETE(slot->server->armed, slot);
+		slot->server->armed_n--;
+	}
+	end(d, slot, &facts, DISPOSITION_FAILED, "never sent: the server stayed away",
+		cause->at_us);
+}
+
+static void finish_unknown(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	if (facts.seen &
+		(SEEN_ORIGINATE | SEEN_HANGUP)) { /* half of the evidence is better than none */
+		finish(d, slot, cause);
+		return;
+	}
+	end(d, slot, &facts, DISPOSITION_UNKNOWN, "outcome not seen", cause->at_us);
+}
+
+static void finish_estimated(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	facts.seen |= SEEN_ESTIMATED;
+	end(d, slot, &facts, DISPOSITION_COMPLETED, "answered; the end was not seen", cause->at_us);
+}
+
+static void drop(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	if (slot_state(slot) == CALL_PLANNED && slot->server)
+		slot->server->armed_n--;
+	slot_close(d, slot);
+}
+
+/* ---- the table ---- */
+
+static action_fn *const actions[] = {
+#define CALL(state, event, next, action, sentence) action,
+#include "dispatcher/call.def"
+#undef CALL
+};
+
+const struct call_transition call_transitions[] = {
+#define CALL(state, event, next, action, sentence)                                                 \
+	{CALL_##state, EV_##event, CALL_##next, sentence},
+#include "dispatcher/call.def"
+#undef CALL
+};
+const size_t call_transitions_n = ARRAY_LEN(call_transitions);
+
+bool call_step(struct dispatcher *d, struct slot *slot, enum call_event event,
+	const struct call_cause *cause)
+{
+	enum shm_call_state state = slot_state(slot);
+	for (size_t i = 0; i < call_transitions_n; i++) {
+		const struct call_transition *t = &call_transitions[i];
+		if (t->state != state || t->event != event)
+			continue;
+		log_debug("call.step", "entry=%llu n=%u from=%s to=%s what=\"%s\"",
+			(unsigned long long)slot->entry_id, slot->head->n, call_state_name(state),
+			call_state_name(t->next), t->sentence);
+		actions[i](d, slot, cause);
+		if (t->next != CALL_FREE && t->next != state) /* slot_close has freed it */
+			call_state_set(d->seg, slot->index, t->next);
+		return true;
+	}
+	return false;
+}
+
+void call_resume_armed(struct dispatcher *d, struct slot *slot)
+{
+	enqueue(d, slot, NULL);
+}
+
+int64_t call_deadline_us(const struct dispatcher *d, const struct slot *slot)
+{
+	const struct shm_call *call = slot->call;
+	if (slot_state(slot) == CALL_UP)
+		return call->answered_us + us(d->conf->dispatcher_max_call_seconds) +
+		       RESPONSE_GRACE_US;
+	if (call->seen & (SEEN_ORIGINATE | SEEN_HANGUP))
+		return d->now_us + OUTCOME_GRACE_US;
+	return call->sent_us + us(d->conf->dispatcher_ring_seconds) + RESPONSE_GRACE_US;
+}
+
+/* ---- what Asterisk says ---- */
+
+void call_id_of(uint64_t entry_id, uint32_t n, char out[AMI_CALL_ID_CHARS + 1])
+{
+	(void)snprintf(out, AMI_CALL_ID_CHARS + 1, "ccs-%014llx%02x",
+		(unsigned long long)entry_id & 0xffffffffffffff, n & 0xff);
+}
+
+bool call_id_parse(struct str id, uint64_t *entry_id, uint32_t *n)
+{
+	if (!ami_is_call_id(id))
+		return false;
+	uint64_t v = 0;
+	for (size_t i = 4; i < id.n; i++) {
+		char c = id.p[i];
+		uint64_t digit = (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+		if (i == id.n - 2) {
+			*entry_id = v;
+			v = 0;
+		}
+		v = v << 4 | digit;
+	}
+	*n = (uint32_t)v;
+	return true;
+}
+
+/* The server's own time where the clocks agree, so that a message read late still counts from when it was sent; else ours. */
+static int64_t when(const struct dispatcher *d, const struct ami_message *msg)
+{
+	int64_t stamp = ami_timestamp_us(msg);
+	int64_t apart = d->now_us - stamp;
+	return stamp && apart > -CLOCKS_AGREE_US && apart < CLOCKS_AGREE_US ? MIN(stamp, d->now_us)
+									    : d->now_us;
+}
+
+static struct slot *slot_of_call(struct server *server, struct str id)
+{
+	uint64_t entry_id;
+	uint32_t n;
+	if (!call_id_parse(id, &entry_id, &n))
+		return NULL;
+	struct slot *slot = slot_of_entry(server->d, entry_id);
+	bool same = slot && slot->head->n == n && slot->server == server;
+	return same ? slot : NULL;
+}
+
+static void see(struct dispatcher *d, struct slot *slot, uint32_t what)
+{
+	struct shm_call facts = *slot->call;
+	facts.seen |= what;
+	store(d, slot, &facts);
+}
+
+/* The first sign of life of a call says that its Originate was accepted, whatever order things come in. */
+static void alive(struct dispatcher *d, struct slot *slot, int64_t at_us)
+{
+	if (slot_state(slot) == CALL_SENT)
+		(void)call_step(d, slot, EV_QUEUED, &(struct call_cause){.at_us = at_us});
+}
+
+static void answered(struct dispatcher *d, struct slot *slot, int64_t at_us)
+{
+	alive(d, slot, at_us);
+	(void)call_step(d, slot, EV_ANSWERED, &(struct call_cause){.at_us = at_us});
+}
+
+/* Over when both OriginateResponse and Hangup have been seen, or the Hangup of an answered call. With one of them only,
+ * the other is given a moment: Asterisk sends them in either order, and a call without channel has no Hangup. */
+static void maybe_over(struct dispatcher *d, struct slot *slot, int64_t at_us)
+{
+	uint32_t seen = slot->call->seen;
+	bool both = (seen & SEEN_ORIGINATE) && (seen & SEEN_HANGUP);
+	bool up_and_gone = slot_state(slot) == CALL_UP && (seen & SEEN_HANGUP);
+	if (both || up_and_gone)
+		(void)call_step(d, slot, EV_OVER, &(struct call_cause){.at_us = at_us});
+	else
+		slot->deadline_us = d->now_us + OUTCOME_GRACE_US;
+}
+
+static void on_response(struct server *server, const struct ami_message *msg)
+{
+	struct dispatcher *d = server->d;
+	struct slot *slot = slot_of_call(server, ami_header(msg, AMI_H_ACTION_ID));
+	if (!slot || (slot->call->seen & SEEN_RESPONSE) || slot_state(slot) < CALL_SENT)
+		return;
+	server_answered(server);
+	struct call_cause cause = {d->now_us, ami_header(msg, AMI_H_MESSAGE)};
+	see(d, slot, SEEN_RESPONSE);
+	(void)call_step(d, slot, ami_is_success(msg) ? EV_QUEUED : EV_REFUSED, &cause);
+}
+
+static void on_originate_response(
+	struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
+{
+	int64_t at = when(d, msg);
+	struct shm_call facts = *slot->call;
+	facts.seen |= SEEN_ORIGINATE;
+	facts.originate_reason = ami_number(msg, AMI_H_REASON, 0);
+	store(d, slot, &facts);
+	if (ami_is_success(msg)) {
+		answered(d, slot, at);
+		if (facts.seen & SEEN_HANGUP)
+			maybe_over(d, slot, at);
+	} else {
+		alive(d, slot, at);
+		maybe_over(d, slot, at);
+	}
+}
+
+static void on_hangup(struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
+{
+	int64_t at = when(d, msg);
+	struct shm_call facts = *slot->call;
+	facts.seen |= SEEN_HANGUP | SEEN_CHANNEL;
+	facts.hangup_cause = ami_number(msg, AMI_H_CAUSE, 0);
+	facts.ended_us = at;
+	store(d, slot, &facts);
+	alive(d, slot, at);
+	maybe_over(d, slot, at);
+}
+
+static void on_newstate(struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
+{
+	enum { STATE_RINGING = 5, STATE_UP = 6 }; /* channelstate.h of Asterisk */
+	int64_t at = when(d, msg);
+	uint32_t state = ami_number(msg, AMI_H_CHANNEL_STATE, 0);
+	if (state == STATE_RINGING)
+		(void)call_step(d, slot, EV_RINGING, &(struct call_cause){.at_us = at});
+	else if (state == STATE_UP)
+		answered(d, slot, at);
+}
+
+static void on_dial_end(struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
+{
+	struct shm_call facts = *slot->call;
+	facts.dial_status = ami_dial_status(ami_header(msg, AMI_H_DIAL_STATUS));
+	store(d, slot, &facts);
+}
+
+static void on_event(struct server *server, const struct ami_message *msg)
+{
+	struct dispatcher *d = server->d;
+	enum ami_header key = msg->event == AMI_E_ORIGINATE_RESPONSE ? AMI_H_ACTION_ID
+			      : msg->event == AMI_E_DIAL_END	     ? AMI_H_DEST_UNIQUEID
+								     : AMI_H_UNIQUEID;
+	struct slot *slot = slot_of_call(server, ami_header(msg, key));
+	if (!slot) {
+		counter_add(d->seg, COUNTER_foreign_events, 1);
+		return;
+	}
+	if (slot_state(slot) < CALL_SENT || slot_state(slot) == CALL_ENDED)
+		return;
+	if (msg->event == AMI_E_ORIGINATE_RESPONSE) {
+		on_originate_response(d, slot, msg);
+		return;
+	}
+	if (!(slot->call->seen & SEEN_CHANNEL))
+		see(d, slot, SEEN_CHANNEL);
+	alive(d, slot, when(d, msg));
+	if (msg->event == AMI_E_HANGUP)
+		on_hangup(d, slot, msg);
+	else if (msg->event == AMI_E_NEWSTATE)
+		on_newstate(d, slot, msg);
+	else if (msg->event == AMI_E_DIAL_END)
+		on_dial_end(d, slot, msg);
+}
+
+void call_message(struct server *server, const struct ami_message *msg)
+{
+	if (msg->kind == AMI_KIND_RESPONSE)
+		on_response(server, msg);
+	else if (msg->kind == AMI_KIND_EVENT && msg->event != AMI_E_OTHER &&
+		 msg->event != AMI_E_CDR)
+		on_event(server, msg);
+}
+
+/* ---- deadlines ---- */
+
+static void expire(struct dispatcher *d, struct slot *slot)
+{
+	struct call_cause cause = {.at_us = d->now_us};
+	uint32_t seen = slot->call->seen;
+	enum shm_call_state state = slot_state(slot);
+	slot->deadline_us = INT64_MAX;
+	if (state > CALL_SENT && (seen & (SEEN_ORIGINATE | SEEN_HANGUP)) && state != CALL_UP) {
+		(void)call_step(d, slot, EV_OVER, &cause);
+		return;
+	}
+	(void)call_step(d, slot, EV_OVERDUE, &cause);
+	if (slot->lost && slot_state(slot) != CALL_ENDED)
+		(void)call_step(d, slot, EV_GONE, &cause);
+}
+
+/* A handful of calls a second has a deadline that passes; walking the live ones four times a second is cheaper than
+ * keeping 4,000 timers in order for each event. */
+void calls_expire(struct dispatcher *d)
+{
+	struct slot *slot, *next;
+	if (d->now_us < d->next_expire_us)
+		return;
+	d->next_expire_us = d->now_us + US_PER_S / 4;
+	HASH_ITER(hh, d->by_entry, slot, next)
+	if (slot->deadline_us <= d->now_us)
+		expire(d, slot);
+}

@@ -1,0 +1,59 @@
+/* The state machine of an attempt (call.def), and what Asterisk's messages mean to it. */
+#ifndef CCS_DISPATCHER_CALL_H
+#define CCS_DISPATCHER_CALL_H
+
+#include "dispatcher/dispatcher.h"
+
+enum call_event {
+	EV_JOURNALLED,	   /* its row is committed */
+	EV_NOT_JOURNALLED, /* the chunk is not ours, or closed */
+	EV_WRITE,	   /* about to be written: from here on it is never dialled again */
+	EV_NEVER_WRITTEN,  /* proven after a respawn */
+	EV_QUEUED,	   /* Response Success, or any sign of life */
+	EV_REFUSED,	   /* Response Error */
+	EV_RINGING,
+	EV_ANSWERED,
+	EV_OVER,    /* both OriginateResponse and Hangup, or one of them and the grace */
+	EV_OVERDUE, /* its deadline has passed */
+	EV_GONE,    /* not among the server's channels after a reconnect */
+	EV_STORED,  /* its detail is committed */
+	CALL_EVENT__N
+};
+
+struct call_cause {	    /* what came with the event */
+	int64_t at_us;	    /* when it happened */
+	struct str refusal; /* EV_REFUSED: Asterisk's words */
+};
+
+/* One step. False when the state has no use for the event. */
+bool call_step(struct dispatcher *d, struct slot *slot, enum call_event event,
+	const struct call_cause *cause);
+
+/* A message of a server: foreign calls cost a prefix comparison. */
+void call_message(struct server *server, const struct ami_message *msg);
+
+/* "ccs-" + 14 hex digits of the entry + 2 of the attempt. */
+void call_id_of(uint64_t entry_id, uint32_t n, char out[AMI_CALL_ID_CHARS + 1]);
+bool call_id_parse(struct str id, uint64_t *entry_id, uint32_t *n);
+
+/* An ARMED call of an earlier life waits to be written again. */
+void call_resume_armed(struct dispatcher *d, struct slot *slot);
+
+/* When an adopted call has to have moved. */
+int64_t call_deadline_us(const struct dispatcher *d, const struct slot *slot);
+
+/* Calls whose deadline has passed. */
+void calls_expire(struct dispatcher *d);
+
+/* The action, state, next state and sentence of each transition: for ccsctl and for the test that every state can be
+ * reached and left. */
+struct call_transition {
+	enum shm_call_state state;
+	enum call_event event;
+	enum shm_call_state next;
+	const char *sentence;
+};
+extern const struct call_transition call_transitions[];
+extern const size_t call_transitions_n;
+
+#endif

@@ -1,0 +1,446 @@
+/* The directory: SQL to private picture to segment. See directory.h. */
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "dispatcher/directory.h"
+#include "dispatcher/recover.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/server.h"
+#include "dispatcher/work.h"
+#include "shm/directory.h"
+#include "shm/tenant.h"
+
+#include "common/base.h"
+
+/* An API key that is in the segment. */
+struct known_key {
+	struct digest digest;
+	bool seen;
+	UT_hash_handle hh;
+};
+
+static struct known_key *known_keys;
+
+struct client *client_find(struct dispatcher *d, uint64_t id)
+{
+	struct client *client;
+	HASH_FIND(hh, d->clients, &id, sizeof(id), client);
+	return client;
+}
+
+struct edge *edge_find(struct client *client, uint64_t server_id)
+{
+	struct edge *edge = client->edges;
+	while (edge && edge->server->id != server_id)
+		edge = edge->next_of_client;
+	return edge;
+}
+
+/* ---- columns ---- */
+
+/* By position in the SQL enum's labels; an unknown label (a newer schema) counts as the most careful one. */
+static uint32_t by_name(struct str name, const char *const *names, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (str_eq(name, str_of(names[i])))
+			return i;
+	return n - 1;
+}
+
+static const char *const client_statuses[CLIENT_STATUS__N] = {"active", "paused", "suspended"};
+static const char *const server_statuses[SERVER_STATUS__N] = {"active", "draining", "disabled"};
+
+static void read_texts(
+	const struct rows *rows, int row, int column, struct texts *texts, const char *what)
+{
+	struct row_list list = row_list(rows, row, column);
+	struct str text;
+	uint32_t n = 0;
+	while (row_list_next(&list, &text)) {
+		if (n == LIST_TEXTS_MAX || !str_copy(texts->text[n], TEXT_BYTES, text)) {
+			log_warn("directory.cut",
+				"what=%s row=%d do=\"at most %d, each shorter than %d bytes\"",
+				what, row, LIST_TEXTS_MAX, TEXT_BYTES);
+			continue;
+		}
+		n++;
+	}
+	texts->n = n;
+}
+
+/* ---- clients ---- */
+
+static struct client *client_add(struct dispatcher *d, uint64_t id)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	if (!client)
+		die("memory.exhausted", "bytes=%zu", sizeof(*client));
+	client->id = id;
+	client->heap_at = NOT_IN_HEAP;
+	HASH_ADD(hh, d->clients, id, sizeof(client->id), client);
+	return client;
+}
+
+static bool read_client(const struct rows *rows, int i, struct shm_client *c)
+{
+	*c = (struct shm_client){
+		.id = (uint64_t)row_i64(rows, i, 0),
+		.allocated_channels = (uint32_t)row_i64(rows, i, 8),
+		.rate_limit = (uint32_t)row_i64(rows, i, 9),
+		.calls_per_second = (uint32_t)row_i64(rows, i, 10),
+		.requests_per_minute = (uint32_t)row_i64(rows, i, 11),
+		.weight = (uint32_t)MAX(row_i64(rows, i, 12), INT64_C(1)),
+		.status = by_name(row_text(rows, i, 13), client_statuses, CLIENT_STATUS__N),
+		.is_active = row_bool(rows, i, 14),
+		.auto_dispatch = row_bool(rows, i, 15),
+		.window_open_us = row_time(rows, i, 16),
+		.window_close_us = row_time(rows, i, 17),
+		.created_us = row_time(rows, i, 18),
+		.updated_us = row_time(rows, i, 19),
+	};
+	return row_copy(rows, i, 1, c->name, sizeof(c->name)) &&
+	       row_copy(rows, i, 2, c->accountcode, sizeof(c->accountcode)) &&
+	       row_copy(rows, i, 3, c->did, sizeof(c->did)) &&
+	       row_copy(rows, i, 4, c->phone_number, sizeof(c->phone_number)) &&
+	       row_copy(rows, i, 5, c->callbackurl, sizeof(c->callbackurl)) &&
+	       row_copy(rows, i, 6, c->timezone, sizeof(c->timezone)) &&
+	       row_copy(rows, i, 7, c->region, sizeof(c->region));
+}
+
+static void take_clients(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct shm_client facts;
+		if (!read_client(rows, i, &facts)) {
+			log_error("directory.client",
+				"client=%llu why=\"a text is longer than the segment holds\"",
+				(unsigned long long)facts.id);
+			continue;
+		}
+		struct client *client = client_find(d, facts.id);
+		if (client) {
+			facts.generation = client->generation_before;
+		} else {
+			/* Its words were not read before its row: nobody may trust this one; the next load is asked for now. */
+			client = client_add(d, facts.id);
+			d->directory_wanted = true;
+		}
+		struct shm_client_row *row = dir_put_client(d->seg, &facts);
+		if (!row) {
+			log_error("directory.full", "table=clients do=\"raise segment.clients\"");
+			continue;
+		}
+		client->facts = facts;
+		client->usage = &row->usage;
+		client->seen = true;
+		sched_client_ready(d, client);
+	}
+}
+
+static void client_remove(struct dispatcher *d, struct client *client)
+{
+	work_forget_client(d, client);
+	sched_forget_client(d, client);
+	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot->client == client) {
+			slot->client = NULL;
+			slot->edge = NULL;
+			slot->chunk = NULL;
+		}
+	dir_remove_client(d->seg, client->id);
+	HASH_DEL(d->clients, client);
+	free(client);
+}
+
+/* ---- keys ---- */
+
+static void take_keys(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct str digest = row_bytes(rows, i, 2);
+		int64_t expires = row_time(rows, i, 3);
+		struct shm_key key = {
+			.id = (uint64_t)row_i64(rows, i, 0),
+			.client_id = (uint64_t)row_i64(rows, i, 1),
+			.expires_us = expires == INT64_MIN ? 0 : expires,
+		};
+		struct known_key *known;
+		memcpy(key.digest.b, digest.p, MIN(digest.n, sizeof(key.digest.b)));
+		if (!dir_put_key(d->seg, &key)) {
+			log_error("directory.full", "table=keys do=\"raise segment.clients\"");
+			continue;
+		}
+		HASH_FIND(hh, known_keys, &key.digest, sizeof(key.digest), known);
+		if (!known) {
+			known = calloc(1, sizeof(*known));
+			if (!known)
+				die("memory.exhausted", "bytes=%zu", sizeof(*known));
+			known->digest = key.digest;
+			HASH_ADD(hh, known_keys, digest, sizeof(known->digest), known);
+		}
+		known->seen = true;
+	}
+}
+
+/* ---- servers ---- */
+
+static bool read_server(
+	struct dispatcher *d, const struct rows *rows, int i, struct server *server, bool *moved)
+{
+	struct shm_server f = {
+		.id = server->id,
+		.port = (uint32_t)row_i64(rows, i, 3),
+		.allowed_active_calls = (uint32_t)row_i64(rows, i, 8),
+		.rate_limit = (uint32_t)row_i64(rows, i, 9),
+		.calls_per_second = (uint32_t)row_i64(rows, i, 10),
+		.status = by_name(row_text(rows, i, 16), server_statuses, SERVER_STATUS__N),
+	};
+	char user[TEXT_BYTES], secret[sizeof(server->ami_secret)];
+	struct strbuf plain = STRBUF_INIT;
+	struct err err;
+	if (!row_copy(rows, i, 1, f.server_code, sizeof(f.server_code)) ||
+		!row_copy(rows, i, 2, f.host, sizeof(f.host)) ||
+		!row_copy(rows, i, 4, user, sizeof(user)) ||
+		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
+		!row_copy(rows, i, 13, server->extension, sizeof(server->extension))) {
+		log_error("directory.server",
+			"server_id=%llu why=\"a text is longer than the segment holds\"",
+			(unsigned long long)server->id);
+		return false;
+	}
+	if (!secret_open(&d->secret_key, row_bytes(rows, i, 5), &plain, &err) ||
+		!str_copy(secret, sizeof(secret), strbuf_view(&plain))) {
+		log_error("directory.server", "server=%s why=%s do=\"set its AMI secret again\"",
+			f.server_code, log_q(err.text));
+		strbuf_free(&plain);
+		return false;
+	}
+	secret_wipe(plain.p, plain.n);
+	strbuf_free(&plain);
+	bool md5 = row_bool(rows, i, 6);
+	*moved = strcmp(f.host, server->facts.host) != 0 || f.port != server->facts.port ||
+		 strcmp(user, server->ami_user) != 0 || strcmp(secret, server->ami_secret) != 0 ||
+		 md5 != server->ami_md5;
+	server->facts = f;
+	memcpy(server->ami_user, user, sizeof(user));
+	memcpy(server->ami_secret, secret, sizeof(secret));
+	server->ami_md5 = md5;
+	read_texts(rows, i, 11, &server->prefixes, "provided_prefix");
+	read_texts(rows, i, 12, &server->contexts, "context");
+	read_texts(rows, i, 14, &server->dids, "allocated_dids");
+	read_texts(rows, i, 15, &server->endpoints, "provided_endpoints");
+	return true;
+}
+
+static void take_servers(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		uint64_t id = (uint64_t)row_i64(rows, i, 0);
+		struct server *server = server_find(d, id);
+		bool moved = false, new = !server;
+		if (new) {
+			server = calloc(1, sizeof(*server));
+			if (!server)
+				die("memory.exhausted", "bytes=%zu", sizeof(*server));
+			server->id = id;
+			server->d = d;
+		}
+		struct shm_server_row *row = NULL;
+		if (read_server(d, rows, i, server, &moved)) {
+			row = dir_put_server(d->seg, &server->facts);
+			if (!row)
+				log_error("directory.full",
+					"table=servers do=\"raise segment.servers\"");
+		}
+		if (!row) {
+			if (new)
+				free(server);
+			else
+				server->seen = true;
+			continue;
+		}
+		server->row = row;
+		server->usage = &row->usage;
+		server->ami = &row->ami;
+		server->seen = true;
+		if (new)
+			HASH_ADD(hh, d->servers, id, sizeof(server->id), server);
+		if (!new &&moved)
+			server_stop(server);
+		if (!server->conn && d->recovered)
+			server_start(d, server, -1);
+		sched_server_freed(d, server);
+	}
+}
+
+static void edge_remove(struct dispatcher *d, struct edge *edge);
+
+static void server_remove(struct dispatcher *d, struct server *server)
+{
+	server_stop(server);
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		struct edge *edge = edge_find(c, server->id);
+		if (edge)
+			edge_remove(d, edge);
+	}
+	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot->server == server)
+			slot->server = NULL;
+	dir_remove_server(d->seg, server->id);
+	HASH_DEL(d->servers, server);
+	secret_wipe(server->ami_secret, sizeof(server->ami_secret));
+	free(server);
+}
+
+/* ---- allocations ---- */
+
+static void edge_remove(struct dispatcher *d, struct edge *edge)
+{
+	struct edge **link = &edge->client->edges;
+	sched_forget_edge(edge);
+	while (*link != edge)
+		link = &(*link)->next_of_client;
+	*link = edge->next_of_client;
+	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot->edge == edge)
+			slot->edge = NULL;
+	dir_remove_allocation(d->seg, edge->client->id, edge->server->id);
+	free(edge);
+}
+
+static struct edge *edge_add(struct client *client, struct server *server)
+{
+	struct edge *edge = calloc(1, sizeof(*edge));
+	if (!edge)
+		die("memory.exhausted", "bytes=%zu", sizeof(*edge));
+	edge->client = client;
+	edge->server = server;
+	struct edge **link = &client->edges;
+	while (*link)
+		link = &(*link)->next_of_client;
+	*link = edge;
+	return edge;
+}
+
+static void take_allocations(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct shm_allocation facts = {
+			.client_id = (uint64_t)row_i64(rows, i, 0),
+			.server_id = (uint64_t)row_i64(rows, i, 1),
+			.allowed_active_calls = (uint32_t)row_i64(rows, i, 2),
+			.rate_limit = (uint32_t)row_i64(rows, i, 3),
+			.calls_per_second = (uint32_t)row_i64(rows, i, 4),
+			.status = by_name(row_text(rows, i, 6), server_statuses, SERVER_STATUS__N),
+		};
+		struct client *client = client_find(d, facts.client_id);
+		struct server *server = server_find(d, facts.server_id);
+		if (!client || !server) { /* made between two of our reads */
+			d->directory_wanted = true;
+			continue;
+		}
+		struct shm_allocation_row *row = dir_put_allocation(d->seg, &facts);
+		if (!row) {
+			log_error("directory.full",
+				"table=allocations do=\"raise segment.allocations\"");
+			continue;
+		}
+		struct edge *edge = edge_find(client, server->id);
+		if (!edge)
+			edge = edge_add(client, server);
+		edge->facts = facts;
+		edge->usage = &row->usage;
+		edge->seen = true;
+		read_texts(rows, i, 5, &edge->dids, "allocated_dids");
+		sched_client_ready(d, client);
+	}
+}
+
+/* ---- a load ---- */
+
+static void remove_unseen(struct dispatcher *d)
+{
+	struct client *client, *next_client;
+	struct server *server, *next_server;
+	struct known_key *key, *next_key;
+
+	HASH_ITER(hh, d->clients, client, next_client)
+	{
+		for (struct edge *e = client->edges, *next; e; e = next) {
+			next = e->next_of_client;
+			if (!e->seen || !client->seen)
+				edge_remove(d, e);
+		}
+		if (!client->seen)
+			client_remove(d, client);
+	}
+	HASH_ITER(hh, d->servers, server, next_server)
+	if (!server->seen)
+		server_remove(d, server);
+	HASH_ITER(hh, known_keys, key, next_key)
+	{
+		if (key->seen)
+			continue;
+		dir_remove_key(d->seg, &key->digest);
+		HASH_DEL(known_keys, key);
+		free(key);
+	}
+}
+
+static void mark_unseen(struct dispatcher *d)
+{
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		c->seen = false;
+		if (!tenant_generation(d->seg, c->id, &c->generation_before))
+			c->generation_before = 0;
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			e->seen = false;
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		s->seen = false;
+	for (struct known_key *k = known_keys; k; k = k->hh.next)
+		k->seen = false;
+}
+
+static void loaded(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	d->directory_running = false;
+	if (!ok) {
+		d->directory_wanted = true;
+		return;
+	}
+	remove_unseen(d);
+	log_info("directory.loaded", "clients=%u servers=%u keys=%u", HASH_COUNT(d->clients),
+		HASH_COUNT(d->servers), HASH_COUNT(known_keys));
+	if (!d->recovered)
+		recover_with_directory(d);
+	else if (!d->directory_wanted)
+		segment_set_ready(d->seg, true);
+}
+
+void directory_load(struct dispatcher *d)
+{
+	mark_unseen(d);
+	d->directory_running = true;
+	d->directory_wanted = false;
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
+	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
+	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);
+	stream_query(d->lookups, SQL_DIRECTORY_ALLOCATIONS, NULL, take_allocations, d);
+	stream_end(d->lookups, loaded, d);
+}
+
+int64_t directory_window_ends_us(const struct dispatcher *d)
+{
+	int64_t least = INT64_MAX;
+	for (const struct client *c = d->clients; c; c = c->hh.next)
+		least = MIN(least, c->facts.window_close_us);
+	return least;
+}

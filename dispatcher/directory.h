@@ -1,0 +1,16 @@
+/* Clients, keys, servers and allocations: read from PostgreSQL as a whole, kept here and published in the segment. */
+#ifndef CCS_DISPATCHER_DIRECTORY_H
+#define CCS_DISPATCHER_DIRECTORY_H
+
+#include "dispatcher/dispatcher.h"
+
+/* Reads everything; what changed takes effect when the answer is there. Until the first is, nothing is dialled. */
+void directory_load(struct dispatcher *d);
+
+struct client *client_find(struct dispatcher *d, uint64_t id);
+struct edge *edge_find(struct client *client, uint64_t server_id);
+
+/* The next moment (wall us) at which a calling window ends, so that the next one has to be read. */
+int64_t directory_window_ends_us(const struct dispatcher *d);
+
+#endif

@@ -1,0 +1,76 @@
+/* The dispatcher's child: one loop, one thread. Each part has its own file; this is what they share. */
+#ifndef CCS_DISPATCHER_DISPATCHER_H
+#define CCS_DISPATCHER_DISPATCHER_H
+
+#include "common/conf.h"
+#include "common/poll.h"
+#include "common/secret.h"
+#include "dispatcher/model.h"
+#include "shm/bell.h"
+#include "shm/calls.h"
+#include "shm/events.h"
+#include "shm/window.h"
+#include "sql/stream.h"
+
+struct journal;
+struct holder_link;
+
+struct dispatcher {
+	const struct conf *conf;
+	struct secret_key secret_key;
+	struct segment *seg;
+	struct bell bell;
+	struct poll *poll;
+	struct holder_link *holder; /* keeps our AMI sockets */
+	struct stream *commits;	    /* the one commit stream */
+	struct stream *lookups;	    /* refill, directory, LISTEN */
+	struct journal *journal;
+
+	int64_t now_us; /* wall clock, read once a turn */
+	int64_t now_mono_us;
+	uint64_t epoch;	   /* of this life; 0 = not known yet */
+	bool adopted;	   /* the segment's slots are from an earlier life */
+	bool recovered;	   /* they are sorted out: dialling may begin */
+	bool recovering;   /* on the way there */
+	bool segment_lost; /* its names are gone: the holder makes a new one */
+	bool stopping;	   /* no new plans; leave when nothing is in doubt */
+
+	struct client *clients;
+	struct server *servers;
+	struct chunk *chunks;
+	struct call_table calls; /* the segment's */
+	struct slot *slots;	 /* array, by the same index */
+	struct slot *by_entry;	 /* hash of all that are not free */
+	uint32_t live_n;
+	struct window_table window; /* the segment's */
+	struct waiting *waiting;    /* array, by the same index */
+	struct live_number *numbers;
+
+	struct client **heap; /* ready clients, least vtime first */
+	uint32_t heap_n, heap_cap;
+	uint64_t vtime;	      /* of the last pick */
+	int64_t next_wake_us; /* earliest wake_us of a parked client */
+
+	bool sweep_wanted, directory_wanted, control_wanted;
+	bool sweep_running, directory_running, control_running;
+	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_hour_us;
+	int64_t stop_by_mono_us;
+	uint32_t submit_at; /* the worker slot whose ring is next */
+};
+
+/* Numbers the lists' owners agree on. */
+enum {
+	REFILL_LOW = 256,    /* a client with fewer waiting entries gets its next chunk */
+	ARMS_PER_TURN = 256, /* so that events are read between picks */
+	OUTCOME_GRACE_US =
+		1500000, /* asterisk sends OriginateResponse and Hangup in either order */
+	RESPONSE_GRACE_US = 5000000,
+	PLAN_GOOD_US =
+		2000000, /* a plan older than this meets its gates once more before it is written */
+	CLOCKS_AGREE_US = 2000000, /* between us and a server: NTP does better by far */
+	NEVER_SENT_LIMIT_S =
+		60, /* an armed call whose server is away ends as failed after so long */
+	LOST_CALL_LIMIT_S = 120, /* nothing is open longer than the longest call and this */
+};
+
+#endif

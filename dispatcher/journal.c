@@ -1,0 +1,224 @@
+/* When transactions are sent, and what follows from their commit: see journal.h. */
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/batch.h"
+#include "dispatcher/call.h"
+#include "dispatcher/directory.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+#include "shm/counters.h"
+#include "shm/latency.h"
+
+#include "common/base.h"
+
+struct journal {
+	struct dispatcher *d;
+	struct batch open;   /* gathers */
+	struct batch flight; /* on its way */
+	struct batch pieces; /* of a refused transaction: sent one by one, before anything new */
+	bool sent;	     /* flight waits for its answer */
+	bool uncertain;	     /* flight's outcome is not known: it is run again */
+	int64_t sent_mono_us;
+};
+
+struct journal *journal_new(struct dispatcher *d)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	if (!journal)
+		die("memory.exhausted", "bytes=%zu", sizeof(*journal));
+	journal->d = d;
+	return journal;
+}
+
+void journal_free(struct journal *journal)
+{
+	batch_free(&journal->open);
+	batch_free(&journal->flight);
+	batch_free(&journal->pieces);
+	free(journal);
+}
+
+void journal_arm(struct journal *journal, struct slot *slot)
+{
+	batch_add_arm(&journal->open, slot);
+}
+
+void journal_finish(struct journal *journal, struct slot *slot)
+{
+	batch_add_finish(&journal->open, slot);
+}
+
+void journal_event(struct journal *journal, const struct slot *slot, enum event_type type,
+	int64_t occurred_us, struct str payload, bool again)
+{
+	struct batch_event event = {
+		.client_id = slot->head->client_id,
+		.entry_id = slot->entry_id,
+		.n = slot->head->n,
+		.type = type,
+		.occurred_us = occurred_us,
+	};
+	batch_add_event(&journal->open, &event, payload);
+	journal->open.again = journal->open.again || again;
+}
+
+void journal_close(struct journal *journal, struct chunk *chunk)
+{
+	batch_add_close(&journal->open, chunk->id);
+}
+
+void journal_control(struct journal *journal, uint64_t control_id)
+{
+	batch_add_control(&journal->open, control_id);
+}
+
+bool journal_controls_idle(const struct journal *journal)
+{
+	return journal->open.controls.n + journal->flight.controls.n + journal->pieces.controls.n ==
+	       0;
+}
+
+bool journal_is_idle(const struct journal *journal)
+{
+	return batch_is_empty(&journal->open) && batch_is_empty(&journal->flight) &&
+	       batch_is_empty(&journal->pieces);
+}
+
+/* ---- effects ---- */
+
+static struct slot *slot_of(const struct batch_call *call, enum shm_call_state state)
+{
+	struct slot *slot = call->slot;
+	bool same = slot->entry_id == call->entry_id && slot->head->n == call->n &&
+		    slot_state(slot) == state;
+	return same ? slot : NULL;
+}
+
+static void release_arms(struct dispatcher *d, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->arms.n; i++) {
+		const struct batch_call *arm = &batch->arms.v[i];
+		struct slot *slot = slot_of(arm, CALL_PLANNED);
+		if (!slot)
+			continue;
+		if (arm->done && slot->chunk)
+			slot->chunk->claimed = true;
+		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED,
+			&(struct call_cause){.at_us = d->now_us});
+	}
+}
+
+static void publish(struct dispatcher *d, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->events.n; i++) {
+		const struct batch_event *e = &batch->events.v[i];
+		struct client *client = client_find(d, e->client_id);
+		uint64_t none = 0;
+		struct event event = {e->type, e->client_id, e->seq, e->occurred_us,
+			batch->payloads.p + e->payload_at, (uint32_t)e->payload_n};
+		if (!event_publish(d->seg, &event, client ? &client->last_event : &none))
+			log_error("event.too_long", "type=%s bytes=%zu", event_type_name(e->type),
+				e->payload_n);
+		else
+			counter_add(d->seg, COUNTER_events, 1);
+	}
+}
+
+static void release(struct dispatcher *d, struct batch *batch)
+{
+	release_arms(d, batch);
+	publish(d, batch);
+	for (size_t i = 0; i < batch->finishes.n; i++) {
+		struct slot *slot = slot_of(&batch->finishes.v[i], CALL_ENDED);
+		if (slot)
+			(void)call_step(
+				d, slot, EV_STORED, &(struct call_cause){.at_us = d->now_us});
+	}
+	for (size_t i = 0; i < batch->closes.n; i++) {
+		struct chunk *chunk = chunk_find(d, batch->closes.v[i].id);
+		if (chunk && chunk->state == CHUNK_CLOSING)
+			chunk_closed(d, chunk, batch->closes.v[i].done);
+	}
+}
+
+/* PostgreSQL will not have this piece: it must not stop the others. A plan is given up, a detail is lost from the reports
+ * and says so in the log; its chunk stays open for an operator to see. */
+static void give_up(struct dispatcher *d, struct batch *piece, const struct err *err)
+{
+	uint64_t entry = piece->arms.n	     ? piece->arms.v[0].entry_id
+			 : piece->finishes.n ? piece->finishes.v[0].entry_id
+					     : 0;
+	log_error("journal.refused", "arms=%zu details=%zu events=%zu entry=%llu why=%s",
+		piece->arms.n, piece->finishes.n, piece->events.n, (unsigned long long)entry,
+		log_q(err->text));
+	piece->events.n = 0;
+	release(d, piece);
+}
+
+static void committed(void *arg, bool ok, const struct err *err)
+{
+	struct journal *journal = arg;
+	struct dispatcher *d = journal->d;
+	journal->sent = false;
+	if (!ok &&
+		err->kind ==
+			ERR_BUSY) { /* lost on the way: journal_commit runs it again once the stream is up */
+		journal->uncertain = true;
+		return;
+	}
+	if (!ok) {
+		counter_add(d->seg, COUNTER_commit_failures, 1);
+		if (batch_pieces(&journal->flight) == 1)
+			give_up(d, &journal->flight, err);
+		else
+			batch_move(&journal->pieces, &journal->flight);
+		batch_reset(&journal->flight);
+		return;
+	}
+	counter_add(d->seg, COUNTER_commits, 1);
+	latency_add(d->seg, LATENCY_COMMIT, clock_mono_us() - journal->sent_mono_us);
+	struct batch done = journal->flight;
+	journal->flight = (struct batch){0};
+	release(d, &done);
+	batch_reset(&done);
+	journal->flight = done;
+}
+
+static void looked_up(void *arg, bool ok, const struct err *err)
+{
+	struct journal *journal = arg;
+	(void)err;
+	journal->sent = false;
+	journal->uncertain = !ok;
+	journal->flight.again = !ok;
+}
+
+static void send_flight(struct journal *journal)
+{
+	journal->sent = true;
+	journal->sent_mono_us = clock_mono_us();
+	if (journal->uncertain || (journal->flight.again && journal->flight.events.n))
+		batch_look_up_events(journal->d, &journal->flight, looked_up, journal);
+	else
+		batch_send(journal->d, &journal->flight, committed, journal);
+}
+
+void journal_commit(struct journal *journal)
+{
+	if (journal->sent || !stream_is_up(journal->d->commits))
+		return;
+	if (batch_is_empty(&journal->flight)) {
+		if (!batch_is_empty(&journal->pieces)) {
+			batch_take_piece(&journal->flight, &journal->pieces);
+		} else {
+			struct batch empty = journal->flight;
+			journal->flight = journal->open;
+			journal->open = empty;
+		}
+	}
+	if (!batch_is_empty(&journal->flight))
+		send_flight(journal);
+}

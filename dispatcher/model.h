@@ -1,0 +1,145 @@
+/* The dispatcher's private picture of the world: rebuilt at every start, by the same code, from PostgreSQL and from the
+ * facts in the segment. One thread; nothing here is shared.
+ *
+ *   client ──edge──► server      an edge is an allocation
+ *   client ──► waiting entries   in window rows of the segment
+ *   client ──► chunks            known but not loaded, oldest first
+ *   server ──► slots             armed and not yet written, oldest first
+ *   slot                         one attempt, from its plan until its detail is stored
+ */
+#ifndef CCS_DISPATCHER_MODEL_H
+#define CCS_DISPATCHER_MODEL_H
+
+#include <uthash.h>
+
+#include "dispatcher/ami_conn.h"
+#include "shm/gate.h"
+#include "shm/layout.h"
+
+enum { LIST_TEXTS_MAX = 32, TEXT_BYTES = 64, NOT_IN_HEAP = UINT32_MAX };
+
+/* Short texts of a text[] column: DIDs, prefixes, contexts, endpoints; used in turn. */
+struct texts {
+	char text[LIST_TEXTS_MAX][TEXT_BYTES];
+	uint32_t n;
+	uint32_t next;
+};
+
+enum chunk_state {
+	CHUNK_KNOWN,   /* waits on its client's list */
+	CHUNK_LOADING, /* its entries are on their way */
+	CHUNK_LOADED,
+	CHUNK_CLOSING, /* no entry waits or is live; PostgreSQL is asked to confirm */
+};
+
+struct chunk {
+	uint64_t id;
+	struct client *client;
+	uint64_t queue_master_id;
+	uint64_t batch_id;
+	uint32_t entries;
+	uint32_t waiting; /* rows in the window */
+	uint32_t live;	  /* slots */
+	enum chunk_state state;
+	bool claimed;
+	struct chunk *prev, *next; /* the client's list, while KNOWN */
+	UT_hash_handle hh;
+};
+
+/* An entry in the window: the segment's row and what only we need. */
+struct waiting {
+	struct shm_window *row;
+	struct chunk *chunk;
+	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
+	bool held; /* waits for a live number, not in the client's queue */
+	struct waiting *prev,
+		*next; /* the client's quick or batch queue, a number's held list, or the free list */
+};
+
+struct edge {
+	struct client *client;
+	struct server *server;
+	struct shm_allocation facts;
+	struct shm_usage *usage;
+	struct texts dids;
+	bool seen;	/* in the load under way */
+	uint32_t tally; /* of the auditor */
+	bool waits;	/* on the server's waiter list */
+	struct edge *prev, *next;
+	struct edge *next_of_client;
+};
+
+struct client {
+	uint64_t id;
+	struct shm_client facts;
+	struct shm_usage *usage;
+	struct edge *edges;
+	struct waiting *quick, *batch; /* oldest first */
+	uint32_t waiting_n;
+	struct chunk *known;
+	uint32_t loading;    /* chunks */
+	uint64_t vtime;	     /* stride scheduling: grows by 1 / weight with each call */
+	uint64_t last_event; /* position of its last event in the ring */
+	uint32_t heap_at;    /* index in the ready heap, or NOT_IN_HEAP */
+	uint32_t tally;	     /* of the auditor */
+	int64_t wake_us; /* parked until then; INT64_MAX = until something happens; 0 = not parked */
+	uint64_t generation_before; /* of its tenant's words when the load under way began */
+	bool seen;
+	UT_hash_handle hh;
+};
+
+struct server {
+	uint64_t id;
+	struct dispatcher *d;
+	struct shm_server facts;
+	struct shm_usage *usage;
+	struct shm_ami *ami;
+	struct shm_server_row *row;
+	struct ami_conn *conn; /* NULL: cannot be opened, or being removed */
+	bool probing;	       /* adopted: what was written and not answered is being found out */
+	char ami_user[TEXT_BYTES];
+	char ami_secret[256];
+	bool ami_md5;
+	char channel_template[128];
+	char extension[TEXT_BYTES];
+	struct texts prefixes, contexts, endpoints, dids;
+	struct slot *armed;    /* to be written, oldest first */
+	uint32_t armed_n;      /* granted and not yet written */
+	uint32_t unanswered;   /* Originates without Response */
+	struct edge *waiters;  /* blocked by a limit of this server, oldest first */
+	int64_t lost_us;       /* when the connection went, 0 while it is up */
+	uint32_t tally;	       /* of the auditor */
+	bool capacity_freed;   /* since the last pass */
+	int64_t freed_mono_us; /* when, for the refill histogram; 0 = already refilled */
+	bool seen;
+	UT_hash_handle hh;
+};
+
+/* A number that is being dialled, and who has to wait for it. */
+struct live_number {
+	char digits[20];
+	struct waiting *held;
+	UT_hash_handle hh;
+};
+
+struct slot {
+	uint32_t index; /* in the segment's tables */
+	struct shm_call_head *head;
+	struct shm_call *call;
+	uint64_t entry_id; /* hash key; equals head->entry_id */
+	struct client *client;
+	struct server *server; /* NULL once it was removed from the directory */
+	struct edge *edge;     /* holder of the allocation's grant; NULL likewise */
+	struct chunk *chunk;
+	struct live_number *number;
+	bool granted;
+	bool pressed; /* it was too long in its state, and the server was told to hang up */
+	bool lost;    /* and that did not help, or the server is away for longer than any call */
+	int64_t deadline_us;   /* wall; INT64_MAX = none */
+	int64_t freed_mono_us; /* when the channel that it refills was freed; 0 = none was */
+	int64_t committed_us; /* when a worker committed it, for the latency histogram; 0 = unknown or delayed */
+	struct slot *prev, *next; /* the server's armed list, or the free list */
+	UT_hash_handle hh;
+};
+
+#endif

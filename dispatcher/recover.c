@@ -1,0 +1,339 @@
+/* Taking over from the life before: see recover.h. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "dispatcher/call.h"
+#include "dispatcher/directory.h"
+#include "dispatcher/disposition.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/news.h"
+#include "dispatcher/recover.h"
+#include "dispatcher/server.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+#include "shm/rate.h"
+
+#include "common/base.h"
+
+/* ---- descriptors ---- */
+
+struct given {
+	uint64_t server_id;
+	int fd;
+	UT_hash_handle hh;
+};
+
+static struct given *given;
+
+void recover_give(uint64_t server_id, int fd)
+{
+	struct given *g = calloc(1, sizeof(*g));
+	if (!g)
+		die("memory.exhausted", "bytes=%zu", sizeof(*g));
+	g->server_id = server_id;
+	g->fd = fd;
+	HASH_ADD(hh, given, server_id, sizeof(g->server_id), g);
+}
+
+int recover_take(uint64_t server_id)
+{
+	struct given *g;
+	HASH_FIND(hh, given, &server_id, sizeof(server_id), g);
+	if (!g)
+		return -1;
+	int fd = g->fd;
+	HASH_DEL(given, g);
+	free(g);
+	return fd;
+}
+
+static void close_untaken(void)
+{
+	struct given *g, *next;
+	HASH_ITER(hh, given, g, next)
+	{
+		close(g->fd);
+		HASH_DEL(given, g);
+		free(g);
+	}
+}
+
+/* ---- a slot and its surroundings ---- */
+
+static void bind(struct dispatcher *d, struct slot *slot)
+{
+	const struct shm_call_head *head = slot->head;
+	slot->client = client_find(d, head->client_id);
+	slot->server = server_find(d, head->server_id);
+	slot->edge =
+		slot->client && slot->server ? edge_find(slot->client, slot->server->id) : NULL;
+	if (slot->client) {
+		slot->chunk = chunk_of_entry(d, slot->client, slot->entry_id,
+			slot->call->queue_master_id, slot->call->batch_id);
+		slot->chunk->live++;
+	}
+	enum shm_call_state state = slot_state(slot);
+	if (call_holds_grant(state)) {
+		grant_retake(slot);
+		number_lock(d, slot);
+	}
+	if (slot->server && (state == CALL_PLANNED || state == CALL_ARMED))
+		slot->server->armed_n++;
+	if (slot->server && state == CALL_SENT && !(slot->call->seen & SEEN_RESPONSE))
+		slot->server->unanswered++;
+}
+
+/* What an earlier life may have told, or not have come to tell, is told; what is stored already is not stored twice. */
+static void retell(struct dispatcher *d, struct slot *slot)
+{
+	const struct shm_call *call = slot->call;
+	enum shm_call_state state = slot_state(slot);
+	if (state >= CALL_DIALING && (state != CALL_ENDED || call->sent_us))
+		news_call(d, slot, EVENT_call_started, call->sent_us, true);
+	if (call->answered_us)
+		news_call(d, slot, EVENT_call_answered, call->answered_us, true);
+	if (state != CALL_ENDED)
+		return;
+	bool completed = call->disposition == DISPOSITION_COMPLETED;
+	news_call(d, slot, completed ? EVENT_call_ended : EVENT_call_failed, call->ended_us, true);
+	journal_finish(d->journal, slot);
+}
+
+static void resume(struct dispatcher *d, struct slot *slot)
+{
+	struct call_cause cause = {.at_us = d->now_us};
+	enum shm_call_state state = slot_state(slot);
+	retell(d, slot);
+	if (state == CALL_ARMED)
+		call_resume_armed(d, slot);
+	else if (state >= CALL_SENT && state < CALL_ENDED && !slot->server)
+		(void)call_step(d, slot, EV_GONE, &cause);
+	else if (state >= CALL_SENT && state < CALL_ENDED)
+		slot->deadline_us = call_deadline_us(d, slot);
+}
+
+/* ---- the steps ---- */
+
+static void finish_recovery(struct dispatcher *d)
+{
+	struct slot *slot, *next;
+	unsigned adopted = HASH_COUNT(d->by_entry);
+	HASH_ITER(hh, d->by_entry, slot, next)
+	resume(d, slot);
+	d->recovered = true;
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		server_start(d, s, recover_take(s->id));
+	close_untaken();
+	d->sweep_wanted = d->control_wanted = d->directory_wanted = true;
+	log_info("recover.done", "epoch=%llu slots=%u segment=%s", (unsigned long long)d->epoch,
+		adopted, d->adopted ? "adopted" : "new");
+}
+
+static void retry_from_start(struct dispatcher *d)
+{
+	struct slot *slot, *next;
+	HASH_ITER(hh, d->by_entry, slot, next)
+	slot_unbind(d, slot);
+	d->recovering = false;
+}
+
+/* Planned and in the journal: armed. Planned and not: the entry waits again in its chunk. */
+static void take_known(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	struct call_cause cause = {.at_us = d->now_us};
+	for (int i = 0; i < rows->n; i++) {
+		struct slot *slot = slot_of_entry(d, (uint64_t)row_i64(rows, i, 0));
+		if (slot && slot->head->n == (uint32_t)row_i64(rows, i, 1))
+			(void)call_step(d, slot, EV_JOURNALLED, &cause);
+	}
+}
+
+static void planned_known(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	struct slot *slot, *next;
+	(void)err;
+	if (!ok) {
+		retry_from_start(d);
+		return;
+	}
+	HASH_ITER(hh, d->by_entry, slot, next)
+	if (slot_state(slot) == CALL_PLANNED)
+		(void)call_step(
+			d, slot, EV_NOT_JOURNALLED, &(struct call_cause){.at_us = d->now_us});
+	finish_recovery(d);
+}
+
+static void ask_about_planned(struct dispatcher *d)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct slot *slot;
+	struct sql_array entries = arg_array(&args, INT8OID);
+	for (slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot_state(slot) == CALL_PLANNED)
+			array_i64(&entries, (int64_t)slot->entry_id);
+	array_end(&entries);
+	struct sql_array attempts = arg_array(&args, INT8OID);
+	for (slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot_state(slot) == CALL_PLANNED)
+			array_i64(&attempts, (int64_t)slot->head->n);
+	array_end(&attempts);
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_ATTEMPTS_KNOWN, &args, take_known, d);
+	stream_end(d->lookups, planned_known, d);
+	args_free(&args);
+}
+
+static void adopt_slots(struct dispatcher *d)
+{
+	for (uint32_t i = 0; i < d->calls.n; i++)
+		if (call_state(d->seg, i) != CALL_FREE)
+			bind(d, slot_adopt(d, i));
+}
+
+/* The journal's open attempts become SENT slots: the servers will say which of them live. */
+static void take_open_attempts(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct call_identity id = {
+			.entry_id = (uint64_t)row_i64(rows, i, 0),
+			.n = (uint32_t)row_i64(rows, i, 1),
+			.client_id = (uint64_t)row_i64(rows, i, 2),
+			.server_id = (uint64_t)row_i64(rows, i, 4),
+		};
+		struct shm_call facts = {
+			.queue_master_id = (uint64_t)row_i64(rows, i, 3),
+			.batch_id = (uint64_t)row_i64(rows, i, 11),
+			.armed_us = row_time(rows, i, 6),
+			.sent_us = row_time(rows, i, 6),
+			.seen = SEEN_RESPONSE, /* none will come any more */
+			.country_digits = (uint32_t)row_i64(rows, i, 10),
+		};
+		bool fits = row_copy(rows, i, 5, facts.did, sizeof(facts.did)) &&
+			    row_copy(rows, i, 7, facts.phone_number, sizeof(facts.phone_number)) &&
+			    row_copy(rows, i, 8, facts.number, sizeof(facts.number)) &&
+			    row_copy(rows, i, 9, facts.e164, sizeof(facts.e164));
+		struct slot *slot = fits ? slot_open(d, &id, &facts) : NULL;
+		if (!slot) {
+			log_error("recover.no_slot", "entry=%llu do=\"raise segment.live_calls\"",
+				(unsigned long long)id.entry_id);
+			continue;
+		}
+		call_state_set(d->seg, slot->index, CALL_SENT);
+		bind(d, slot);
+	}
+}
+
+static void remember(struct shm_usage *usage, uint32_t per_hour, int64_t at_us)
+{
+	struct rate hourly = rate_per_hour(per_hour);
+	int64_t tat = atomic_load_explicit(&usage->rate_us, memory_order_relaxed);
+	atomic_store_explicit(
+		&usage->rate_us, rate_take(&hourly, tat, at_us), memory_order_relaxed);
+}
+
+static void take_recent(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
+		struct server *server = server_find(d, (uint64_t)row_i64(rows, i, 1));
+		struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
+		int64_t at = row_time(rows, i, 2);
+		if (client)
+			remember(client->usage, client->facts.rate_limit, at);
+		if (server)
+			remember(server->usage, server->facts.rate_limit, at);
+		if (edge)
+			remember(edge->usage, edge->facts.rate_limit, at);
+	}
+}
+
+static void rebuilt(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	if (ok)
+		finish_recovery(d);
+	else
+		retry_from_start(d);
+}
+
+static void rebuild_from_journal(struct dispatcher *d)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	arg_text(&args, str_of(d->conf->common_node));
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_ATTEMPTS_OPEN, &args, take_open_attempts, d);
+	stream_query(d->lookups, SQL_ATTEMPTS_RECENT, NULL, take_recent, d);
+	stream_end(d->lookups, rebuilt, d);
+	args_free(&args);
+}
+
+void recover_with_directory(struct dispatcher *d)
+{
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		atomic_store_explicit(&c->usage->channels, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->usage->waiting, 0, memory_order_relaxed);
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			atomic_store_explicit(&e->usage->channels, 0, memory_order_relaxed);
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		atomic_store_explicit(&s->usage->channels, 0, memory_order_relaxed);
+	if (d->adopted) {
+		adopt_slots(d);
+		ask_about_planned(d);
+	} else {
+		rebuild_from_journal(d);
+	}
+}
+
+static void took_chunks(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	if (ok)
+		directory_load(d);
+	else
+		retry_from_start(d);
+}
+
+static void take_epoch(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	if (rows->n == 1)
+		d->epoch = (uint64_t)row_i64(rows, 0, 0);
+}
+
+static void started(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	if (!ok || !stream_is_up(d->lookups)) {
+		retry_from_start(d);
+		return;
+	}
+	struct sql_args args = SQL_ARGS_INIT;
+	arg_text(&args, str_of(d->conf->common_node));
+	arg_i64(&args, (int64_t)d->epoch);
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_NODE_ADOPT_CHUNKS, &args, NULL, NULL);
+	stream_end(d->lookups, took_chunks, d);
+	args_free(&args);
+}
+
+void recover_step(struct dispatcher *d)
+{
+	if (d->recovered || d->recovering || !stream_is_up(d->lookups) || !stream_is_up(d->commits))
+		return;
+	struct sql_args args = SQL_ARGS_INIT;
+	d->recovering = true;
+	arg_text(&args, str_of(d->conf->common_node));
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_NODE_START, &args, take_epoch, d);
+	stream_end(d->lookups, started, d);
+	args_free(&args);
+}

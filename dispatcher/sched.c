@@ -1,0 +1,392 @@
+/* Weighted fair dialling: see sched.h. Numbers of the design: 10,000 clients on 1,000 servers, 76 ns a pick. */
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "common/log.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/server.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+
+#include "common/base.h"
+
+/* A call of weight 1 costs this much virtual time; 2^40 / 10^5 channels still tells neighbours apart. */
+static const uint64_t STRIDE = UINT64_C(1) << 40;
+
+enum { SLOTS_FULL_PAUSE_US = 50000 };
+
+/* ---- the heap ---- */
+
+static void put_at(struct dispatcher *d, uint32_t i, struct client *client)
+{
+	d->heap[i] = client;
+	client->heap_at = i;
+}
+
+static void sift_up(struct dispatcher *d, uint32_t i)
+{
+	struct client *client = d->heap[i];
+	while (i > 0) {
+		uint32_t parent = (i - 1) / 4;
+		if (d->heap[parent]->vtime <= client->vtime)
+			break;
+		put_at(d, i, d->heap[parent]);
+		i = parent;
+	}
+	put_at(d, i, client);
+}
+
+static void sift_down(struct dispatcher *d, uint32_t i)
+{
+	struct client *client = d->heap[i];
+	for (;;) {
+		uint32_t first = 4 * i + 1, least = first;
+		if (first >= d->heap_n)
+			break;
+		for (uint32_t k = first + 1; k < MIN(first + 4, d->heap_n); k++)
+			if (d->heap[k]->vtime < d->heap[least]->vtime)
+				least = k;
+		if (d->heap[least]->vtime >= client->vtime)
+			break;
+		put_at(d, i, d->heap[least]);
+		i = least;
+	}
+	put_at(d, i, client);
+}
+
+static void heap_remove(struct dispatcher *d, struct client *client)
+{
+	uint32_t i = client->heap_at;
+	if (i == NOT_IN_HEAP)
+		return;
+	client->heap_at = NOT_IN_HEAP;
+	struct client *last = d->heap[--d->heap_n];
+	if (last == client)
+		return;
+	put_at(d, i, last);
+	sift_up(d, i);
+	sift_down(d, last->heap_at);
+}
+
+static void heap_add(struct dispatcher *d, struct client *client)
+{
+	if (d->heap_n == d->heap_cap) {
+		uint32_t cap = MAX(d->heap_cap * 2, 64u);
+		struct client **heap = reallocarray(d->heap, cap, sizeof(struct client *));
+		if (!heap)
+			die("memory.exhausted", "clients=%u", cap);
+		d->heap = heap;
+		d->heap_cap = cap;
+	}
+	/* Whoever slept does not save up turns. */
+	client->vtime = MAX(client->vtime, d->vtime);
+	put_at(d, d->heap_n++, client);
+	sift_up(d, d->heap_n - 1);
+}
+
+/* ---- ready and parked ---- */
+
+void sched_client_ready(struct dispatcher *d, struct client *client)
+{
+	if (client->heap_at != NOT_IN_HEAP || client->waiting_n == 0)
+		return;
+	client->wake_us = 0;
+	heap_add(d, client);
+}
+
+static void park(struct dispatcher *d, struct client *client, int64_t until_us)
+{
+	heap_remove(d, client);
+	client->wake_us = until_us;
+	d->next_wake_us = MIN(d->next_wake_us, until_us);
+}
+
+static void wake_parked(struct dispatcher *d)
+{
+	if (d->now_us < d->next_wake_us)
+		return;
+	d->next_wake_us = INT64_MAX;
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		if (c->wake_us == 0 || c->heap_at != NOT_IN_HEAP)
+			continue;
+		if (c->wake_us <= d->now_us)
+			sched_client_ready(d, c);
+		else
+			d->next_wake_us = MIN(d->next_wake_us, c->wake_us);
+	}
+}
+
+void sched_server_freed(struct dispatcher *d, struct server *server)
+{
+	(void)d;
+	server->capacity_freed = true;
+}
+
+/* As many waiters as the server has room for; those who then cannot use it wait for something else, and the next pass
+ * wakes more. */
+static bool wake_waiters(struct dispatcher *d)
+{
+	bool woke = false;
+	for (struct server *s = d->servers; s; s = s->hh.next) {
+		if (!s->capacity_freed)
+			continue;
+		uint32_t used = atomic_load_explicit(&s->usage->channels, memory_order_relaxed);
+		uint32_t room = used < s->facts.allowed_active_calls
+					? s->facts.allowed_active_calls - used
+					: 0;
+		for (; room > 0 && s->waiters; room--) {
+			struct edge *e = s->waiters;
+			sched_forget_edge(e);
+			sched_client_ready(d, e->client);
+			woke = true;
+		}
+		s->capacity_freed = false;
+	}
+	return woke;
+}
+
+void sched_forget_edge(struct edge *edge)
+{
+	if (!edge->waits)
+		return;
+	DL_DELETE(edge->server->waiters, edge);
+	edge->waits = false;
+}
+
+void sched_forget_client(struct dispatcher *d, struct client *client)
+{
+	heap_remove(d, client);
+	client->wake_us = 0;
+}
+
+int64_t sched_next_us(const struct dispatcher *d)
+{
+	return d->next_wake_us;
+}
+
+/* ---- gates ---- */
+
+static struct gate_quota quota(
+	const struct shm_usage *usage, uint32_t channels, uint32_t per_hour, uint32_t per_second)
+{
+	return (struct gate_quota){
+		.channels_limit = channels,
+		.channels_used = atomic_load_explicit(&usage->channels, memory_order_relaxed),
+		.hourly = rate_per_hour(per_hour),
+		.pace = rate_per_second(per_second),
+		.rate_us = atomic_load_explicit(&usage->rate_us, memory_order_relaxed),
+		.pace_us = atomic_load_explicit(&usage->pace_us, memory_order_relaxed),
+	};
+}
+
+static bool client_blocked(
+	struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
+{
+	const struct shm_client *f = &client->facts;
+	struct gate_client g = {
+		.active = f->is_active && f->status != CLIENT_SUSPENDED,
+		.paused = f->status == CLIENT_PAUSED,
+		.window_open_us = f->window_open_us,
+		.window_close_us = f->window_close_us,
+		.quota = quota(
+			client->usage, f->allocated_channels, f->rate_limit, f->calls_per_second),
+	};
+	struct gate_view view = {.now_us = d->now_us, .client = &g};
+	return gate_first_block(&view, verdict);
+}
+
+static bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
+{
+	const struct shm_allocation *a = &edge->facts;
+	const struct server *server = edge->server;
+	const struct shm_server *s = &server->facts;
+	struct gate_allocation ga = {.quota = quota(edge->usage, a->allowed_active_calls,
+					     a->rate_limit, a->calls_per_second)};
+	struct gate_server gs = {
+		.up = server_takes_calls(server) && a->status == SERVER_ACTIVE,
+		.unanswered = server->unanswered + server->armed_n,
+		.window = (uint32_t)d->conf->dispatcher_ami_window,
+		.quota = quota(
+			server->usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
+	};
+	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
+	return gate_first_block(&view, verdict);
+}
+
+static uint32_t free_share(const struct edge *edge)
+{
+	uint32_t used = atomic_load_explicit(&edge->usage->channels, memory_order_relaxed);
+	return edge->facts.allowed_active_calls > used ? edge->facts.allowed_active_calls - used
+						       : 0;
+}
+
+static bool is_server_gate(enum gate gate)
+{
+	return gate >= GATE_server_down;
+}
+
+/* The open edge with the largest free share, or NULL and why the first of them is shut. Where only a server's limit is in
+ * the way, the client joins that server's waiters. */
+static struct edge *best_edge(struct dispatcher *d, struct client *client, struct gate_verdict *why)
+{
+	struct edge *best = NULL;
+	*why = (struct gate_verdict){.gate = GATE_server_down, .next_us = INT64_MAX};
+	bool first = true;
+	for (struct edge *e = client->edges; e; e = e->next_of_client) {
+		struct gate_verdict v;
+		if (!edge_blocked(d, e, &v)) {
+			if (!best || free_share(e) > free_share(best))
+				best = e;
+			continue;
+		}
+		if (is_server_gate(v.gate) && !e->waits) {
+			DL_APPEND(e->server->waiters, e);
+			e->waits = true;
+		}
+		int64_t next = first ? v.next_us : MIN(why->next_us, v.next_us);
+		*why = first ? v : *why;
+		why->next_us = next;
+		first = false;
+	}
+	return best;
+}
+
+static void show_gate(struct client *client, enum gate gate)
+{
+	atomic_store_explicit(&client->usage->gate, gate, memory_order_relaxed);
+}
+
+/* ---- picking ---- */
+
+static const char *next_text(struct texts *texts)
+{
+	return texts->n ? texts->text[texts->next++ % texts->n] : NULL;
+}
+
+static const char *pick_did(struct edge *edge)
+{
+	const char *did = next_text(&edge->dids);
+	if (!did)
+		did = next_text(&edge->server->dids);
+	return did ? did : edge->client->facts.did;
+}
+
+static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting *w)
+{
+	const struct shm_window *row = w->row;
+	struct call_identity id = {row->entry_id, row->client_id, edge->server->id, 1};
+	struct shm_call facts = {
+		.queue_master_id = row->queue_master_id,
+		.batch_id = row->batch_id,
+		.country_digits = row->country_digits,
+		.armed_us = d->now_us,
+	};
+	memcpy(facts.number, row->number, sizeof(facts.number));
+	memcpy(facts.e164, row->e164, sizeof(facts.e164));
+	memcpy(facts.phone_number, row->phone_number, sizeof(facts.phone_number));
+	if (!str_copy(facts.did, sizeof(facts.did), str_of(pick_did(edge))))
+		return NULL;
+	struct slot *slot = slot_open(d, &id, &facts);
+	if (!slot)
+		return NULL;
+	slot->client = edge->client;
+	slot->edge = edge;
+	slot->server = edge->server;
+	slot->chunk = w->chunk;
+	slot->chunk->live++;
+	slot->committed_us = w->announced_us;
+	return slot;
+}
+
+/* Takes the client's next entry whose number nobody is dialling; the others wait for that call. */
+static struct waiting *next_entry(struct dispatcher *d, struct client *client)
+{
+	struct waiting *w;
+	while ((w = waiting_first(client))) {
+		struct live_number *number = number_live(d, w->row);
+		if (!number)
+			return w;
+		waiting_hold(d, w, number);
+	}
+	return NULL;
+}
+
+static bool arm_one(struct dispatcher *d, struct client *client, struct edge *edge)
+{
+	struct waiting *w = next_entry(d, client);
+	if (!w)
+		return false;
+	struct slot *slot = plan(d, edge, w);
+	if (!slot)
+		return false;
+	waiting_drop(d, w);
+	grant_take(d, slot);
+	number_lock(d, slot);
+	slot->server->armed_n++;
+	if (slot->server->freed_mono_us) {
+		slot->freed_mono_us = slot->server->freed_mono_us;
+		slot->server->freed_mono_us = 0;
+	}
+	journal_arm(d->journal, slot);
+	return true;
+}
+
+/* One turn of the client at the top of the heap: dials one entry, or leaves the heap. */
+static bool turn(struct dispatcher *d, struct client *client)
+{
+	struct gate_verdict why;
+	if (client_blocked(d, client, &why)) {
+		show_gate(client, why.gate);
+		park(d, client, why.next_us);
+		return false;
+	}
+	struct edge *edge = best_edge(d, client, &why);
+	if (!edge) {
+		show_gate(client, why.gate);
+		park(d, client, why.next_us);
+		return false;
+	}
+	if (!arm_one(d, client, edge)) {
+		if (waiting_first(client)) { /* every slot of the segment is taken */
+			show_gate(client, GATE_server_channels);
+			park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
+		} else {
+			show_gate(client, client->waiting_n ? GATE_number_live : GATE_NONE);
+			park(d, client, INT64_MAX);
+		}
+		return false;
+	}
+	show_gate(client, GATE_NONE);
+	d->vtime = client->vtime;
+	client->vtime += STRIDE / MAX(client->facts.weight, 1u);
+	client_refill(d, client);
+	if (client->waiting_n == 0)
+		park(d, client, INT64_MAX);
+	else
+		sift_down(d, client->heap_at);
+	return true;
+}
+
+static bool may_dial(const struct dispatcher *d)
+{
+	return d->recovered && !d->stopping && stream_is_up(d->commits);
+}
+
+bool sched_wants_turn(const struct dispatcher *d)
+{
+	return d->heap_n > 0 && may_dial(d);
+}
+
+void sched_pass(struct dispatcher *d)
+{
+	if (!may_dial(d))
+		return;
+	wake_parked(d);
+	unsigned armed = 0;
+	do {
+		while (d->heap_n && armed < ARMS_PER_TURN)
+			armed += turn(d, d->heap[0]);
+	} while (armed < ARMS_PER_TURN && wake_waiters(d));
+}

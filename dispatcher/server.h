@@ -1,0 +1,34 @@
+/* One Asterisk server: its connection, what waits to be written to it, and what it still owes. */
+#ifndef CCS_DISPATCHER_SERVER_H
+#define CCS_DISPATCHER_SERVER_H
+
+#include "dispatcher/dispatcher.h"
+
+/* Opens the connection of a server that the directory has just loaded, or adopts fd (>= 0), which the holder kept. */
+void server_start(struct dispatcher *d, struct server *server, int fd);
+
+/* Closes it. The server's calls stay. */
+void server_stop(struct server *server);
+
+/* Up, synchronised, and the operator wants calls on it. */
+bool server_takes_calls(const struct server *server);
+
+/* Writes armed calls, oldest first, as far as the window of unanswered Originates allows. Once a turn, for each. */
+void server_write_armed(struct server *server);
+
+/* A Response to an Originate has come. */
+void server_answered(struct server *server);
+
+/* Asks for the end of a call; its Hangup follows. */
+void server_hangup(struct server *server, const struct slot *slot, uint32_t cause);
+
+/* Timers: reconnects, Pings, deadlines. */
+void servers_tick(struct dispatcher *d);
+int64_t servers_deadline_mono_us(const struct dispatcher *d);
+
+/* Sends what is queued, for all. */
+void servers_flush(struct dispatcher *d);
+
+struct server *server_find(struct dispatcher *d, uint64_t id);
+
+#endif

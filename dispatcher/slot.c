@@ -1,0 +1,250 @@
+/* Slots and the capacity they hold: see slot.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/log.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+#include "shm/counters.h"
+#include "shm/rate.h"
+
+#include "common/base.h"
+
+void slots_bind(struct dispatcher *d)
+{
+	call_table_open(&d->calls, d->seg);
+	d->slots = calloc(d->calls.n, sizeof(*d->slots));
+	if (!d->slots)
+		die("memory.exhausted", "slots=%u", d->calls.n);
+	for (uint32_t i = 0; i < d->calls.n; i++) {
+		struct slot *slot = &d->slots[i];
+		slot->index = i;
+		slot->head = &seg_call_heads(d->seg, NULL)[i];
+		slot->call = &seg_calls(d->seg, NULL)[i];
+		slot->deadline_us = INT64_MAX;
+	}
+}
+
+struct slot *slot_of_entry(struct dispatcher *d, uint64_t entry_id)
+{
+	struct slot *slot;
+	HASH_FIND(hh, d->by_entry, &entry_id, sizeof(entry_id), slot);
+	return slot;
+}
+
+struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
+{
+	struct slot *slot = &d->slots[i];
+	slot->entry_id = slot->head->entry_id;
+	slot->deadline_us = INT64_MAX;
+	slot->committed_us = slot->freed_mono_us = 0;
+	slot->granted = slot->pressed = slot->lost = false;
+	slot->number = NULL;
+	HASH_ADD(hh, d->by_entry, entry_id, sizeof(slot->entry_id), slot);
+	d->live_n++;
+	return slot;
+}
+
+struct slot *slot_open(
+	struct dispatcher *d, const struct call_identity *id, const struct shm_call *facts)
+{
+	if (slot_of_entry(d, id->entry_id))
+		return NULL;
+	uint32_t i = call_take(&d->calls, id, facts);
+	return i == CALL_NO_SLOT ? NULL : slot_adopt(d, i);
+}
+
+/* Entries that waited for this number come first again in their client's queue. */
+static void number_unlock(struct dispatcher *d, struct slot *slot)
+{
+	struct live_number *number = slot->number;
+	if (!number)
+		return;
+	slot->number = NULL;
+	HASH_DEL(d->numbers, number);
+	while (number->held) {
+		struct waiting *w = number->held;
+		DL_DELETE(number->held, w);
+		waiting_return(d, w);
+	}
+	free(number);
+}
+
+void slot_close(struct dispatcher *d, struct slot *slot)
+{
+	grant_give(d, slot);
+	number_unlock(d, slot);
+	HASH_DEL(d->by_entry, slot);
+	d->live_n--;
+	call_release(&d->calls, slot->index);
+	if (slot->chunk) {
+		slot->chunk->live--;
+		chunk_maybe_close(d, slot->chunk);
+	}
+	slot->chunk = NULL;
+	slot->client = NULL;
+	slot->server = NULL;
+	slot->edge = NULL;
+	slot->deadline_us = INT64_MAX;
+}
+
+void slot_unbind(struct dispatcher *d, struct slot *slot)
+{
+	number_unlock(d, slot);
+	HASH_DEL(d->by_entry, slot);
+	d->live_n--;
+	if (slot->chunk)
+		slot->chunk->live--;
+	if (slot->server && slot_state(slot) <= CALL_ARMED)
+		slot->server->armed_n--;
+	slot->chunk = NULL;
+	slot->granted = false;
+}
+
+static void add_channel(struct shm_usage *usage, int by)
+{
+	uint32_t n = atomic_load_explicit(&usage->channels, memory_order_relaxed);
+	atomic_store_explicit(&usage->channels, (uint32_t)((int64_t)n + by), memory_order_relaxed);
+}
+
+void grant_retake(struct slot *slot)
+{
+	if (slot->client)
+		add_channel(slot->client->usage, 1);
+	if (slot->edge)
+		add_channel(slot->edge->usage, 1);
+	if (slot->server)
+		add_channel(slot->server->usage, 1);
+	slot->granted = true;
+}
+
+static void take_rates(
+	struct shm_usage *usage, uint32_t per_hour, uint32_t per_second, int64_t now_us)
+{
+	struct rate hourly = rate_per_hour(per_hour);
+	atomic_store_explicit(&usage->rate_us,
+		rate_take(&hourly, atomic_load_explicit(&usage->rate_us, memory_order_relaxed),
+			now_us),
+		memory_order_relaxed);
+	if (!per_second)
+		return;
+	struct rate pace = rate_per_second(per_second);
+	atomic_store_explicit(&usage->pace_us,
+		rate_take(
+			&pace, atomic_load_explicit(&usage->pace_us, memory_order_relaxed), now_us),
+		memory_order_relaxed);
+}
+
+void grant_take(struct dispatcher *d, struct slot *slot)
+{
+	const struct shm_client *c = &slot->client->facts;
+	const struct shm_allocation *a = &slot->edge->facts;
+	const struct shm_server *s = &slot->server->facts;
+
+	grant_retake(slot);
+	take_rates(slot->client->usage, c->rate_limit, c->calls_per_second, d->now_us);
+	take_rates(slot->edge->usage, a->rate_limit, a->calls_per_second, d->now_us);
+	take_rates(slot->server->usage, s->rate_limit, s->calls_per_second, d->now_us);
+}
+
+void grant_give(struct dispatcher *d, struct slot *slot)
+{
+	if (!slot->granted)
+		return;
+	slot->granted = false;
+	if (slot->edge)
+		add_channel(slot->edge->usage, -1);
+	if (slot->server) {
+		add_channel(slot->server->usage, -1);
+		slot->server->freed_mono_us = d->now_mono_us;
+		sched_server_freed(d, slot->server);
+	}
+	if (slot->client) {
+		add_channel(slot->client->usage, -1);
+		sched_client_ready(d, slot->client);
+	}
+}
+
+/* E.164 digits where the plan knows them, so that two spellings of a number are one number. */
+static const char *number_key(const char *number, const char *e164)
+{
+	return *e164 ? e164 : number;
+}
+
+static bool number_taken(struct dispatcher *d, const char *key)
+{
+	struct live_number *number;
+	HASH_FIND_STR(d->numbers, key, number);
+	return number != NULL;
+}
+
+void number_lock(struct dispatcher *d, struct slot *slot)
+{
+	const char *key = number_key(slot->call->number, slot->call->e164);
+	struct live_number *number = calloc(1, sizeof(*number));
+	if (!number)
+		die("memory.exhausted", "bytes=%zu", sizeof(*number));
+	if (number_taken(
+		    d, key)) { /* adopted calls only: an earlier configuration let both through */
+		free(number);
+		return;
+	}
+	if (!str_copy(number->digits, sizeof(number->digits), str_of(key)))
+		die("number.too_long", "number=%s", log_number(key));
+	HASH_ADD_STR(d->numbers, digits, number);
+	slot->number = number;
+}
+
+struct live_number *number_live(struct dispatcher *d, const struct shm_window *row)
+{
+	struct live_number *number;
+	HASH_FIND_STR(d->numbers, number_key(row->number, row->e164), number);
+	return number;
+}
+
+static bool differs(struct dispatcher *d, struct shm_usage *usage, uint32_t counted,
+	const char *what, uint64_t id)
+{
+	uint32_t believed = atomic_load_explicit(&usage->channels, memory_order_relaxed);
+	if (believed == counted)
+		return false;
+	log_error("grant.drift", "%s=%llu believed=%u counted=%u", what, (unsigned long long)id,
+		believed, counted);
+	atomic_store_explicit(&usage->channels, counted, memory_order_relaxed);
+	counter_add(d->seg, COUNTER_drift, 1);
+	return true;
+}
+
+/* One pass over the slots per limited thing would be quadratic; one pass in all, with a tally beside each thing. */
+unsigned slots_audit(struct dispatcher *d)
+{
+	unsigned drift = 0;
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		c->tally = 0;
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			e->tally = 0;
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		s->tally = 0;
+	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
+		if (!slot->granted)
+			continue;
+		if (slot->client)
+			slot->client->tally++;
+		if (slot->edge)
+			slot->edge->tally++;
+		if (slot->server)
+			slot->server->tally++;
+	}
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		drift += differs(d, c->usage, c->tally, "client", c->id);
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			drift += differs(d, e->usage, e->tally, "allocation_of_client", c->id);
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		drift += differs(d, s->usage, s->tally, "server", s->id);
+	return drift;
+}

@@ -1,0 +1,413 @@
+/* Chunks and waiting entries: see work.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/directory.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+#include "shm/counters.h"
+#include "shm/submit.h"
+
+#include "common/base.h"
+
+enum { SUBMITS_PER_TURN = 1024, LOADS_AT_ONCE = 2 };
+
+static const int64_t FULL_SWEEP_US = 10 * US_PER_S;
+
+/* ---- waiting entries ---- */
+
+void work_bind(struct dispatcher *d)
+{
+	window_table_open(&d->window, d->seg);
+	d->waiting = calloc(d->window.n, sizeof(*d->waiting));
+	if (!d->waiting)
+		die("memory.exhausted", "entries=%u", d->window.n);
+	for (uint32_t i = 0; i < d->window.n; i++)
+		d->waiting[i].row = &seg_window(d->seg, NULL)[i];
+}
+
+static struct waiting **queue_of(struct waiting *w)
+{
+	return w->chunk->queue_master_id ? &w->chunk->client->batch : &w->chunk->client->quick;
+}
+
+static void show_waiting(struct client *client)
+{
+	atomic_store_explicit(&client->usage->waiting, client->waiting_n, memory_order_relaxed);
+}
+
+struct waiting *waiting_first(struct client *client)
+{
+	return client->quick ? client->quick : client->batch;
+}
+
+/* False when the window is full: the entry stays in PostgreSQL. */
+static bool waiting_add(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts,
+	int64_t announced_us)
+{
+	uint32_t i = window_put(&d->window, facts);
+	if (i == WINDOW_NO_ROW)
+		return false;
+	struct waiting *w = &d->waiting[i];
+	w->chunk = chunk;
+	w->announced_us = announced_us;
+	w->held = false;
+	DL_APPEND(*queue_of(w), w);
+	chunk->waiting++;
+	chunk->client->waiting_n++;
+	show_waiting(chunk->client);
+	return true;
+}
+
+void waiting_drop(struct dispatcher *d, struct waiting *w)
+{
+	struct chunk *chunk = w->chunk;
+	if (!w->held)
+		DL_DELETE(*queue_of(w), w);
+	chunk->waiting--;
+	chunk->client->waiting_n--;
+	show_waiting(chunk->client);
+	w->chunk = NULL;
+	window_remove(&d->window, (uint32_t)(w - d->waiting));
+}
+
+void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *number)
+{
+	DL_DELETE(*queue_of(w), w);
+	DL_APPEND(number->held, w);
+	w->held = true;
+	w->announced_us = 0;
+	window_gate(d->seg, (uint32_t)(w - d->waiting), GATE_number_live);
+}
+
+void waiting_return(struct dispatcher *d, struct waiting *w)
+{
+	w->held = false;
+	DL_PREPEND(*queue_of(w), w);
+	window_gate(d->seg, (uint32_t)(w - d->waiting), GATE_NONE);
+	sched_client_ready(d, w->chunk->client);
+}
+
+/* ---- chunks ---- */
+
+struct chunk *chunk_find(struct dispatcher *d, uint64_t id)
+{
+	struct chunk *chunk;
+	HASH_FIND(hh, d->chunks, &id, sizeof(id), chunk);
+	return chunk;
+}
+
+static struct chunk *chunk_add(struct dispatcher *d, struct client *client, uint64_t id,
+	uint64_t queue_master_id, uint64_t batch_id)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	if (!chunk)
+		die("memory.exhausted", "bytes=%zu", sizeof(*chunk));
+	chunk->id = id;
+	chunk->client = client;
+	chunk->queue_master_id = queue_master_id;
+	chunk->batch_id = batch_id;
+	chunk->state = CHUNK_KNOWN;
+	HASH_ADD(hh, d->chunks, id, sizeof(chunk->id), chunk);
+	return chunk;
+}
+
+static void chunk_forget(struct dispatcher *d, struct chunk *chunk)
+{
+	HASH_DEL(d->chunks, chunk);
+	free(chunk);
+}
+
+struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64_t entry_id,
+	uint64_t queue_master_id, uint64_t batch_id)
+{
+	struct chunk *chunk = chunk_find(d, entry_id >> 10);
+	if (!chunk) {
+		chunk = chunk_add(d, client, entry_id >> 10, queue_master_id, batch_id);
+		DL_APPEND(client->known, chunk);
+	}
+	return chunk;
+}
+
+void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk)
+{
+	if (chunk->state != CHUNK_LOADED || chunk->waiting || chunk->live)
+		return;
+	chunk->state = CHUNK_CLOSING;
+	journal_close(d->journal, chunk);
+}
+
+void chunk_closed(struct dispatcher *d, struct chunk *chunk, bool closed)
+{
+	if (!closed) /* entries that the window had no room for, or a detail that could not be stored */
+		log_warn("chunk.open", "chunk=%llu do=\"the next sweep takes it up again\"",
+			(unsigned long long)chunk->id);
+	chunk_forget(d, chunk);
+}
+
+void work_forget_client(struct dispatcher *d, struct client *client)
+{
+	for (uint32_t i = 0; i < d->window.n; i++)
+		if (d->waiting[i].chunk && d->waiting[i].chunk->client == client)
+			waiting_drop(d, &d->waiting[i]);
+	struct chunk *chunk, *next;
+	HASH_ITER(hh, d->chunks, chunk, next)
+	if (chunk->client == client)
+		chunk_forget(d, chunk);
+	client->known = NULL;
+}
+
+/* ---- loading ---- */
+
+struct load {
+	struct dispatcher *d;
+	uint64_t chunk_id;
+};
+
+static bool fill_window_row(
+	const struct rows *rows, int i, const struct chunk *chunk, struct shm_window *w)
+{
+	*w = (struct shm_window){
+		.entry_id = (uint64_t)row_i64(rows, i, 0),
+		.client_id = (uint64_t)row_i64(rows, i, 1),
+		.queue_master_id = (uint64_t)row_i64(rows, i, 2),
+		.batch_id = chunk->batch_id,
+		.country_digits = (uint32_t)row_i64(rows, i, 6),
+	};
+	return row_copy(rows, i, 3, w->phone_number, sizeof(w->phone_number)) &&
+	       row_copy(rows, i, 4, w->number, sizeof(w->number)) &&
+	       row_copy(rows, i, 5, w->e164, sizeof(w->e164));
+}
+
+static void take_entries(void *arg, const struct rows *rows)
+{
+	struct load *load = arg;
+	struct dispatcher *d = load->d;
+	struct chunk *chunk = chunk_find(d, load->chunk_id);
+	if (!chunk) /* its client was removed meanwhile */
+		return;
+	for (int i = 0; i < rows->n; i++) {
+		struct shm_window facts;
+		if (!fill_window_row(rows, i, chunk, &facts)) {
+			log_error("entry.unreadable", "chunk=%llu", (unsigned long long)chunk->id);
+			continue;
+		}
+		if (slot_of_entry(d, facts.entry_id))
+			continue;
+		if (!waiting_add(d, chunk, &facts, 0)) {
+			log_warn("window.full",
+				"rows=%u chunk=%llu do=\"raise segment.window_entries\"",
+				d->window.n, (unsigned long long)chunk->id);
+			break;
+		}
+	}
+}
+
+static void loaded(void *arg, bool ok, const struct err *err)
+{
+	struct load *load = arg;
+	struct dispatcher *d = load->d;
+	struct chunk *chunk = chunk_find(d, load->chunk_id);
+	(void)err;
+	free(load);
+	if (!chunk)
+		return;
+	chunk->client->loading--;
+	if (!ok) {
+		chunk->state = CHUNK_KNOWN;
+		DL_PREPEND(chunk->client->known, chunk);
+		return;
+	}
+	chunk->state = CHUNK_LOADED;
+	sched_client_ready(d, chunk->client);
+	chunk_maybe_close(d, chunk);
+	client_refill(d, chunk->client);
+}
+
+static void chunk_load(struct dispatcher *d, struct chunk *chunk)
+{
+	struct load *load = malloc(sizeof(*load));
+	if (!load)
+		die("memory.exhausted", "bytes=%zu", sizeof(*load));
+	*load = (struct load){d, chunk->id};
+	chunk->state = CHUNK_LOADING;
+	chunk->client->loading++;
+
+	struct sql_args args = SQL_ARGS_INIT;
+	arg_i64(&args, (int64_t)chunk->id);
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_CHUNK_ENTRIES, &args, take_entries, load);
+	stream_end(d->lookups, loaded, load);
+	args_free(&args);
+}
+
+void client_refill(struct dispatcher *d, struct client *client)
+{
+	while (client->known && client->waiting_n < REFILL_LOW && client->loading < LOADS_AT_ONCE &&
+		d->window.free_n >= 1024 && d->recovered && !d->stopping &&
+		stream_is_up(d->lookups)) {
+		struct chunk *chunk = client->known;
+		DL_DELETE(client->known, chunk);
+		chunk_load(d, chunk);
+	}
+}
+
+/* ---- announcements ---- */
+
+static void announce_known(struct dispatcher *d, struct client *client, uint64_t id,
+	uint64_t queue_master_id, uint64_t batch_id)
+{
+	struct chunk *chunk = chunk_add(d, client, id, queue_master_id, batch_id);
+	DL_APPEND(client->known, chunk);
+	client_refill(d, client);
+}
+
+/* A quick call stands in the record itself: nothing to read. It is believed only as far as the claim confirms it. */
+static void announce_quick(
+	struct dispatcher *d, struct client *client, const struct shm_submit *rec)
+{
+	struct shm_window facts = {
+		.entry_id = rec->id << 10,
+		.client_id = rec->client_id,
+		.country_digits = rec->country_digits,
+	};
+	memcpy(facts.number, rec->number, sizeof(facts.number));
+	memcpy(facts.e164, rec->e164, sizeof(facts.e164));
+	memcpy(facts.phone_number, rec->phone_number, sizeof(facts.phone_number));
+
+	struct chunk *chunk = chunk_add(d, client, rec->id, 0, 0);
+	if (!waiting_add(d, chunk, &facts, (int64_t)rec->committed_us)) {
+		chunk_forget(d, chunk);
+		return;
+	}
+	chunk->state = CHUNK_LOADED;
+	sched_client_ready(d, client);
+}
+
+static void take_submit(struct dispatcher *d, const struct shm_submit *rec)
+{
+	counter_add(d->seg, COUNTER_submits, 1);
+	if (!submit_valid(rec)) {
+		counter_add(d->seg, COUNTER_submits_refused, 1);
+		log_warn("submit.refused", "kind=%u id=%llu", rec->kind,
+			(unsigned long long)rec->id);
+		return;
+	}
+	if (rec->kind == SUBMIT_CONTROL) {
+		d->control_wanted = true;
+		return;
+	}
+	struct client *client = client_find(d, rec->client_id);
+	if (!client) { /* made a moment ago: the directory first, then the sweep finds the chunk */
+		d->directory_wanted = d->sweep_wanted = true;
+		return;
+	}
+	if (chunk_find(d, rec->id))
+		return;
+	if (rec->entries == 1 && rec->queue_master_id == 0)
+		announce_quick(d, client, rec);
+	else
+		announce_known(d, client, rec->id, rec->queue_master_id, rec->batch_id);
+}
+
+void submit_drain(struct dispatcher *d)
+{
+	struct shm_submit rec;
+	if (!d->recovered)
+		return;
+	for (unsigned i = 0; i < SUBMITS_PER_TURN && submit_pop(d->seg, &d->submit_at, &rec); i++)
+		take_submit(d, &rec);
+}
+
+/* ---- sweep ---- */
+
+static void take_chunks(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		uint64_t id = (uint64_t)row_i64(rows, i, 0);
+		if (chunk_find(d, id))
+			continue;
+		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 1));
+		if (!client) {
+			d->directory_wanted = true;
+			continue;
+		}
+		counter_add(d->seg, COUNTER_swept_chunks, 1);
+		announce_known(d, client, id, (uint64_t)row_i64(rows, i, 2),
+			(uint64_t)row_i64(rows, i, 3));
+	}
+}
+
+static void swept(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	d->sweep_running = false;
+	if (!ok)
+		d->sweep_wanted = true;
+}
+
+static void sweep_chunks(struct dispatcher *d)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	d->sweep_running = true;
+	d->sweep_wanted = false;
+	d->next_full_sweep_us = d->now_us + FULL_SWEEP_US;
+	arg_text(&args, str_of(d->conf->common_node));
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_CHUNKS_OPEN, &args, take_chunks, d);
+	stream_end(d->lookups, swept, d);
+	args_free(&args);
+}
+
+static void take_controls(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct str kind = row_text(rows, i, 2);
+		if (str_eq(kind, STR("reload")))
+			d->directory_wanted = true;
+		d->sweep_wanted =
+			true; /* a dispatch releases chunks; a new client or limit may free some */
+		journal_control(d->journal, (uint64_t)row_i64(rows, i, 0));
+	}
+}
+
+static void controlled(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	d->control_running = false;
+	if (!ok)
+		d->control_wanted = true;
+}
+
+static void read_controls(struct dispatcher *d)
+{
+	d->control_running = true;
+	d->control_wanted = false;
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_CONTROL_OPEN, NULL, take_controls, d);
+	stream_end(d->lookups, controlled, d);
+}
+
+void work_sweep(struct dispatcher *d)
+{
+	if (!stream_is_up(d->lookups) || !d->recovered)
+		return;
+	if (d->control_wanted && !d->control_running && journal_controls_idle(d->journal))
+		read_controls(d);
+	if (d->directory_wanted && !d->directory_running)
+		directory_load(d);
+	if (d->now_us >= d->next_full_sweep_us)
+		d->sweep_wanted = true;
+	if (d->sweep_wanted && !d->sweep_running && !d->directory_running)
+		sweep_chunks(d);
+}

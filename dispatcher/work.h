@@ -1,0 +1,51 @@
+/* Work: chunks and the window of waiting entries.
+ *
+ * A chunk becomes known by an announcement in a submit ring or by the sweep; its entries are loaded when its client's
+ * window runs low; it is closed when none of its entries waits or is live and PostgreSQL agrees that each has its final
+ * detail.
+ */
+#ifndef CCS_DISPATCHER_WORK_H
+#define CCS_DISPATCHER_WORK_H
+
+#include "dispatcher/dispatcher.h"
+
+/* Once: binds the private array to the segment's window and empties it. */
+void work_bind(struct dispatcher *d);
+
+/* Takes announcements out of the submit rings, a bounded number. */
+void submit_drain(struct dispatcher *d);
+
+/* Asks PostgreSQL for work that nobody announced, for directory changes and control rows that are due. */
+void work_sweep(struct dispatcher *d);
+
+/* Loads the client's next chunk when its window runs low. */
+void client_refill(struct dispatcher *d, struct client *client);
+
+struct chunk *chunk_find(struct dispatcher *d, uint64_t id);
+
+/* The chunk of an adopted call, made when it is not known yet. */
+struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64_t entry_id,
+	uint64_t queue_master_id, uint64_t batch_id);
+
+/* Asks for the close when nothing of it waits or lives. */
+void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk);
+
+/* PostgreSQL's answer to that: closed, or not every entry has its detail (the sweep then finds it again). */
+void chunk_closed(struct dispatcher *d, struct chunk *chunk, bool closed);
+
+/* The client is gone: its waiting entries and chunks are forgotten; they stay in PostgreSQL. */
+void work_forget_client(struct dispatcher *d, struct client *client);
+
+/* ---- waiting entries ---- */
+
+/* Quick calls before batches, oldest first; NULL when none is in line. */
+struct waiting *waiting_first(struct client *client);
+
+/* Out of the window: it has become a call. */
+void waiting_drop(struct dispatcher *d, struct waiting *w);
+
+/* Out of line until the call to its number is over; and back, at the front. */
+void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *number);
+void waiting_return(struct dispatcher *d, struct waiting *w);
+
+#endif

@@ -1,0 +1,188 @@
+-- role: ccs_dispatcher
+-- What the dispatcher asks and writes. Everything in its commit stream may be run again after a lost connection without
+-- changing the result: see dispatcher/journal.c.
+
+-- name: node_start
+insert into node (name, epoch) values ($1::text, 1)
+on conflict (name) do update set epoch = node.epoch + 1, started_at = now()
+returning epoch;
+
+-- name: node_adopt_chunks
+-- What an earlier life of this node owned goes on under the new epoch.
+update chunk set owner_epoch = $2::bigint where owner_node = $1::text and closed_at is null;
+
+-- name: directory_clients
+select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
+       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
+       coalesce(c.weight, greatest(c.allocated_channels, 1)) as weight, c.status::text, c.is_active, c.auto_dispatch,
+       w.open_at, w.close_at, c.created_at, c.updated_at
+  from client c, calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+ order by c.id;
+
+-- name: directory_keys
+select id, client_id, digest, expires_at
+  from api_key
+ where revoked_at is null and (expires_at is null or expires_at > now())
+ order by id;
+
+-- name: directory_servers
+select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
+       calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text
+  from server
+ order by id;
+
+-- name: directory_allocations
+select client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, allocated_dids, status::text
+  from allocation
+ order by client_id, server_id;
+
+-- name: control_open
+select id, coalesce(client_id, 0), kind from control where done_at is null order by id limit 1000;
+
+-- name: control_done
+update control set done_at = now() where id = any ($1::bigint[]) and done_at is null;
+
+-- name: chunks_open
+-- Released work that nobody owns, and our own. By id, so that older batches come first.
+select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count
+  from chunk c left join queue_master q on q.id = c.queue_master_id
+ where c.closed_at is null and c.dispatched_at is not null and (c.owner_node is null or c.owner_node = $1::text)
+ order by c.id
+ limit 50000;
+
+-- name: chunk_entries
+-- The entries of a chunk that were never attempted and are not finished.
+select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
+       coalesce(e.country_digits, 0)
+  from entry e
+ where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
+   and not exists (select from attempt a where a.entry_id = e.entry_id)
+   and not exists (select from call_detail d where d.entry_id = e.entry_id)
+ order by e.entry_id;
+
+-- name: chunk_claim
+update chunk set owner_node = $1::text, owner_epoch = $2::bigint
+ where id = any ($3::bigint[]) and closed_at is null and (owner_node is null or owner_node = $1::text);
+
+-- name: attempt_arm
+-- The journal: only what stands in a chunk that we own. Answers what is journalled, also from an earlier run of the same
+-- group.
+with planned as (
+    select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[])
+        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at)
+), added as (
+    insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at)
+    select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at
+      from planned p
+      join chunk c on c.id = p.entry_id >> 10 and c.client_id = p.client_id
+                  and c.queue_master_id is not distinct from p.queue_master_id
+     where c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
+    on conflict do nothing
+    returning entry_id, n
+)
+select entry_id, n::bigint from added
+union all
+select a.entry_id, a.n::bigint
+  from planned p join attempt a on a.entry_id = p.entry_id and a.n = p.n
+ where a.node = $1::text and a.epoch = $2::bigint;
+
+-- name: detail_finish
+-- Details, and the rollups of those that are new.
+with done as (
+    select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
+                         $8::bigint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
+                         $14::timestamptz[], $15::bigint[], $16::bigint[])
+        as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
+              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms)
+), added as (
+    insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
+                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms)
+    select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
+           hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms
+      from done
+    on conflict do nothing
+    returning *
+), hours as (
+    insert into rollup_hour as r (client_id, server_id, local_date, local_hour, calls, completed, duration_ms, billsec_ms)
+    select a.client_id, coalesce(a.server_id, 0), (a.started_at at time zone c.timezone)::date,
+           extract(hour from a.started_at at time zone c.timezone)::smallint, count(*),
+           count(*) filter (where a.disposition = 'completed'), sum(a.duration_ms), sum(a.billsec_ms)
+      from added a join client c on c.id = a.client_id
+     where a.n > 0
+     group by 1, 2, 3, 4
+    on conflict (client_id, local_date, local_hour, server_id) do update
+       set calls = r.calls + excluded.calls, completed = r.completed + excluded.completed,
+           duration_ms = r.duration_ms + excluded.duration_ms, billsec_ms = r.billsec_ms + excluded.billsec_ms
+), batches as (
+    insert into rollup_batch as r (queue_master_id, disposition, entries)
+    select queue_master_id, disposition, count(*) from added
+     where is_final and queue_master_id is not null
+     group by 1, 2
+    on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries
+)
+select count(*) from added;
+
+-- name: event_append
+-- Numbers the events of one turn per client, dense and in commit order. Answers position and seq.
+with incoming as (
+    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[])
+        as e (ord, client_id, type, occurred_at, entry_id, n, payload)
+), numbered as (
+    select *, row_number() over (partition by client_id order by ord) as k from incoming
+), bumped as (
+    insert into client_seq as s (client_id, seq)
+    select client_id, count(*) from numbered group by client_id
+    on conflict (client_id) do update set seq = s.seq + excluded.seq
+    returning client_id, seq
+), sized as (
+    select b.client_id, b.seq - count(*) as base from bumped b join numbered using (client_id) group by b.client_id, b.seq
+), added as (
+    insert into event (client_id, seq, type, occurred_at, entry_id, n, payload)
+    select client_id, base + k, type, occurred_at, entry_id, n::smallint, payload from numbered join sized using (client_id)
+)
+select ord, base + k as seq from numbered join sized using (client_id) order by ord;
+
+-- name: events_known
+-- Which of these are stored already: asked when it is not known whether a commit took effect, or after a respawn.
+select e.ord, s.seq
+  from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[])
+        as e (ord, client_id, type, occurred_at, entry_id, n)
+  join event s on s.entry_id = e.entry_id and s.n = e.n and s.type = e.type and s.occurred_at = e.occurred_at;
+
+-- name: chunk_close
+-- Only when each entry has its final detail. Answers what is closed now, also by an earlier run.
+with closed as (
+    update chunk c set closed_at = now(), closed_as = 'done'
+     where c.id = any ($1::bigint[]) and c.closed_at is null
+       and c.entry_count = (select count(*) from call_detail d
+                             where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)
+    returning c.id
+)
+select id from closed
+union all
+select id from chunk where id = any ($1::bigint[]) and closed_at is not null;
+
+-- name: attempts_known
+-- After a respawn: which of the planned attempts were journalled before the end.
+select a.entry_id, a.n::bigint
+  from unnest($1::bigint[], $2::bigint[]) as p (entry_id, n)
+  join attempt a on a.entry_id = p.entry_id and a.n = p.n;
+
+-- name: attempts_open
+-- After the segment was lost: journalled, not finished.
+select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.server_id, a.did, a.armed_at,
+       e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0)
+  from chunk c
+  left join queue_master q on q.id = c.queue_master_id
+  join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023
+  join entry e on e.entry_id = a.entry_id
+ where c.closed_at is null and c.owner_node = $1::text
+   and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n)
+ order by a.entry_id;
+
+-- name: attempts_recent
+-- What the calls-per-hour limits have to remember after the segment was lost.
+select client_id, server_id, armed_at from attempt where armed_at > now() - interval '1 hour' order by armed_at;
+
+-- name: partitions_advance
+select partitions_advance()::text;

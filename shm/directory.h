@@ -19,7 +19,10 @@
  *
  * Puts the row in place of an earlier one of the same key, or in a new place with zero usage. The
  * usage words of an existing row stay. NULL when the table is full (say so in the log: the option
- * is segment.<table>). The pointer is good until the row is removed: rows do not move. */
+ * is segment.<table>). The pointer is good until the row is removed: rows do not move.
+ *
+ * A client's keys and allocations are put and removed before its own row is: a reader that finds
+ * the client current relies on it. */
 struct shm_client_row *dir_put_client(struct segment *seg, const struct shm_client *client);
 struct shm_key_row *dir_put_key(struct segment *seg, const struct shm_key *key);
 struct shm_server_row *dir_put_server(struct segment *seg, const struct shm_server *server);

@@ -35,7 +35,7 @@ enum shm_object_state { SHM_INIT, SHM_READY, SHM_RETIRED };
 
 struct shm_header {
 	char marker[8];	      /* "CCSIN01", "CCSST01", "CCSEV01" */
-	uint64_t layout_hash; /* of every size and offset below */
+	uint64_t layout_hash; /* of every name, size and offset below */
 	uint64_t bytes;	      /* of the whole object */
 	uint8_t boot_id[16];  /* the kernel's: an object of an earlier boot is never adopted */
 	uint64_t created_us;
@@ -50,6 +50,7 @@ struct shm_header {
 struct shm_shared {
 	/* 1: the dispatcher sleeps, ring the bell */
 	alignas(SHM_CACHE_LINE) _Atomic uint32_t armed;
+	uint8_t pad[60];
 };
 
 /* One client's words that workers and ccsctl change without asking. A row is taken for ever by
@@ -84,8 +85,10 @@ struct shm_worker {
 	 * pid: tells it from a later one with its pid, and one CAS takes the slot. */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t owner;
 	_Atomic uint64_t requests;
+	uint8_t pad[48];
 	/* records ever pushed; its head is in .state */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t tail;
+	uint8_t tail_pad[56];
 	alignas(SHM_CACHE_LINE) struct shm_submit ring[SHM_RING_RECORDS];
 };
 
@@ -109,6 +112,7 @@ struct shm_status {
 	_Atomic uint32_t ready; /* 1: the directory is complete */
 	uint32_t pad;
 	_Atomic uint64_t respawns;
+	uint8_t line_pad[16];
 };
 
 enum shm_client_status { CLIENT_ACTIVE, CLIENT_PAUSED, CLIENT_SUSPENDED, CLIENT_STATUS__N };
@@ -264,6 +268,7 @@ struct shm_call {
 	char phone_number[40];
 	char did[24];
 	char reason[48];
+	uint8_t pad[4];
 };
 
 struct shm_call_view { /* what a reader copies out under the row's sequence */
@@ -323,17 +328,20 @@ struct shm_ring_head {
 	/* Bytes claimed, never lowered: what lies below writing - size may be overwritten at any
 	 * moment. */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t writing;
+	uint8_t writing_pad[56];
 	/* Position of the last record published, 0 = none: its store is the commit. */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t newest;
 	/* Position of the last record that began in each sixteenth of the ring: where a lapped
 	 * reader goes on. */
 	_Atomic uint64_t marks[SHM_EVENT_MARKS];
+	uint8_t pad[56];
 };
 
 /* What waits in a worker's ring: records ever taken out of it. Here, because a worker may not write
  * what the dispatcher trusts. */
 struct shm_submit_head {
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t head;
+	uint8_t pad[56];
 };
 
 /* A record, 8-byte aligned, never split at the ring's end (a PAD record fills it). */
@@ -341,7 +349,7 @@ struct shm_event {
 	uint64_t position; /* bytes before it since the ring began: proves it is the record that was
 			      looked for */
 	uint64_t index;	   /* records before it */
-	uint64_t previous; /* position of the same client's event before; UINT64_MAX = none */
+	uint64_t previous; /* position of the same client's event before; 0 = none known */
 	uint64_t client_id; /* 0: padding */
 	uint64_t seq;	    /* dense per client */
 	int64_t occurred_us;

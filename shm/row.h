@@ -21,6 +21,9 @@ enum { ROW_RETRIES = 1000 };
 void row_load(void *dst, const void *src, size_t size);
 void row_store(void *dst, const void *src, size_t size);
 
+/* The same, with zero. */
+void row_clear(void *dst, size_t size);
+
 /* Owner: brackets row_store calls that must be seen together. */
 void row_write_begin(struct shm_row *row);
 void row_write_end(struct shm_row *row);
@@ -43,6 +46,9 @@ MUST_USE bool row_read_end(const struct shm_row *row, uint32_t seq);
 /* Reader: one consistent copy. False when the row is not in use, or stayed busy for ROW_RETRIES
  * looks; dst is then garbage. */
 MUST_USE bool row_read(const struct shm_row *row, void *dst, const void *src, size_t size);
+
+/* Reader: between two looks; lets an interrupted writer run after the first hundred. */
+void row_wait(uint32_t look);
 
 /* The words beside a row, copied one by one: each true at some moment, not all at the same. */
 struct usage {

@@ -1,10 +1,11 @@
 /* The segment as one process holds it: which of the three objects are attached, and where their
  * tables lie.
  *
- *   API worker    segment_open_in (creates it when it comes first) + segment_attach_state,
- * segment_check before each use ccsctl, relay segment_attach_state, segment_attach_events:
- * read-only dispatcher    segment_create_or_adopt in the holder; the child inherits the mapping and
- * calls segment_begin_epoch
+ *   API worker   segment_open_in (creates .in when it comes first), segment_attach_state;
+ *                segment_check before each use
+ *   ccsctl       segment_attach_in, segment_attach_state, segment_attach_events: read-only
+ *   dispatcher   segment_create_or_adopt in the holder; each child inherits the mapping and calls
+ *                segment_begin_epoch
  *
  * Objects appear under their name complete (made nameless, filled, then linked), so nobody sees a
  * half-made one. The dispatcher holds a write lock on .state for its life, which the kernel gives
@@ -44,15 +45,16 @@ struct segment_map {
 	int fd; /* kept by the dispatcher only: the lock lives on it; else -1 */
 	dev_t dev;
 	ino_t ino;
-	bool wanted;	     /* segment_check re-attaches it */
-	bool writable;	     /* mapped read-write */
-	uint64_t created_us; /* identity of the object */
-	uint64_t attached;   /* how often this handle has attached it: differs = other pointers */
+	bool wanted;			 /* segment_check re-attaches it */
+	bool writable;			 /* mapped read-write */
+	uint64_t created_us;		 /* identity of the object */
+	uint64_t counts[SHM_TABLES_MAX]; /* rows of its tables, as judged when it was attached */
+	uint64_t attached; /* how often this handle has attached it: differs = other pointers */
 };
 
 struct segment {
 	char node[SEGMENT_NODE_BYTES];
-	struct conf *conf; /* for .in, when it must be created again; NULL for readers */
+	const struct conf *conf; /* for making .in again; the caller's; NULL for readers */
 	struct segment_map map[SHM_OBJECT__N];
 	struct segment_table table[SHM_TABLE__N];
 	int64_t checked_mono_us;
@@ -72,8 +74,8 @@ struct segment {
 #include "shm/tables.def"
 #undef TABLE
 
-/* Empty, nothing attached. Fails when node cannot be part of a name (1 to 32 of a-z, 0-9 and '-').
- */
+/* Empty, nothing attached. Fails when node cannot be part of a name: 1 to 32 letters, digits, '-',
+ * '_' and '.', the first a letter or digit. */
 MUST_USE bool segment_init(struct segment *seg, const char *node, struct err *err);
 
 /* Detaches everything. The objects stay: they outlive every process. */
@@ -110,20 +112,22 @@ uint64_t segment_epoch(const struct segment *seg);
 
 /* Attaches .in, .state and .ev read-write: those of an earlier life (*adopted, call slots and all),
  * or new ones, after retiring what has another layout, another boot, or other sizes and no live
- * call. CONFLICT when another dispatcher holds this node. */
+ * call. CONFLICT when another dispatcher holds this node. After the segment was lost, the holder
+ * calls it again, once its child is gone: what still has its name is adopted, the rest is new. */
 MUST_USE bool segment_create_or_adopt(
 	struct segment *seg, const struct conf *conf, bool *adopted, struct err *err);
 
-/* First act of every life of the child: epoch + 1, not ready, rows and ring that a killed
- * predecessor left half-written made whole (each word old or new; see README.md), submit heads that
- * make no sense moved to their tail. Returns the epoch. */
+/* First act of every life of the child: epoch + 1, not ready; what a killed predecessor left
+ * half-written is made whole or stays unreadable until it is written again (README.md). Returns the
+ * epoch. */
 uint64_t segment_begin_epoch(struct segment *seg);
 
 /* False when a name no longer leads to our object: somebody removed it ("segment lost"); new
  * readers cannot find us. */
 bool segment_still_named(const struct segment *seg);
 
-/* Marks .state and .ev RETIRED and removes all names: after a graceful stop, and in tests. */
+/* Marks all objects RETIRED and removes their names: for good (ccsctl, the demo's end, tests). A
+ * graceful stop leaves the segment where it is. */
 void segment_remove(struct segment *seg);
 
 /* Sign of life and what ready means: see struct shm_status. */
@@ -148,5 +152,13 @@ void segment_name(const char *node, enum shm_object object, char out[SEGMENT_NAM
 /* Of every table, struct, field and name that lies in shared memory: two programs with the same
  * hash mean the same bytes. */
 uint64_t shm_layout_hash(void);
+
+/* What the hash is made of, one struct after the other: a field without a dot is a whole struct. */
+struct shm_field {
+	const char *name; /* "shm_call" or "shm_call.seen" */
+	size_t offset, size;
+};
+
+const struct shm_field *shm_fields(size_t *n);
 
 #endif

@@ -20,6 +20,9 @@
 
 struct bell;
 
+/* Most entries of a chunk: entry_id = chunk_id * 1024 + i. */
+enum { SUBMIT_ENTRIES_MAX = 1024 };
+
 /* ---- workers ---- */
 
 /* Takes a slot for this process: after fork, not before. BUSY when all are held by living

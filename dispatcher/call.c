@@ -94,7 +94,7 @@ static void press(struct dispatcher *d, struct slot *slot, const struct call_cau
 			  us(LOST_CALL_LIMIT_S);
 
 	slot->deadline_us = d->now_us + RESPONSE_GRACE_US;
-	if (!slot->server || !server_takes_calls(slot->server)) {
+	if (!slot->server || !server_is_up(slot->server)) {
 		slot->lost = d->now_us >= last_us;
 	} else if (!slot->pressed) {
 		server_hangup(slot->server, slot, CAUSE_NORMAL);
@@ -448,7 +448,7 @@ void calls_expire(struct dispatcher *d)
 	if (d->now_us < d->next_expire_us)
 		return;
 	d->next_expire_us = d->now_us + US_PER_S / 4;
-	HASH_ITER(hh, d->by_entry, slot, next)
-	if (slot->deadline_us <= d->now_us)
-		expire(d, slot);
+	HASH_ITER (hh, d->by_entry, slot, next)
+		if (slot->deadline_us <= d->now_us)
+			expire(d, slot);
 }

@@ -368,8 +368,7 @@ static void remove_unseen(struct dispatcher *d)
 	struct server *server, *next_server;
 	struct known_key *key, *next_key;
 
-	HASH_ITER(hh, d->clients, client, next_client)
-	{
+	HASH_ITER (hh, d->clients, client, next_client) {
 		for (struct edge *e = client->edges, *next; e; e = next) {
 			next = e->next_of_client;
 			if (!e->seen || !client->seen)
@@ -378,11 +377,10 @@ static void remove_unseen(struct dispatcher *d)
 		if (!client->seen)
 			client_remove(d, client);
 	}
-	HASH_ITER(hh, d->servers, server, next_server)
-	if (!server->seen)
-		server_remove(d, server);
-	HASH_ITER(hh, known_keys, key, next_key)
-	{
+	HASH_ITER (hh, d->servers, server, next_server)
+		if (!server->seen)
+			server_remove(d, server);
+	HASH_ITER (hh, known_keys, key, next_key) {
 		if (key->seen)
 			continue;
 		dir_remove_key(d->seg, &key->digest);
@@ -413,6 +411,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	d->directory_running = false;
 	if (!ok) {
 		d->directory_wanted = true;
+		d->recovering = false; /* a recovery under way begins again */
 		return;
 	}
 	remove_unseen(d);

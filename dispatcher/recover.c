@@ -51,8 +51,7 @@ int recover_take(uint64_t server_id)
 static void close_untaken(void)
 {
 	struct given *g, *next;
-	HASH_ITER(hh, given, g, next)
-	{
+	HASH_ITER (hh, given, g, next) {
 		close(g->fd);
 		HASH_DEL(given, g);
 		free(g);
@@ -119,8 +118,8 @@ static void finish_recovery(struct dispatcher *d)
 {
 	struct slot *slot, *next;
 	unsigned adopted = HASH_COUNT(d->by_entry);
-	HASH_ITER(hh, d->by_entry, slot, next)
-	resume(d, slot);
+	HASH_ITER (hh, d->by_entry, slot, next)
+		resume(d, slot);
 	d->recovered = true;
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		server_start(d, s, recover_take(s->id));
@@ -133,8 +132,12 @@ static void finish_recovery(struct dispatcher *d)
 static void retry_from_start(struct dispatcher *d)
 {
 	struct slot *slot, *next;
-	HASH_ITER(hh, d->by_entry, slot, next)
-	slot_unbind(d, slot);
+	HASH_ITER (hh, d->by_entry, slot, next) {
+		uint32_t index = slot->index;
+		slot_unbind(d, slot);
+		if (!d->adopted) /* made from the journal, and will be again */
+			call_release(&d->calls, index);
+	}
 	d->recovering = false;
 }
 
@@ -159,10 +162,10 @@ static void planned_known(void *arg, bool ok, const struct err *err)
 		retry_from_start(d);
 		return;
 	}
-	HASH_ITER(hh, d->by_entry, slot, next)
-	if (slot_state(slot) == CALL_PLANNED)
-		(void)call_step(
-			d, slot, EV_NOT_JOURNALLED, &(struct call_cause){.at_us = d->now_us});
+	HASH_ITER (hh, d->by_entry, slot, next)
+		if (slot_state(slot) == CALL_PLANNED)
+			(void)call_step(d, slot, EV_NOT_JOURNALLED,
+				&(struct call_cause){.at_us = d->now_us});
 	finish_recovery(d);
 }
 

@@ -196,9 +196,9 @@ static bool may_leave(const struct dispatcher *d)
 		return true;
 	for (const struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
 		enum shm_call_state state = slot_state(slot);
-		bool in_doubt =
-			state == CALL_PLANNED || state == CALL_SENT || state == CALL_ENDED ||
-			(state == CALL_ARMED && slot->server && server_takes_calls(slot->server));
+		bool in_doubt = state == CALL_PLANNED || state == CALL_SENT ||
+				state == CALL_ENDED ||
+				(state == CALL_ARMED && slot->server && server_is_up(slot->server));
 		if (in_doubt)
 			return false;
 	}

@@ -161,9 +161,14 @@ void sched_forget_client(struct dispatcher *d, struct client *client)
 	client->wake_us = 0;
 }
 
+static bool may_dial(const struct dispatcher *d)
+{
+	return d->recovered && !d->stopping && stream_is_up(d->commits);
+}
+
 int64_t sched_next_us(const struct dispatcher *d)
 {
-	return d->next_wake_us;
+	return may_dial(d) ? d->next_wake_us : INT64_MAX;
 }
 
 /* ---- gates ---- */
@@ -367,11 +372,6 @@ static bool turn(struct dispatcher *d, struct client *client)
 	else
 		sift_down(d, client->heap_at);
 	return true;
-}
-
-static bool may_dial(const struct dispatcher *d)
-{
-	return d->recovered && !d->stopping && stream_is_up(d->commits);
 }
 
 bool sched_wants_turn(const struct dispatcher *d)

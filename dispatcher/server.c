@@ -26,10 +26,14 @@ struct server *server_find(struct dispatcher *d, uint64_t id)
 	return server;
 }
 
+bool server_is_up(const struct server *server)
+{
+	return server->conn && ami_conn_can_send(server->conn) && !server->probing;
+}
+
 bool server_takes_calls(const struct server *server)
 {
-	return server->conn && ami_conn_can_send(server->conn) && !server->probing &&
-	       server->facts.status == SERVER_ACTIVE;
+	return server_is_up(server) && server->facts.status == SERVER_ACTIVE;
 }
 
 static void show_state(struct server *server)
@@ -69,8 +73,7 @@ static void compare_calls(struct server *server, const struct ami_live *live, si
 	struct slot *slot, *next;
 	size_t adopted = 0, gone = 0;
 
-	HASH_ITER(hh, d->by_entry, slot, next)
-	{
+	HASH_ITER (hh, d->by_entry, slot, next) {
 		if (slot->server != server || slot_state(slot) < CALL_SENT ||
 			slot_state(slot) == CALL_ENDED)
 			continue;
@@ -147,11 +150,11 @@ static void on_probed(void *arg)
 	struct server *server = arg;
 	struct dispatcher *d = server->d;
 	struct slot *slot, *next;
-	HASH_ITER(hh, d->by_entry, slot, next)
-	if (slot->server == server && slot_state(slot) == CALL_SENT &&
-		!(slot->call->seen & SEEN_RESPONSE))
-		(void)call_step(
-			d, slot, EV_NEVER_WRITTEN, &(struct call_cause){.at_us = d->now_us});
+	HASH_ITER (hh, d->by_entry, slot, next)
+		if (slot->server == server && slot_state(slot) == CALL_SENT &&
+			!(slot->call->seen & SEEN_RESPONSE))
+			(void)call_step(d, slot, EV_NEVER_WRITTEN,
+				&(struct call_cause){.at_us = d->now_us});
 	server->probing = false;
 	log_info("ami.probed", "server=%s", server->facts.server_code);
 	sched_server_freed(d, server);
@@ -288,10 +291,9 @@ void server_write_armed(struct server *server)
 	struct dispatcher *d = server->d;
 	struct strbuf out = STRBUF_INIT;
 	struct slot *slot, *next;
-	if (!server->armed || !server->conn || !ami_conn_can_send(server->conn) || server->probing)
+	if (!server->armed || !server_is_up(server))
 		return;
-	DL_FOREACH_SAFE(server->armed, slot, next)
-	{
+	DL_FOREACH_SAFE (server->armed, slot, next) {
 		if (server->unanswered >= (uint32_t)d->conf->dispatcher_ami_window)
 			break;
 		if (!still_wanted(d, slot))

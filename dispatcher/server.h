@@ -10,7 +10,10 @@ void server_start(struct dispatcher *d, struct server *server, int fd);
 /* Closes it. The server's calls stay. */
 void server_stop(struct server *server);
 
-/* Up, synchronised, and the operator wants calls on it. */
+/* Up and synchronised: it hears us. */
+bool server_is_up(const struct server *server);
+
+/* And the operator wants calls on it. */
 bool server_takes_calls(const struct server *server);
 
 /* Writes armed calls, oldest first, as far as the window of unanswered Originates allows. Once a turn, for each. */

@@ -19,6 +19,13 @@ ccs-dispatcher.dir := dispatcher
 ccsctl.dir         := ctl
 MODULES   := $(LIBRARIES) $(foreach p,$(PROGRAMS),$($(p).dir))
 
+# A newcomer's two commands use all cores; whoever calls another target says how many.
+ifneq ($(filter demo check,$(MAKECMDGOALS)),)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
+
 # Packages first: pkg-config below must find them. `make NO_INSTALL=1` trusts the machine.
 ifeq ($(filter clean format help,$(MAKECMDGOALS))$(NO_INSTALL),)
 ifneq ($(shell deploy/install-packages deploy/packages >&2 && echo ok),ok)
@@ -45,7 +52,7 @@ CPPFLAGS := -I. -I$(OUT) -D_GNU_SOURCE -DCCS_VERSION='"$(VERSION)"' $(shell pkg-
 CFLAGS   := -std=gnu17 -g $(OPT.$(BUILD)) $(WARN) $(HARDEN)
 CXXFLAGS := -std=gnu++17 -g $(OPT.$(BUILD)) -Wall -Wextra -Werror $(HARDEN)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT.$(BUILD)))
-LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lm
+LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lcrypt -lm
 ccs-api.libs        := -lfcgi -lphonenumber -lstdc++
 ccs-dispatcher.libs := -lphonenumber -lstdc++
 ccsctl.libs         := -lphonenumber -lstdc++
@@ -126,8 +133,12 @@ format:
 	clang-format -i $(SOURCES)
 format-check:
 	$(Q)clang-format --dry-run --Werror $(SOURCES)
-lint: format-check
-	$(Q)tests/lint/all
+lint:
+	$(Q)tests/run lint exit $(LINTS)
+
+.PHONY: demo
+demo: all
+	$(Q)deploy/demo run --programs $(OUT) $(if $(ONCE),--once)
 
 clean:
 	rm -rf build

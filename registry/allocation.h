@@ -1,5 +1,5 @@
-/* How much of which server a client may use. The sums stay within the client's own limits: the database checks that when
- * the transaction commits. */
+/* How much of which server a client may use. The sums stay within the client's own limits: the
+ * database checks that when the transaction commits. */
 #ifndef CCS_REGISTRY_ALLOCATION_H
 #define CCS_REGISTRY_ALLOCATION_H
 
@@ -8,10 +8,13 @@
 #include "sql/db.h"
 
 struct allocation_input {
-	struct str accountcode, server_code;
-	int64_t channels, rate_limit, calls_per_second;
-	struct str status;
-	struct str_list allocated_dids; /* none: the server's */
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#define LIST(member, ...)   struct str_list member;
+#include "registry/allocation.def"
+#undef TEXT
+#undef NUMBER
+#undef LIST
 };
 extern const struct field allocation_fields[];
 extern const size_t allocation_fields_n;
@@ -32,11 +35,13 @@ enum { ALLOCATION_COLUMNS = 6 + 8 };
 MUST_USE bool allocation_from_row(
 	const struct rows *rows, int row, struct allocation_row *out, struct err *err);
 
-/* A client's allocations by server code, through row-level security's eyes: for the API. */
+/* A client's allocations by server code, behind row-level security: for the API, outside a
+ * transaction. */
 MUST_USE bool allocations_of_client(
 	struct db *db, uint64_t client_id, struct rows *rows, struct err *err);
 
-/* All allocations: accountcode before the columns above. */
+/* All allocations: ALLOCATION_COLUMNS, then accountcode and allocated_dids. For the owner's
+ * connection. */
 MUST_USE bool allocation_list(struct db *db, struct rows *rows, struct err *err);
 
 #endif

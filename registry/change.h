@@ -1,11 +1,13 @@
-/* Telling everybody about a change, and writing down who made it: inside the transaction that makes it. After the commit
- * the caller bumps the client's generation word when the segment is at hand (shm/tenant.h). */
+/* Telling everybody about a change, and writing down who made it: inside the transaction that
+ * makes it. After the commit the caller bumps the client's generation word when the segment is
+ * at hand (shm/tenant.h). */
 #ifndef CCS_REGISTRY_CHANGE_H
 #define CCS_REGISTRY_CHANGE_H
 
 #include "sql/db.h"
 
-/* A control row that makes the dispatcher read the client again (0: all), and a NOTIFY that wakes it. */
+/* A control row that makes the dispatcher read the client again (0: all), and a NOTIFY that
+ * wakes it. */
 MUST_USE bool change_announce(struct db *db, uint64_t client_id, struct err *err);
 
 /* A row of the audit. detail is a JSON object without secrets. For the owner's connection. */

@@ -11,16 +11,13 @@
 
 /* What a registration says: the onboarding document's fields, then ours. */
 struct client_input {
-	struct str name, accountcode, username, password;
-	struct str did, phone_number, callbackurl;
-	int64_t allocated_channels, rate_limit;
-	struct str active_time_start,
-		active_time_end; /* "09:00", or a whole date and time: only the time counts */
-	int64_t is_active;
-	struct str status;
-	struct str asyncdatabaseurl, syncdatabaseurl;
-	struct str timezone, region;
-	int64_t requests_per_minute, calls_per_second, weight, auto_dispatch;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#define BOOL(member, ...)   int64_t member;
+#include "registry/client.def"
+#undef TEXT
+#undef NUMBER
+#undef BOOL
 };
 extern const struct field client_fields[];
 extern const size_t client_fields_n;
@@ -30,8 +27,8 @@ struct client_created {
 	struct key_created key;
 };
 
-/* Checks the input and stores client, user, first key, in one transaction. conf fills in time zone and region; secret
- * encrypts database addresses, and may be NULL when the input has none. */
+/* Checks the input and stores client, user, first key, in one transaction. conf fills in time
+ * zone and region; secret encrypts database addresses, and may be NULL when the input has none. */
 MUST_USE bool client_create(struct db *db, const struct conf *conf, const struct secret_key *secret,
 	const char *actor, const struct client_input *input, struct client_created *created,
 	struct err *err);
@@ -39,12 +36,13 @@ MUST_USE bool client_create(struct db *db, const struct conf *conf, const struct
 /* How many columns every statement that reads clients begins with (sql/queries/registry.sql). */
 enum { CLIENT_COLUMNS = 20 };
 
-/* Reads those columns. False when a text is longer than the segment's field: never, as the schema's checks are
- * narrower. */
+/* Reads those columns. False when a text is longer than the segment's field: never, as the
+ * schema's checks are narrower. */
 MUST_USE bool client_from_row(
 	const struct rows *rows, int row, struct shm_client *out, struct err *err);
 
-/* Who holds the key with this digest. MISSING when nobody does; AUTH when it is revoked or has expired. */
+/* Who holds the key with this digest. MISSING when nobody does; AUTH when it is revoked or has
+ * expired. */
 MUST_USE bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
 	struct shm_key *key, struct err *err);
 
@@ -52,7 +50,10 @@ MUST_USE bool client_by_key(struct db *db, const struct digest *digest, struct s
 MUST_USE bool client_by_accountcode(
 	struct db *db, struct str accountcode, struct shm_client *client, struct err *err);
 
-/* All clients, by id: CLIENT_COLUMNS, then active_time_start and active_time_end as "HH:MM:SS" and username. */
-MUST_USE bool client_list(struct db *db, struct rows *rows, struct err *err);
+/* All clients by id, or the one with this account code (p NULL: all): CLIENT_COLUMNS, then
+ * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys. For the owner's
+ * connection. */
+MUST_USE bool client_list(
+	struct db *db, struct str accountcode, struct rows *rows, struct err *err);
 
 #endif

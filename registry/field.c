@@ -48,11 +48,14 @@ static bool list_from_json(
 
 	list->n = 0;
 	list->is_given = true;
-	json_array_foreach(array, i, element) if (!json_is_string(element)) return refuse(
-		field, "must hold only text", err);
-	else if (!add_element(field,
-			 (struct str){json_string_value(element), json_string_length(element)},
-			 list, err)) return false;
+	json_array_foreach (array, i, element)
+		if (!json_is_string(element))
+			return refuse(field, "must hold only text", err);
+		else if (!add_element(field,
+				 (struct str){
+					 json_string_value(element), json_string_length(element)},
+				 list, err))
+			return false;
 	return true;
 }
 
@@ -106,8 +109,7 @@ bool fields_from_json(
 	if (!json_is_object(object))
 		return fail(err, ERR_INPUT, "send one JSON object: {\"%s\": ...}", fields[0].name);
 	/* jansson's iterators take no const, and change nothing. */
-	json_object_foreach((json_t *)(uintptr_t)object, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)object, name, value) {
 		const struct field *field = find(fields, n, name);
 		if (!field)
 			return fail_code(err, ERR_INPUT, "unknown_field",
@@ -168,7 +170,7 @@ static bool text_fits(const struct field *field, struct str text)
 			return false;
 	json_t *probe = json_stringn(text.p, text.n);
 	json_decref(probe);
-	return probe != NULL;
+	return probe && (!field->is_fine || field->is_fine(text));
 }
 
 static bool check_number(const struct field *field, int64_t value, struct err *err)

@@ -1,5 +1,6 @@
-/* What a person or a program says about a client, a server or an allocation, by a table of fields: one place that knows
- * each field's name, type and limits, for JSON, for the command line and for the error that names what is wrong.
+/* What a person or a program says about a client, a server or an allocation, by a table of
+ * fields: one place that knows each field's name, type and limits, for JSON, for the command
+ * line and for the error that names what is wrong.
  *
  * The table describes a struct of these members, in which everything starts as "not given":
  *   struct str       FIELD_TEXT    .p NULL = not given; borrowed from the JSON or from argv
@@ -33,10 +34,11 @@ struct field {
 	bool is_required;
 	bool may_be_empty; /* "" or null says "none" */
 	int64_t min, max;  /* of the number; of the bytes of the text or of each element */
-	const char *
-		chars; /* allowed in text and elements beside letters and digits; NULL = all but control characters */
-	const char *
-		help; /* what it is, and how it is to be written: the end of an error and of --help */
+	/* Allowed in text and elements beside letters and digits; NULL = all but control bytes. */
+	const char *chars;
+	bool (*is_fine)(struct str text); /* a further condition; NULL = none */
+	/* What it is and how it is to be written: the end of an error and of --help. */
+	const char *help;
 	size_t offset;
 };
 
@@ -47,7 +49,7 @@ void fields_clear(const struct field *fields, size_t n, void *into);
 MUST_USE bool fields_from_json(
 	const struct field *fields, size_t n, const json_t *object, void *into, struct err *err);
 
-/* One member's value. */
+/* One member's value, for a reader that passes over members it does not know. */
 MUST_USE bool field_from_json(
 	const struct field *field, const json_t *value, void *into, struct err *err);
 
@@ -57,6 +59,48 @@ MUST_USE bool field_from_text(
 
 /* Everything required is there and nothing breaks its limits. */
 MUST_USE bool fields_check(const struct field *fields, size_t n, const void *from, struct err *err);
+
+/* ---- rows of a table, from a .def file that also makes the struct (registry/client.def) ---- */
+
+#define FIELD_REQUIRED		.is_required = true
+#define FIELD_REQUIRED_OR_EMPTY .is_required = true, .may_be_empty = true
+#define FIELD_OPTIONAL		.is_required = false
+#define FIELD_OPTIONAL_OR_EMPTY .is_required = false, .may_be_empty = true
+
+#define FIELD_ROW_TEXT(in, member, need, least, most, beside, condition, text)                     \
+	{.name = #member,                                                                          \
+		.type = FIELD_TEXT,                                                                \
+		FIELD_##need,                                                                      \
+		.min = least,                                                                      \
+		.max = most,                                                                       \
+		.chars = beside,                                                                   \
+		.is_fine = condition,                                                              \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
+#define FIELD_ROW_NUMBER(in, member, need, least, most, text)                                      \
+	{.name = #member,                                                                          \
+		.type = FIELD_NUMBER,                                                              \
+		FIELD_##need,                                                                      \
+		.min = least,                                                                      \
+		.max = most,                                                                       \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
+#define FIELD_ROW_BOOL(in, member, need, text)                                                     \
+	{.name = #member,                                                                          \
+		.type = FIELD_BOOL,                                                                \
+		FIELD_##need,                                                                      \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
+#define FIELD_ROW_LIST(in, member, word, least, most, beside, condition, text)                     \
+	{.name = #member,                                                                          \
+		.option = word,                                                                    \
+		.type = FIELD_LIST,                                                                \
+		.min = least,                                                                      \
+		.max = most,                                                                       \
+		.chars = beside,                                                                   \
+		.is_fine = condition,                                                              \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
 
 /* ---- one member, by its field ---- */
 

@@ -1,4 +1,5 @@
-/* Passwords of users, hashed with yescrypt (crypt(5)): slow on purpose, some 30 ms and 4 MB each. */
+/* Passwords of users, hashed with yescrypt (crypt(5)): slow on purpose, some 30 ms and 4 MB
+ * each. */
 #ifndef CCS_REGISTRY_PASSWORD_H
 #define CCS_REGISTRY_PASSWORD_H
 

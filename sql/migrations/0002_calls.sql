@@ -209,7 +209,7 @@ do $$
 declare
     walled text;
 begin
-    foreach walled in array array['queue_master', 'chunk', 'entry', 'attempt', 'call_detail', 'event', 'client_seq',
+    foreach walled in array array['allocation', 'queue_master', 'chunk', 'entry', 'attempt', 'call_detail', 'event', 'client_seq',
                                 'control', 'rollup_hour'] loop
         execute format('alter table %I enable row level security', walled);
         execute format('create policy tenant on %I to ccs_api using (client_id = current_client())', walled);
@@ -221,6 +221,11 @@ alter table rollup_batch enable row level security;
 create policy tenant on rollup_batch to ccs_api
     using (exists (select from queue_master m where m.id = queue_master_id and m.client_id = current_client()));
 create policy all_tenants on rollup_batch to ccs_dispatcher using (true) with check (true);
+
+alter table server enable row level security;
+create policy tenant on server to ccs_api
+    using (exists (select from allocation a where a.server_id = server.id and a.client_id = current_client()));
+create policy all_tenants on server to ccs_dispatcher using (true) with check (true);
 
 grant select, insert on queue_master, chunk, entry to ccs_api;
 grant update (dispatched_at) on queue_master, chunk to ccs_api;

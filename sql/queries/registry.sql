@@ -1,5 +1,140 @@
--- Who may call what. Columns of a client, in this order everywhere, are read by registry/client.c: client_from_row.
+-- Who may call what. The columns of clients, servers and allocations are read by position: registry/{client,server,
+-- allocation}.c, *_from_row. What is null there has no limit of its own.
 -- role: ccs_api ccs_owner
 
+-- name: client_by_key
+select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
+       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
+       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
+       w.open_at, w.close_at, c.created_at, c.updated_at,
+       k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false)
+  from api_key k
+  join client c on c.id = k.client_id
+ cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+ where k.digest = $1::bytea;
+
 -- name: client_by_accountcode
-select c.id from client c where c.accountcode = $1::text;
+select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
+       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
+       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
+       w.open_at, w.close_at, c.created_at, c.updated_at
+  from client c
+ cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+ where c.accountcode = $1::text;
+
+-- name: client_by_id
+select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
+       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
+       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
+       w.open_at, w.close_at, c.created_at, c.updated_at
+  from client c
+ cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+ where c.id = $1::bigint;
+
+-- name: client_list
+-- role: ccs_owner
+-- All clients, or the one with this account code.
+select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
+       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
+       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
+       w.open_at, w.close_at, c.created_at, c.updated_at,
+       c.active_time_start::text, c.active_time_end::text,
+       (select string_agg(u.username, ' ' order by u.id) from app_user u where u.client_id = c.id),
+       (select count(*) from api_key k
+         where k.client_id = c.id and k.revoked_at is null and coalesce(k.expires_at > now(), true))
+  from client c
+ cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+ where $1::text is null or c.accountcode = $1
+ order by c.id;
+
+-- name: client_insert
+-- role: ccs_owner
+insert into client (name, accountcode, did, phone_number, allocated_channels, rate_limit, calls_per_second,
+                    requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
+                    auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl)
+values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($7::bigint, 0), $8::bigint, $9::bigint,
+        nullif($10::text, ''), $11::text, $12::text, $13::text::time, $14::text::time,
+        coalesce($15::boolean, false), coalesce($16::boolean, true), coalesce($17::text::client_status, 'active'),
+        $18::bytea, $19::bytea)
+returning id;
+
+-- name: user_insert
+-- role: ccs_owner
+insert into app_user (client_id, username, password_hash) values ($1::bigint, $2::text, $3::text);
+
+-- name: key_insert
+-- role: ccs_owner
+insert into api_key (client_id, digest, shown, name, expires_at)
+values ($1::bigint, $2::bytea, $3::text, $4::text, $5::timestamptz)
+returning id;
+
+-- name: timezone_exists
+-- role: ccs_owner
+-- By name only: abbreviations and "UTC+3" know nothing of daylight saving.
+select exists (select from pg_timezone_names where name = $1::text);
+
+-- name: server_insert
+-- role: ccs_owner
+insert into server (server_code, host, port, ami_user, ami_secret, channel_template, allowed_active_calls, rate_limit,
+                    calls_per_second, default_directory, recording_directory, extension, status,
+                    provided_prefix, context, allocated_dids, provided_endpoints)
+values ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, nullif($9::bigint, 0),
+        coalesce($10::text, '/var/spool/asterisk/monitor'), coalesce($11::text, '/var/spool/asterisk/recordings'),
+        coalesce($12::text, 's'), coalesce($13::text::server_status, 'active'),
+        coalesce($14::text[], '{}'), coalesce($15::text[], '{default}'), coalesce($16::text[], '{}'),
+        coalesce($17::text[], '{}'))
+returning id;
+
+-- name: server_list
+-- role: ccs_owner
+select s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
+       s.ami_user, s.channel_template, s.extension, s.context, s.provided_prefix, s.allocated_dids,
+       s.provided_endpoints
+  from server s
+ order by s.server_code;
+
+-- name: allocation_set
+-- role: ccs_owner
+-- What is not given stays as it is; a new allocation is active. No row: client or server does not exist.
+insert into allocation as a (client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, status,
+                             allocated_dids)
+select c.id, s.id, $3::bigint, $4::bigint, nullif($5::bigint, 0), coalesce($6::text::server_status, 'active'),
+       coalesce($7::text[], '{}')
+  from client c, server s
+ where c.accountcode = $1::text and s.server_code = $2::text
+    on conflict (client_id, server_id) do update
+   set allowed_active_calls = excluded.allowed_active_calls,
+       rate_limit = excluded.rate_limit,
+       calls_per_second = case when $5::bigint is null then a.calls_per_second else excluded.calls_per_second end,
+       status = case when $6::text is null then a.status else excluded.status end,
+       allocated_dids = case when $7::text[] is null then a.allocated_dids else excluded.allocated_dids end,
+       updated_at = now()
+returning a.client_id;
+
+-- name: allocations_of_client
+-- role: ccs_api ccs_owner
+select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,
+       s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second
+  from allocation a
+  join server s on s.id = a.server_id
+ where a.client_id = $1::bigint
+ order by s.server_code;
+
+-- name: allocation_list
+-- role: ccs_owner
+select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,
+       s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
+       c.accountcode, a.allocated_dids
+  from allocation a
+  join server s on s.id = a.server_id
+  join client c on c.id = a.client_id
+ order by c.accountcode, s.server_code;
+
+-- name: change_reload
+-- A control row that makes the dispatcher read a client again (0: everything), and the NOTIFY that wakes it.
+with added as (insert into control (client_id, kind) values (nullif($1::bigint, 0), 'reload') returning id)
+select added.id from added, pg_notify('ccs', '');
+
+-- name: audit_insert
+-- role: ccs_owner
+insert into audit (actor, action, subject, detail) values ($1::text, $2::text, $3::text, $4::text::jsonb);

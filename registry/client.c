@@ -1,0 +1,287 @@
+/* Clients: see client.h. */
+#include "registry/client.h"
+#include "common/clock.h"
+#include "registry/change.h"
+#include "registry/explain.h"
+#include "registry/fine.h"
+#include "registry/password.h"
+
+#include "common/base.h"
+
+const struct field client_fields[] = {
+#define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct client_input, member, need, __VA_ARGS__)
+#define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct client_input, member, need, __VA_ARGS__)
+#define BOOL(member, need, help)  FIELD_ROW_BOOL(struct client_input, member, need, help)
+#include "registry/client.def"
+#undef TEXT
+#undef NUMBER
+#undef BOOL
+};
+const size_t client_fields_n = ARRAY_LEN(client_fields);
+
+static struct str or_default(struct str given, const char *otherwise)
+{
+	return given.p ? given : str_of(otherwise);
+}
+
+static void arg_optional(struct sql_args *args, int64_t value)
+{
+	arg_i64_or_null(args, value, value == FIELD_NOT_GIVEN);
+}
+
+static void arg_optional_bool(struct sql_args *args, int64_t value)
+{
+	if (value == FIELD_NOT_GIVEN)
+		arg_null(args, BOOLOID);
+	else
+		arg_bool(args, value != 0);
+}
+
+static void arg_sealed(struct sql_args *args, const struct secret_key *secret, struct str url)
+{
+	struct strbuf sealed = STRBUF_INIT;
+
+	if (url.n == 0) {
+		arg_null(args, BYTEAOID);
+		return;
+	}
+	secret_seal(secret, url, &sealed);
+	arg_bytes(args, sealed.p, sealed.n);
+	strbuf_free(&sealed);
+}
+
+static bool insert_client(struct db *db, const struct conf *conf, const struct secret_key *secret,
+	const struct client_input *input, uint64_t *client_id, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+	char opens[DAY_TIME_BYTES], closes[DAY_TIME_BYTES];
+
+	if (!day_time_read(input->active_time_start, opens) ||
+		!day_time_read(input->active_time_end, closes))
+		return fail(err, ERR_INTERNAL, "an unchecked time of day");
+	arg_text(&args, input->name);
+	arg_text(&args, input->accountcode);
+	arg_text(&args, input->did);
+	arg_text(&args, input->phone_number);
+	arg_i64(&args, input->allocated_channels);
+	arg_i64(&args, input->rate_limit);
+	arg_optional(&args, input->calls_per_second);
+	arg_optional(&args, input->requests_per_minute);
+	arg_optional(&args, input->weight);
+	arg_text(&args, input->callbackurl);
+	arg_text(&args, or_default(input->timezone, conf->common_default_timezone));
+	arg_text(&args, or_default(input->region, conf->common_default_region));
+	arg_text(&args, str_of(opens));
+	arg_text(&args, str_of(closes));
+	arg_optional_bool(&args, input->auto_dispatch);
+	arg_optional_bool(&args, input->is_active);
+	arg_text_or_null(&args, input->status);
+	arg_sealed(&args, secret, input->asyncdatabaseurl);
+	arg_sealed(&args, secret, input->syncdatabaseurl);
+	bool ok = db_query(db, SQL_CLIENT_INSERT, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	*client_id = (uint64_t)row_i64(&rows, 0, 0);
+	rows_free(&rows);
+	return true;
+}
+
+static bool insert_user(
+	struct db *db, uint64_t client_id, struct str username, const char *hash, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_i64(&args, (int64_t)client_id);
+	arg_text(&args, username);
+	arg_text(&args, str_of(hash));
+	bool ok = db_query(db, SQL_USER_INSERT, &args, NULL, err);
+	args_free(&args);
+	return ok;
+}
+
+static bool check_timezone(struct db *db, struct str name, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_text(&args, name);
+	bool ok = db_query(db, SQL_TIMEZONE_EXISTS, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	bool exists = row_bool(&rows, 0, 0);
+	rows_free(&rows);
+	return exists || fail_code(err, ERR_INPUT, "invalid_field",
+				 "timezone \"%.*s\" is unknown to PostgreSQL; send a name such as "
+				 "Asia/Kolkata",
+				 (int)MIN(name.n, (size_t)63), name.p);
+}
+
+static bool check_input(struct db *db, const struct conf *conf, const struct secret_key *secret,
+	const struct client_input *input, struct err *err)
+{
+	if (!fields_check(client_fields, client_fields_n, input, err))
+		return false;
+	if (!secret && (input->asyncdatabaseurl.n || input->syncdatabaseurl.n))
+		return fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
+	return db_ready(db, err) &&
+	       check_timezone(db, or_default(input->timezone, conf->common_default_timezone), err);
+}
+
+/* What the audit keeps: no names of people, no secrets. */
+static void describe(
+	const struct client_input *input, const struct client_created *created, struct strbuf *out)
+{
+	strbuf_printf(out,
+		"{\"client_id\":%llu,\"allocated_channels\":%lld,\"rate_limit\":%lld,\"key\":",
+		(unsigned long long)created->client_id, (long long)input->allocated_channels,
+		(long long)input->rate_limit);
+	strbuf_json(out, (struct str){created->key.key, TOKEN_SHOWN_CHARS});
+	strbuf_putc(out, '}');
+}
+
+static bool store(struct db *db, const struct conf *conf, const struct secret_key *secret,
+	const char *actor, const struct client_input *input, const char *hash,
+	struct client_created *created, struct err *err)
+{
+	char accountcode[48];
+	struct strbuf detail = STRBUF_INIT;
+
+	if (!db_begin(db, err) ||
+		!insert_client(db, conf, secret, input, &created->client_id, err) ||
+		!insert_user(db, created->client_id, input->username, hash, err) ||
+		!key_create(db, created->client_id, "default", 0, &created->key, err) ||
+		!change_announce(db, created->client_id, err))
+		return false;
+	describe(input, created, &detail);
+	bool ok = str_copy(accountcode, sizeof(accountcode), input->accountcode) &&
+		  change_record(db, actor, "client.create", accountcode, detail.p, err) &&
+		  db_commit(db, err);
+	strbuf_free(&detail);
+	return ok;
+}
+
+bool client_create(struct db *db, const struct conf *conf, const struct secret_key *secret,
+	const char *actor, const struct client_input *input, struct client_created *created,
+	struct err *err)
+{
+	struct client_created made = {0};
+	char hash[PASSWORD_HASH_BYTES];
+
+	if (!check_input(db, conf, secret, input, err) ||
+		!password_hash(input->password, hash, err))
+		return false;
+	if (!store(db, conf, secret, actor, input, hash, &made, err)) {
+		db_rollback(db);
+		secret_wipe(&made, sizeof(made));
+		return explain_constraint(db, err);
+	}
+	*created = made;
+	secret_wipe(&made, sizeof(made));
+	return true;
+}
+
+static uint32_t number(const struct rows *rows, int row, int column)
+{
+	return (uint32_t)row_i64(rows, row, column);
+}
+
+bool client_from_row(const struct rows *rows, int row, struct shm_client *out, struct err *err)
+{
+	struct shm_client c = {0};
+	bool fits = row_copy(rows, row, 1, c.name, sizeof(c.name)) &&
+		    row_copy(rows, row, 2, c.accountcode, sizeof(c.accountcode)) &&
+		    row_copy(rows, row, 3, c.did, sizeof(c.did)) &&
+		    row_copy(rows, row, 4, c.phone_number, sizeof(c.phone_number)) &&
+		    row_copy(rows, row, 5, c.callbackurl, sizeof(c.callbackurl)) &&
+		    row_copy(rows, row, 6, c.timezone, sizeof(c.timezone)) &&
+		    row_copy(rows, row, 7, c.region, sizeof(c.region)) &&
+		    client_status_read(row_text(rows, row, 13), &c.status);
+
+	if (!fits)
+		return fail(err, ERR_INTERNAL, "client %lld does not fit the segment's row",
+			(long long)row_i64(rows, row, 0));
+	c.id = (uint64_t)row_i64(rows, row, 0);
+	c.allocated_channels = number(rows, row, 8);
+	c.rate_limit = number(rows, row, 9);
+	c.calls_per_second = number(rows, row, 10);
+	c.requests_per_minute = number(rows, row, 11);
+	c.weight = number(rows, row, 12);
+	c.is_active = row_bool(rows, row, 14);
+	c.auto_dispatch = row_bool(rows, row, 15);
+	c.window_open_us = row_time(rows, row, 16);
+	c.window_close_us = row_time(rows, row, 17);
+	c.created_us = row_time(rows, row, 18);
+	c.updated_us = row_time(rows, row, 19);
+	*out = c;
+	return true;
+}
+
+static bool key_from_row(const struct rows *rows, const struct digest *digest, uint64_t client_id,
+	struct shm_key *key, struct err *err)
+{
+	int64_t expires_us = row_time(rows, 0, CLIENT_COLUMNS + 1);
+
+	if (row_bool(rows, 0, CLIENT_COLUMNS + 2))
+		return fail_code(err, ERR_AUTH, "key_revoked", "this API key has been revoked");
+	if (row_bool(rows, 0, CLIENT_COLUMNS + 3))
+		return fail_code(err, ERR_AUTH, "key_expired", "this API key has expired");
+	*key = (struct shm_key){
+		.digest = *digest,
+		.id = (uint64_t)row_i64(rows, 0, CLIENT_COLUMNS),
+		.client_id = client_id,
+		.expires_us = expires_us == INT64_MIN ? 0 : expires_us,
+	};
+	return true;
+}
+
+bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
+	struct shm_key *key, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+	struct shm_client found;
+
+	arg_bytes(&args, digest->b, sizeof(digest->b));
+	bool ok = db_query(db, SQL_CLIENT_BY_KEY, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	ok = rows.n == 1 ? client_from_row(&rows, 0, &found, err) &&
+				   key_from_row(&rows, digest, found.id, key, err)
+			 : fail_code(err, ERR_MISSING, "key_unknown", "no client has this API key");
+	rows_free(&rows);
+	if (ok)
+		*client = found;
+	return ok;
+}
+
+bool client_by_accountcode(
+	struct db *db, struct str accountcode, struct shm_client *client, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_text(&args, accountcode);
+	bool ok = db_query(db, SQL_CLIENT_BY_ACCOUNTCODE, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	ok = rows.n == 1 ? client_from_row(&rows, 0, client, err)
+			 : fail(err, ERR_MISSING, "no client has accountcode %.*s",
+				   (int)MIN(accountcode.n, (size_t)40), accountcode.p);
+	rows_free(&rows);
+	return ok;
+}
+
+bool client_list(struct db *db, struct str accountcode, struct rows *rows, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_text_or_null(&args, accountcode);
+	bool ok = db_ready(db, err) && db_query(db, SQL_CLIENT_LIST, &args, rows, err);
+	args_free(&args);
+	return ok;
+}

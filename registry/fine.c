@@ -1,0 +1,148 @@
+/* Shared conditions: see fine.h. */
+#include "registry/fine.h"
+
+#include "shm/layout.h"
+
+#include "common/base.h"
+
+static const char *const client_statuses[CLIENT_STATUS__N] = {
+	[CLIENT_ACTIVE] = "active",
+	[CLIENT_PAUSED] = "paused",
+	[CLIENT_SUSPENDED] = "suspended",
+};
+
+static const char *const server_statuses[SERVER_STATUS__N] = {
+	[SERVER_ACTIVE] = "active",
+	[SERVER_DRAINING] = "draining",
+	[SERVER_DISABLED] = "disabled",
+};
+
+static bool read_name(const char *const names[], uint32_t n, struct str name, uint32_t *value)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (str_eq(name, str_of(names[i]))) {
+			*value = i;
+			return true;
+		}
+	return false;
+}
+
+bool client_status_read(struct str name, uint32_t *status)
+{
+	return read_name(client_statuses, CLIENT_STATUS__N, name, status);
+}
+
+bool server_status_read(struct str name, uint32_t *status)
+{
+	return read_name(server_statuses, SERVER_STATUS__N, name, status);
+}
+
+const char *client_status_name(uint32_t status)
+{
+	return status < CLIENT_STATUS__N ? client_statuses[status] : "unknown";
+}
+
+const char *server_status_name(uint32_t status)
+{
+	return status < SERVER_STATUS__N ? server_statuses[status] : "unknown";
+}
+
+bool fine_client_status(struct str text)
+{
+	uint32_t status;
+	return client_status_read(text, &status);
+}
+
+bool fine_server_status(struct str text)
+{
+	uint32_t status;
+	return server_status_read(text, &status);
+}
+
+static bool only(struct str text, const char *chars)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!text.p[i] || !strchr(chars, text.p[i]))
+			return false;
+	return true;
+}
+
+bool fine_digits(struct str text)
+{
+	return text.n > 0 && only(text, "0123456789*#+");
+}
+
+bool fine_phone(struct str text)
+{
+	if (text.n && text.p[0] == '+')
+		text = (struct str){text.p + 1, text.n - 1};
+	return text.n >= 1 && text.n <= 20 && only(text, "0123456789");
+}
+
+bool fine_region(struct str text)
+{
+	return text.n == 2 && only(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+static bool starts(struct str text, struct str with)
+{
+	return text.n > with.n && str_eq((struct str){text.p, with.n}, with);
+}
+
+bool fine_https(struct str text)
+{
+	struct str scheme = STR("https://");
+	/* A host begins with a letter, a digit or, for IPv6, a bracket. */
+	return starts(text, scheme) && !strchr("/?#:@. ", text.p[scheme.n]) &&
+	       !memchr(text.p, ' ', text.n);
+}
+
+bool fine_database(struct str text)
+{
+	return starts(text, STR("postgresql://")) ||
+	       (starts(text, STR("postgresql+")) && memmem(text.p, text.n, "://", 3));
+}
+
+/* A 'd' in form is a digit; everything else stands for itself. */
+static bool has_form(struct str text, const char *form)
+{
+	if (text.n != strlen(form))
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		bool is_digit = text.p[i] >= '0' && text.p[i] <= '9';
+		if (form[i] == 'd' ? !is_digit : text.p[i] != form[i])
+			return false;
+	}
+	return true;
+}
+
+static int two_digits(const char *p)
+{
+	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+bool day_time_read(struct str text, char out[DAY_TIME_BYTES])
+{
+	enum { DATE_BYTES = 11 }; /* "2024-01-01T" */
+	char time[DAY_TIME_BYTES] = "00:00:00";
+
+	if (text.n > DATE_BYTES) {
+		struct str date = {text.p, DATE_BYTES};
+		if (!has_form(date, "dddd-dd-ddT") && !has_form(date, "dddd-dd-dd "))
+			return false;
+		text = (struct str){text.p + DATE_BYTES, text.n - DATE_BYTES};
+	}
+	if (!has_form(text, "dd:dd") && !has_form(text, "dd:dd:dd"))
+		return false;
+	memcpy(time, text.p, text.n);
+	if (two_digits(time) > 23 || two_digits(time + 3) > 59 || two_digits(time + 6) > 59)
+		return false;
+	memcpy(out, time, sizeof(time));
+	return true;
+}
+
+bool fine_day_time(struct str text)
+{
+	char out[DAY_TIME_BYTES];
+	return day_time_read(text, out);
+}

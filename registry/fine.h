@@ -1,0 +1,28 @@
+/* Conditions that several tables of fields share (struct field, is_fine). */
+#ifndef CCS_REGISTRY_FINE_H
+#define CCS_REGISTRY_FINE_H
+
+#include "common/str.h"
+
+bool fine_phone(struct str text);    /* 1 to 20 digits, perhaps with '+' before them */
+bool fine_digits(struct str text);   /* digits, '*' and '#' */
+bool fine_region(struct str text);   /* two capital letters */
+bool fine_https(struct str text);    /* https://host... */
+bool fine_database(struct str text); /* postgresql://... or postgresql+driver://... */
+bool fine_client_status(struct str text);
+bool fine_server_status(struct str text);
+bool fine_day_time(struct str text); /* as day_time_read takes it */
+
+enum { DAY_TIME_BYTES = 9 };
+
+/* "09:00", "09:00:30" or a whole date and time without zone, of which only the time counts; out
+ * becomes "HH:MM:SS". */
+MUST_USE bool day_time_read(struct str text, char out[DAY_TIME_BYTES]);
+
+/* By the name that SQL and JSON use; false when there is no such status. */
+MUST_USE bool client_status_read(struct str name, uint32_t *status);
+MUST_USE bool server_status_read(struct str name, uint32_t *status);
+const char *client_status_name(uint32_t status);
+const char *server_status_name(uint32_t status);
+
+#endif

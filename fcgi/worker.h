@@ -1,0 +1,20 @@
+/* One worker process: waits for connections of nginx and answers what comes over them.
+ *
+ * libfcgi speaks the protocol, but does not wait: we accept, and call FCGX_Accept_r only on a
+ * connection that has something to read. So a kept connection never holds a process (libfcgi alone
+ * starves whoever comes after the last free one), and signals are seen at once.
+ *
+ *   fast   many kept connections, each with its FCGX_Request; whichever is readable is answered
+ *   sql    one connection, one request, then the next: waiting for PostgreSQL holds up nobody else's
+ */
+#ifndef CCS_FCGI_WORKER_H
+#define CCS_FCGI_WORKER_H
+
+#include "common/conf.h"
+#include "fcgi/app.h"
+
+/* The life of a worker, after the fork: until SIGTERM, or until it has answered its share of
+ * requests. Returns the exit status; 0 means that it left in order. */
+int worker_run(const struct conf *conf, enum pool pool, int listen_fd);
+
+#endif

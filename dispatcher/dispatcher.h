@@ -25,6 +25,7 @@ struct dispatcher {
 	struct stream *commits;	    /* the one commit stream */
 	struct stream *lookups;	    /* refill, directory, LISTEN */
 	struct journal *journal;
+	bool commits_up; /* PostgreSQL takes commits: calls may be planned */
 
 	int64_t now_us; /* wall clock, read once a turn */
 	int64_t now_mono_us;

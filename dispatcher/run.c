@@ -46,13 +46,16 @@ static void read_clocks(void *arg)
 
 static void commits_up(void *arg)
 {
-	(void)arg; /* the journal sends again what was on its way, at the end of this turn */
+	struct dispatcher *d = arg;
+	d->commits_up =
+		true; /* the journal sends again what was on its way, at the end of this turn */
 }
 
 static void commits_down(void *arg, const char *why)
 {
-	(void)arg; /* logged by the stream: no new arms, live calls go on, their details wait */
-	(void)why;
+	struct dispatcher *d = arg;
+	d->commits_up = false; /* no new plans; live calls go on, their details wait */
+	(void)why;	       /* logged by the stream */
 }
 
 static void lookups_up(void *arg)

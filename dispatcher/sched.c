@@ -163,7 +163,7 @@ void sched_forget_client(struct dispatcher *d, struct client *client)
 
 static bool may_dial(const struct dispatcher *d)
 {
-	return d->recovered && !d->stopping && stream_is_up(d->commits);
+	return d->recovered && !d->stopping && d->commits_up;
 }
 
 int64_t sched_next_us(const struct dispatcher *d)

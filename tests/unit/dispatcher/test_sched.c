@@ -1,0 +1,309 @@
+/* Who is dialled next: shares by weight, limits, and who is woken by what. On a real segment; PostgreSQL and Asterisk are
+ * not reached, because plans are only gathered here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+#include "shm/directory.h"
+#include "shm/submit.h"
+
+#include "common/base.h"
+
+#include <cmocka.h> /* last: it has a macro fail() */
+
+enum { CLIENTS = 3 };
+
+struct world {
+	struct conf conf;
+	struct segment seg;
+	struct dispatcher d;
+	struct client clients[CLIENTS];
+	struct edge edges[CLIENTS];
+	struct server server;
+	uint64_t next_chunk;
+	int far_end;
+};
+
+static const struct ami_conn_ops deaf = {0};
+
+static void make_segment(struct world *w)
+{
+	struct err err;
+	char path[] = "/tmp/ccs-test-sched-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	(void)dprintf(fd,
+		"[common]\nnode = test-sched-%d\n[segment]\nlive_calls = 256\nwindow_entries = "
+		"2048\nclients = 16\nservers = 4\n"
+		"allocations = 16\nevent_bytes = 1048576\nworker_slots = 4\n",
+		(int)getpid());
+	close(fd);
+	assert_true(conf_load(&w->conf, path, &err));
+	unlink(path);
+	bool adopted;
+	assert_true(segment_init(&w->seg, w->conf.common_node, &err));
+	if (!segment_create_or_adopt(&w->seg, &w->conf, &adopted, &err))
+		fail_msg("%s", err.text);
+	segment_begin_epoch(&w->seg);
+	assert_true(worker_slot_take(&w->seg, &err));
+}
+
+static void make_server(struct world *w)
+{
+	struct err err;
+	int pair[2];
+	struct ami_conn_conf conf = {.host = "127.0.0.1",
+		.port = 5038,
+		.user = "ccs",
+		.secret = "s",
+		.ping_us = US_PER_S * 60,
+		.timeout_us = US_PER_S * 60,
+		.backoff_max_us = US_PER_S};
+	struct server *s = &w->server;
+
+	s->id = 1;
+	s->d = &w->d;
+	s->facts =
+		(struct shm_server){.id = 1, .allowed_active_calls = 1000, .rate_limit = 10000000};
+	s->row = dir_put_server(&w->seg, &s->facts);
+	s->usage = &s->row->usage;
+	s->ami = &s->row->ami;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	s->conn = ami_conn_new(w->d.poll, &conf, &deaf, s, &err);
+	assert_non_null(s->conn);
+	ami_conn_adopt(s->conn, pair[0], clock_mono_us());
+	ami_conn_flush(s->conn);
+	w->far_end = pair[1];
+	HASH_ADD(hh, w->d.servers, id, sizeof(s->id), s);
+}
+
+static void make_client(struct world *w, uint32_t i, uint32_t weight)
+{
+	struct client *c = &w->clients[i];
+	c->id = i + 1;
+	c->heap_at = NOT_IN_HEAP;
+	c->facts = (struct shm_client){.id = c->id,
+		.allocated_channels = 1000,
+		.rate_limit = 10000000,
+		.weight = weight,
+		.is_active = 1,
+		.window_open_us = INT64_MIN,
+		.window_close_us = INT64_MAX,
+		.did = "911140000000"};
+	c->usage = &dir_put_client(&w->seg, &c->facts)->usage;
+	HASH_ADD(hh, w->d.clients, id, sizeof(c->id), c);
+
+	struct edge *e = &w->edges[i];
+	e->client = c;
+	e->server = &w->server;
+	e->facts = (struct shm_allocation){.client_id = c->id,
+		.server_id = 1,
+		.allowed_active_calls = 1000,
+		.rate_limit = 10000000};
+	e->usage = &dir_put_allocation(&w->seg, &e->facts)->usage;
+	c->edges = e;
+}
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	assert_non_null(w);
+	make_segment(w);
+	w->d = (struct dispatcher){.conf = &w->conf,
+		.seg = &w->seg,
+		.recovered = true,
+		.commits_up = true,
+		.next_wake_us = INT64_MAX,
+		.now_us = clock_wall_us(),
+		.now_mono_us = clock_mono_us()};
+	w->conf.dispatcher_ami_window = 1000;
+	w->d.poll = poll_new();
+	w->d.journal = journal_new(&w->d);
+	slots_bind(&w->d);
+	work_bind(&w->d);
+	make_server(w);
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		make_client(w, i, 1u << i);
+	w->next_chunk = 1;
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	struct slot *slot, *next;
+	HASH_ITER (hh, w->d.by_entry, slot, next)
+		slot_close(&w->d, slot);
+	HASH_CLEAR(hh, w->d.servers);
+	HASH_CLEAR(hh, w->d.clients);
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		work_forget_client(&w->d, &w->clients[i]);
+	ami_conn_free(w->server.conn);
+	close(w->far_end);
+	journal_free(w->d.journal);
+	poll_free(w->d.poll);
+	call_table_close(&w->d.calls);
+	window_table_close(&w->d.window);
+	free(w->d.slots);
+	free(w->d.waiting);
+	free(w->d.heap);
+	segment_remove(&w->seg);
+	segment_close(&w->seg);
+	free(w);
+	return 0;
+}
+
+/* Quick calls, announced as a worker does it. */
+static void announce(struct world *w, uint32_t client, unsigned n, uint64_t first_number)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct shm_submit rec = {.kind = SUBMIT_CHUNK,
+			.entries = 1,
+			.id = w->next_chunk++,
+			.client_id = client + 1};
+		(void)snprintf(rec.number, sizeof(rec.number), "%llu",
+			(unsigned long long)(first_number + i));
+		memcpy(rec.phone_number, rec.number, sizeof(rec.number));
+		assert_true(submit_send(&w->seg, NULL, &rec));
+		submit_drain(&w->d);
+	}
+}
+
+static uint32_t live(const struct world *w, uint32_t client)
+{
+	return atomic_load(&w->clients[client].usage->channels);
+}
+
+static void shares_follow_weights(void **state)
+{
+	struct world *w = *state;
+	w->server.facts.allowed_active_calls = 70;
+	for (uint32_t c = 0; c < CLIENTS; c++)
+		announce(w, c, 80, 9000000000 + c * 1000);
+	sched_pass(&w->d);
+	assert_in_range(live(w, 0), 9, 11);
+	assert_in_range(live(w, 1), 19, 21);
+	assert_in_range(live(w, 2), 39, 41);
+	assert_int_equal(live(w, 0) + live(w, 1) + live(w, 2), 70);
+	assert_int_equal(slots_audit(&w->d), 0);
+}
+
+static void a_freed_channel_goes_to_who_waits(void **state)
+{
+	struct world *w = *state;
+	w->server.facts.allowed_active_calls = 1;
+	announce(w, 0, 1, 9000000000);
+	sched_pass(&w->d);
+	announce(w, 1, 1, 9100000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 1), 0);
+	assert_int_equal(atomic_load(&w->clients[1].usage->gate), GATE_server_channels);
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 0);
+	assert_int_equal(live(w, 1), 1);
+}
+
+static void no_limit_is_exceeded(void **state)
+{
+	struct world *w = *state;
+	w->clients[0].facts.allocated_channels = 5;
+	w->edges[1].facts.allowed_active_calls = 7;
+	w->server.facts.allowed_active_calls = 40;
+	for (uint32_t c = 0; c < CLIENTS; c++)
+		announce(w, c, 40, 9000000000 + c * 1000);
+	for (int i = 0; i < 10; i++)
+		sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 5);
+	assert_int_equal(live(w, 1), 7);
+	assert_int_equal(live(w, 2), 28);
+	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_client_channels);
+	assert_int_equal(atomic_load(&w->clients[1].usage->gate), GATE_allocation_channels);
+	assert_int_equal(atomic_load(&w->clients[2].usage->gate), GATE_server_channels);
+}
+
+static void calls_per_hour_hold_and_go_on_in_time(void **state)
+{
+	struct world *w = *state;
+	w->clients[0].facts.rate_limit = 40; /* burst 2 */
+	announce(w, 0, 10, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 2);
+	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_client_rate);
+	int64_t next = sched_next_us(&w->d);
+	assert_true(next > w->d.now_us);
+	w->d.now_us = next - 1;
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 2);
+	w->d.now_us = next;
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 3);
+}
+
+static void nothing_is_dialled_outside_the_window(void **state)
+{
+	struct world *w = *state;
+	w->clients[0].facts.window_open_us = w->d.now_us + US_PER_S;
+	announce(w, 0, 3, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 0);
+	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_window_closed);
+	w->d.now_us += US_PER_S;
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 3);
+}
+
+static void one_number_is_dialled_once_at_a_time(void **state)
+{
+	struct world *w = *state;
+	announce(w, 0, 1, 9000000000);
+	announce(w, 0, 1, 9000000000);
+	announce(w, 1, 1, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0) + live(w, 1), 1);
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0) + live(w, 1), 1);
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0) + live(w, 1), 1);
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0) + live(w, 1), 0);
+}
+
+static void unanswered_originates_hold_back(void **state)
+{
+	struct world *w = *state;
+	w->conf.dispatcher_ami_window = 4;
+	announce(w, 0, 10, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 4);
+	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_backlog);
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(shares_follow_weights),
+		WORLD_TEST(a_freed_channel_goes_to_who_waits),
+		WORLD_TEST(no_limit_is_exceeded),
+		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),
+		WORLD_TEST(nothing_is_dialled_outside_the_window),
+		WORLD_TEST(one_number_is_dialled_once_at_a_time),
+		WORLD_TEST(unanswered_originates_hold_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -172,7 +172,7 @@ static void announce(struct world *w, uint32_t client, unsigned n, uint64_t firs
 			.id = w->next_chunk++,
 			.client_id = client + 1};
 		(void)snprintf(rec.number, sizeof(rec.number), "%llu",
-			(unsigned long long)(first_number + i));
+			(unsigned long long)((first_number + i) % UINT64_C(1000000000000)));
 		memcpy(rec.phone_number, rec.number, sizeof(rec.number));
 		assert_true(submit_send(&w->seg, NULL, &rec));
 		submit_drain(&w->d);

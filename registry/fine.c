@@ -92,9 +92,15 @@ static bool starts(struct str text, struct str with)
 bool fine_https(struct str text)
 {
 	struct str scheme = STR("https://");
-	/* A host begins with a letter, a digit or, for IPv6, a bracket. */
-	return starts(text, scheme) && !strchr("/?#:@. ", text.p[scheme.n]) &&
-	       !memchr(text.p, ' ', text.n);
+
+	if (!starts(text, scheme) || memchr(text.p, ' ', text.n))
+		return false;
+	const char *host = text.p + scheme.n, *end = text.p + text.n;
+	const char *p = host;
+	while (p < end && !strchr("/?#", *p))
+		p++;
+	/* A login before '@' would be a secret where addresses are shown. */
+	return p > host && *host != ':' && !memchr(host, '@', (size_t)(p - host));
 }
 
 bool fine_database(struct str text)

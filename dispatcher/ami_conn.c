@@ -1,0 +1,377 @@
+/* The connection as a state machine: see ami_conn.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/token.h"
+#include "dispatcher/ami_session.h"
+
+#include "common/base.h"
+
+enum {
+	READ_MAX = 256 * 1024, /* bytes in one go, so that one server cannot starve the others */
+	RETRY_SEND_US = 5000,
+	BACKOFF_FIRST_US = 250000,
+	BACKOFF_DOUBLINGS = 20,
+};
+
+/* How a phase shows to others, and what is wrong when its time is up. */
+static const struct {
+	enum shm_ami_state shown;
+	const char *late;
+} phases[PHASE__N] = {
+	[PHASE_IDLE] = {AMI_DOWN, ""},
+	[PHASE_RESOLVING] = {AMI_CONNECTING, "host name: no answer in time"},
+	[PHASE_CONNECTING] = {AMI_CONNECTING, "no connection: no answer in time"},
+	[PHASE_BANNER] = {AMI_LOGIN, "connected, but no Asterisk manager greets"},
+	[PHASE_CHALLENGE] = {AMI_LOGIN, "no answer to Challenge in time"},
+	[PHASE_LOGIN] = {AMI_LOGIN, "no answer to Login in time"},
+	[PHASE_BOOT] = {AMI_LOGIN, ""},
+	[PHASE_RESYNC] = {AMI_RESYNC, "no answer to CoreShowChannels in time"},
+	[PHASE_UP] = {AMI_UP, "no answer to Ping in time"},
+};
+
+/* Text of the other side ends up here: it is made printable. why may be the old error. */
+static void set_error(struct ami_conn *conn, const char *why)
+{
+	size_t n = strnlen(why, sizeof(conn->error) - 1);
+
+	for (size_t i = 0; i < n; i++)
+		conn->error[i] = (char)(why[i] < ' ' || why[i] > '~' ? '?' : why[i]);
+	conn->error[n] = '\0';
+}
+
+static void on_ready(void *arg, uint32_t events);
+
+static void unwatch(struct ami_conn *conn)
+{
+	if (conn->watched >= 0)
+		poll_remove(conn->poll, conn->watched);
+	conn->watched = -1;
+}
+
+static bool watch(struct ami_conn *conn, int fd, uint32_t events, struct err *err)
+{
+	if (!poll_add(conn->poll, fd, events, on_ready, conn, err))
+		return false;
+	conn->watched = fd;
+	return true;
+}
+
+static void disconnect(struct ami_conn *conn)
+{
+	unwatch(conn);
+	ami_lookup_cancel(&conn->lookup);
+	ami_sock_close(&conn->sock);
+	ami_session_forget(conn);
+	conn->searched = 0;
+	conn->blocked = conn->broken = conn->stopping = conn->awaiting = conn->probing = false;
+	conn->phase = PHASE_IDLE;
+}
+
+int64_t ami_backoff_us(unsigned failures, int64_t max_us, uint32_t random)
+{
+	unsigned doublings = MIN(failures ? failures - 1 : 0, (unsigned)BACKOFF_DOUBLINGS);
+	int64_t pause = MIN((int64_t)BACKOFF_FIRST_US << doublings, max_us);
+	return pause - (int64_t)((uint64_t)(pause / 2) * random / UINT32_MAX);
+}
+
+void ami_conn_lose(struct ami_conn *conn, const char *why)
+{
+	uint32_t random;
+
+	set_error(conn, why);
+	disconnect(conn);
+	random_bytes(&random, sizeof(random));
+	conn->failures++;
+	conn->deadline_us =
+		conn->now_us + ami_backoff_us(conn->failures, conn->conf.backoff_max_us, random);
+	conn->ops->down(conn->arg, conn->error);
+}
+
+void ami_conn_enter(struct ami_conn *conn, enum phase phase)
+{
+	conn->phase = phase;
+	conn->deadline_us = conn->now_us + conn->conf.timeout_us;
+}
+
+void ami_conn_flush(struct ami_conn *conn)
+{
+	struct err err;
+
+	if (conn->sock.out.n == 0 || conn->broken)
+		return;
+	enum ami_sent sent = ami_sock_send(&conn->sock, &err);
+	conn->blocked = sent == AMI_SENT_NOTHING;
+	conn->retry_us = conn->now_us + RETRY_SEND_US;
+	if (sent != AMI_SENT_BROKEN)
+		return;
+	conn->broken = true;
+	set_error(conn, err.text);
+}
+
+static void closed(struct ami_conn *conn)
+{
+	ami_conn_lose(conn, conn->stopping ? "Asterisk has shut down" : "closed by the server");
+}
+
+/* One look at the socket. Returns true when another is worth it: there may be more. */
+static bool read_once(struct ami_conn *conn, bool hung_up, size_t *budget)
+{
+	struct err err;
+	struct str in = STR("");
+	bool bad = false;
+	enum ami_peek peek = ami_sock_peek(&conn->sock, &in, &err);
+
+	if (peek == AMI_PEEK_FAILED)
+		ami_conn_lose(conn, err.text);
+	else if (peek == AMI_PEEK_END)
+		closed(conn);
+	if (peek != AMI_PEEK_SOME && peek != AMI_PEEK_FULL)
+		return false;
+
+	size_t taken = ami_session_take(conn, in, &bad);
+	if (conn->phase == PHASE_IDLE)
+		return false;
+	*budget -= MIN(taken, *budget);
+	if (!ami_sock_discard(&conn->sock, taken, &err))
+		ami_conn_lose(conn, err.text);
+	else if (bad)
+		ami_conn_lose(conn, conn->phase == PHASE_BANNER ? "no Asterisk manager on this port"
+								: "a message without an end");
+	else if (peek == AMI_PEEK_FULL && taken == 0)
+		ami_sock_widen(&conn->sock);
+	else if (peek == AMI_PEEK_SOME && hung_up)
+		closed(conn);
+	else if (peek == AMI_PEEK_SOME)
+		ami_sock_expect_more(&conn->sock, in.n - taken);
+	return conn->phase != PHASE_IDLE && peek == AMI_PEEK_FULL;
+}
+
+/* Returns true when the budget ended before the bytes did. */
+static bool read_messages(struct ami_conn *conn, bool hung_up)
+{
+	size_t budget = READ_MAX;
+
+	while (read_once(conn, hung_up, &budget))
+		if (budget == 0) {
+			ami_sock_expect_more(&conn->sock, 0); /* what is there is enough */
+			return true;
+		}
+	return false;
+}
+
+static bool try_address(struct ami_conn *conn, size_t i, struct err *err)
+{
+	const struct sockaddr *address = (const void *)&conn->addresses.at[i].sa;
+
+	return ami_sock_connect(&conn->sock, address, conn->addresses.at[i].bytes, err) &&
+	       watch(conn, conn->sock.fd, EPOLLOUT, err);
+}
+
+/* Goes on to the host's next address; why says what was wrong with the one before. */
+static void connect_next(struct ami_conn *conn, const char *why)
+{
+	struct err err;
+
+	(void)fail(&err, ERR_BUSY, "%s", why);
+	while (conn->address_next < conn->addresses.n) {
+		unwatch(conn);
+		ami_sock_close(&conn->sock);
+		if (try_address(conn, conn->address_next++, &err)) {
+			ami_conn_enter(conn, PHASE_CONNECTING);
+			return;
+		}
+	}
+	ami_conn_lose(conn, err.text);
+}
+
+static void connected(struct ami_conn *conn)
+{
+	struct err err;
+
+	if (!ami_sock_connected(&conn->sock, &err)) {
+		connect_next(conn, err.text);
+		return;
+	}
+	poll_change(conn->poll, conn->sock.fd, EPOLLIN | EPOLLRDHUP);
+	ami_conn_enter(conn, PHASE_BANNER);
+}
+
+static void resolved(struct ami_conn *conn)
+{
+	struct err err;
+
+	unwatch(conn);
+	if (ami_lookup_finish(&conn->lookup, &conn->addresses, &err))
+		connect_next(conn, "");
+	else
+		ami_conn_lose(conn, err.text);
+}
+
+static void begin(struct ami_conn *conn)
+{
+	struct err err;
+
+	conn->address_next = 0;
+	ami_conn_enter(conn, PHASE_RESOLVING);
+	if (ami_numeric(conn->host, conn->conf.port, &conn->addresses))
+		connect_next(conn, "");
+	else if (!ami_lookup_start(&conn->lookup, conn->host, conn->conf.port, &err) ||
+		 !watch(conn, conn->lookup.fd, EPOLLIN, &err))
+		ami_conn_lose(conn, err.text);
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+	struct ami_conn *conn = arg;
+
+	conn->now_us = clock_mono_us();
+	if (conn->phase == PHASE_RESOLVING)
+		resolved(conn);
+	else if (conn->phase == PHASE_CONNECTING)
+		connected(conn);
+	else
+		(void)read_messages(conn, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+}
+
+/* The time of a phase is up. What has arrived is read first: perhaps it was us who slept. */
+static void late(struct ami_conn *conn)
+{
+	enum phase phase = conn->phase;
+	int64_t deadline_us = conn->deadline_us;
+	bool more = phase >= PHASE_BANNER && read_messages(conn, false);
+
+	if (conn->phase != phase || conn->deadline_us != deadline_us)
+		return;
+	if (more)
+		conn->deadline_us = conn->now_us + conn->conf.timeout_us;
+	else if (phase == PHASE_CONNECTING)
+		connect_next(conn, phases[phase].late);
+	else
+		ami_conn_lose(conn, phases[phase].late);
+}
+
+void ami_conn_tick(struct ami_conn *conn, int64_t now_us)
+{
+	conn->now_us = now_us;
+	if (conn->blocked && now_us >= conn->retry_us)
+		ami_conn_flush(conn);
+	if (conn->broken)
+		ami_conn_lose(conn, conn->error);
+	if (now_us < conn->deadline_us)
+		return;
+	if (conn->phase == PHASE_IDLE)
+		begin(conn);
+	else if (conn->phase == PHASE_BOOT)
+		ami_session_list(conn);
+	else if (conn->phase == PHASE_UP && !conn->awaiting)
+		ami_session_ping(conn);
+	else
+		late(conn);
+}
+
+int64_t ami_conn_deadline(const struct ami_conn *conn)
+{
+	if (conn->broken)
+		return 0;
+	return conn->blocked ? MIN(conn->retry_us, conn->deadline_us) : conn->deadline_us;
+}
+
+bool ami_conn_can_send(const struct ami_conn *conn)
+{
+	return conn->phase == PHASE_UP && !conn->stopping && !conn->broken && conn->sock.out.n == 0;
+}
+
+bool ami_conn_send(struct ami_conn *conn, struct str actions)
+{
+	if (conn->phase != PHASE_UP || conn->stopping || conn->broken ||
+		actions.n > AMI_QUEUE_MAX || conn->sock.out.n > AMI_QUEUE_MAX - actions.n)
+		return false;
+	strbuf_str(&conn->sock.out, actions);
+	return true;
+}
+
+void ami_conn_adopt(struct ami_conn *conn, int fd, int64_t now_us)
+{
+	struct err err;
+
+	conn->now_us = now_us;
+	ami_sock_adopt(&conn->sock, fd);
+	if (!watch(conn, fd, EPOLLIN | EPOLLRDHUP, &err)) {
+		ami_conn_lose(conn, err.text);
+		return;
+	}
+	conn->probing = true;
+	ami_session_ping(conn);
+}
+
+static char *copy(const char *text)
+{
+	char *p = strdup(text);
+	if (!p)
+		die("memory.exhausted", "bytes=%zu", strlen(text));
+	return p;
+}
+
+struct ami_conn *ami_conn_new(struct poll *poll, const struct ami_conn_conf *conf,
+	const struct ami_conn_ops *ops, void *arg, struct err *err)
+{
+	struct ami_conn *conn = calloc(1, sizeof(*conn));
+	uint8_t random[8];
+
+	if (!conn)
+		die("memory.exhausted", "bytes=%zu", sizeof(*conn));
+	conn->poll = poll;
+	conn->watched = -1;
+	conn->ops = ops;
+	conn->arg = arg;
+	conn->conf = *conf;
+	conn->host = copy(conf->host);
+	conn->user = copy(conf->user);
+	conn->secret = copy(conf->secret);
+	conn->lookup = AMI_LOOKUP_NONE;
+	conn->sock = AMI_SOCK_NONE;
+	random_bytes(random, sizeof(random));
+	hex_encode(random, sizeof(random), conn->life);
+	if (!ami_session_check(conn, err)) {
+		ami_conn_free(conn);
+		return NULL;
+	}
+	return conn;
+}
+
+void ami_conn_free(struct ami_conn *conn)
+{
+	if (!conn)
+		return;
+	if (conn->phase == PHASE_UP)
+		ami_session_logoff(conn);
+	disconnect(conn);
+	explicit_bzero(conn->secret, strlen(conn->secret));
+	free(conn->secret);
+	free(conn->user);
+	free(conn->host);
+	free(conn);
+}
+
+enum shm_ami_state ami_conn_state(const struct ami_conn *conn)
+{
+	return phases[conn->phase].shown;
+}
+
+int ami_conn_fd(const struct ami_conn *conn)
+{
+	return conn->sock.fd;
+}
+
+int64_t ami_conn_lag_us(const struct ami_conn *conn)
+{
+	return conn->lag_us;
+}
+
+const char *ami_conn_error(const struct ami_conn *conn)
+{
+	return conn->error;
+}

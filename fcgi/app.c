@@ -24,7 +24,7 @@ static void attach(struct app *app)
 	if (!segment_open_in(app->segment, app->conf, &err))
 		log_warn("api.no_segment", "object=in why=%s", log_q(err.text));
 	if (!segment_attach_state(app->segment, &err))
-		log_info("api.no_segment", "object=state why=%s", log_q(err.text));
+		log_debug("api.no_segment", "object=state why=%s", log_q(err.text));
 }
 
 bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err)

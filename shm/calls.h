@@ -5,9 +5,11 @@
  * client, server) is written under the row's sequence while the slot is FREE and never changes
  * until it is FREE again.
  *
- *   FREE ─take─► PLANNED ► ARMED ► SENT ► DIALING ► RINGING ► UP ► ENDED ─release─► FREE     (steps
- * may be skipped, never undone) └──────────────── holds its grant ──────────┘
- */
+ *   FREE ─take─► PLANNED ► ARMED ► SENT ► DIALING ► RINGING ► UP ► ENDED ─release─► FREE
+ *                └──────────────── holds its grant ──────────────┘
+ *
+ * Steps may be skipped; the only one undone is SENT, by a successor that can prove that no byte was
+ * written. */
 #ifndef CCS_SHM_CALLS_H
 #define CCS_SHM_CALLS_H
 

@@ -181,30 +181,34 @@ void dir_server_error(struct shm_server_row *server, const char *text, int64_t a
 
 /* ---- readers ---- */
 
-/* Between the search and the copy a row may have been given to another key: the copy decides. */
-static bool find(const struct segment *seg, const struct kind *kind, const void *key, void *data)
+/* A consistent copy of the row with this key, and where it lies (NULL: not found). Between search and
+ * copy the place may have been given to another key: the copy decides. */
+static const void *find(
+	const struct segment *seg, const struct kind *kind, const void *key, void *data)
 {
 	struct table table = table_of(seg, kind, key);
 	uint32_t vacant, step = search(&table, key, &vacant);
 	if (step == NOT_FOUND)
-		return false;
-	return row_read(row_at(&table, step), data, place(&table, step) + kind->data, kind->size) &&
-	       memcmp(data, key, kind->key) == 0;
+		return NULL;
+	const uint8_t *at = place(&table, step);
+	bool same = row_read(row_at(&table, step), data, at + kind->data, kind->size) &&
+		    memcmp(data, key, kind->key) == 0;
+	return same ? at : NULL;
 }
 
 bool dir_client(const struct segment *seg, uint64_t client_id, struct shm_client *client)
 {
-	return find(seg, &clients, &client_id, client);
+	return find(seg, &clients, &client_id, client) != NULL;
 }
 
 bool dir_key(const struct segment *seg, const struct digest *digest, struct shm_key *key)
 {
-	return find(seg, &keys, digest, key);
+	return find(seg, &keys, digest, key) != NULL;
 }
 
 bool dir_server(const struct segment *seg, uint64_t server_id, struct shm_server *server)
 {
-	return find(seg, &servers, &server_id, server);
+	return find(seg, &servers, &server_id, server) != NULL;
 }
 
 bool dir_current(const struct segment *seg, const struct shm_client *client)
@@ -223,6 +227,63 @@ bool dir_identify(const struct segment *seg, const struct digest *digest, struct
 	       key->client_id == client->id;
 }
 
+/* ---- facts: a row and the words beside it ---- */
+
+static void read_ami(const struct shm_ami *ami, struct ami_facts *out)
+{
+	*out = (struct ami_facts){
+		.state =
+			(enum shm_ami_state)atomic_load_explicit(&ami->state, memory_order_relaxed),
+		.unanswered = atomic_load_explicit(&ami->unanswered, memory_order_relaxed),
+		.since_us = atomic_load_explicit(&ami->since_us, memory_order_relaxed),
+		.lag_us = atomic_load_explicit(&ami->lag_us, memory_order_relaxed),
+		.reconnects = atomic_load_explicit(&ami->reconnects, memory_order_relaxed),
+	};
+}
+
+static void read_server_words(const struct shm_server_row *row, struct server_facts *out)
+{
+	out->usage = usage_read(&row->usage);
+	read_ami(&row->ami, &out->ami);
+	if (!row_read(&row->error_row, &out->error, &row->error, sizeof(out->error)))
+		out->error = (struct shm_server_error){0};
+}
+
+bool dir_client_facts(const struct segment *seg, uint64_t client_id, struct client_facts *out)
+{
+	const struct shm_client_row *row = find(seg, &clients, &client_id, &out->client);
+	if (row)
+		out->usage = usage_read(&row->usage);
+	return row;
+}
+
+bool dir_server_facts(const struct segment *seg, uint64_t server_id, struct server_facts *out)
+{
+	const struct shm_server_row *row = find(seg, &servers, &server_id, &out->server);
+	if (row)
+		read_server_words(row, out);
+	return row;
+}
+
+bool dir_next_allocation(
+	const struct segment *seg, uint64_t client_id, uint32_t *at, struct allocation_facts *out)
+{
+	struct table table = table_of(seg, &allocations, &client_id);
+	while (*at < table.n) {
+		uint32_t step = (*at)++;
+		const struct shm_allocation_row *row = (const void *)place(&table, step);
+		if (use_of(&row->row) == ROW_FREE)
+			break;
+		if (!row_read(&row->row, &out->allocation, &row->data, sizeof(out->allocation)))
+			continue;
+		out->usage = usage_read(&row->usage);
+		if (out->allocation.client_id == client_id)
+			return true;
+	}
+	*at = table.n;
+	return false;
+}
+
 bool dir_client_at(const struct segment *seg, uint32_t i, struct client_facts *out)
 {
 	uint32_t n;
@@ -233,28 +294,13 @@ bool dir_client_at(const struct segment *seg, uint32_t i, struct client_facts *o
 	return true;
 }
 
-static struct ami_facts ami_read(const struct shm_ami *ami)
-{
-	return (struct ami_facts){
-		.state =
-			(enum shm_ami_state)atomic_load_explicit(&ami->state, memory_order_relaxed),
-		.unanswered = atomic_load_explicit(&ami->unanswered, memory_order_relaxed),
-		.since_us = atomic_load_explicit(&ami->since_us, memory_order_relaxed),
-		.lag_us = atomic_load_explicit(&ami->lag_us, memory_order_relaxed),
-		.reconnects = atomic_load_explicit(&ami->reconnects, memory_order_relaxed),
-	};
-}
-
 bool dir_server_at(const struct segment *seg, uint32_t i, struct server_facts *out)
 {
 	uint32_t n;
 	const struct shm_server_row *rows = seg_servers(seg, &n);
 	if (i >= n || !row_read(&rows[i].row, &out->server, &rows[i].data, sizeof(out->server)))
 		return false;
-	out->usage = usage_read(&rows[i].usage);
-	out->ami = ami_read(&rows[i].ami);
-	if (!row_read(&rows[i].error_row, &out->error, &rows[i].error, sizeof(out->error)))
-		out->error = (struct shm_server_error){0};
+	read_server_words(&rows[i], out);
 	return true;
 }
 
@@ -267,4 +313,21 @@ bool dir_allocation_at(const struct segment *seg, uint32_t i, struct allocation_
 		return false;
 	out->usage = usage_read(&rows[i].usage);
 	return true;
+}
+
+bool dir_is_in_place(const struct segment *seg, enum shm_table which, uint32_t i)
+{
+	static const struct kind *const kinds[] = {&clients, &keys, &servers, &allocations};
+	const struct kind *kind = NULL;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		if (kinds[k]->table == which)
+			kind = kinds[k];
+	struct table all = {kind, seg->table[which].rows, seg->table[which].n, 0};
+	uint64_t key[KEY_BYTES_MAX / sizeof(uint64_t)];
+	if (use_of(row_at(&all, i)) != ROW_USED)
+		return true;
+	row_load(key, place(&all, i) + kind->data, kind->key);
+	struct table table = table_of(seg, kind, key);
+	uint32_t vacant, step = search(&table, key, &vacant);
+	return step != NOT_FOUND && place(&table, step) == place(&all, i);
 }

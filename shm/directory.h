@@ -52,7 +52,8 @@ bool dir_current(const struct segment *seg, const struct shm_client *client);
 MUST_USE bool dir_identify(const struct segment *seg, const struct digest *digest,
 	struct shm_key *key, struct shm_client *client);
 
-/* Row i of a table, for those who walk all of it (ccsctl, metrics): false when it is not in use. */
+/* ---- facts: a row and the words beside it ---- */
+
 struct client_facts {
 	struct shm_client client;
 	struct usage usage;
@@ -78,9 +79,22 @@ struct allocation_facts {
 	struct usage usage;
 };
 
+MUST_USE bool dir_client_facts(
+	const struct segment *seg, uint64_t client_id, struct client_facts *out);
+MUST_USE bool dir_server_facts(
+	const struct segment *seg, uint64_t server_id, struct server_facts *out);
+
+/* The client's allocations one after the other; *at is 0 at first. */
+MUST_USE bool dir_next_allocation(
+	const struct segment *seg, uint64_t client_id, uint32_t *at, struct allocation_facts *out);
+
+/* Row i of a table, for those who walk all of it (ccsctl, metrics): false when it is not in use. */
 MUST_USE bool dir_client_at(const struct segment *seg, uint32_t i, struct client_facts *out);
 MUST_USE bool dir_server_at(const struct segment *seg, uint32_t i, struct server_facts *out);
 MUST_USE bool dir_allocation_at(
 	const struct segment *seg, uint32_t i, struct allocation_facts *out);
+
+/* Row i of one of the four tables is free, or where a search for its key ends: for shm_check. */
+bool dir_is_in_place(const struct segment *seg, enum shm_table table, uint32_t i);
 
 #endif

@@ -64,14 +64,13 @@ void event_cursor_newest(const struct segment *seg, struct event_cursor *cursor)
 void event_cursor_oldest(const struct segment *seg, struct event_cursor *cursor);
 
 enum event_result {
-	EVENT_OK,      /* copy holds the next event */
-	EVENT_NONE,    /* nothing new */
-	EVENT_OVERRUN, /* *missed events are gone for this reader, exactly; the cursor stands behind
-			  them */
-	EVENT_RESET, /* another ring (the dispatcher was rebuilt): how many were missed is unknown;
-			cursor is at its oldest */
+	EVENT_OK,   /* copy holds the next event */
+	EVENT_NONE, /* nothing new */
+	EVENT_OVERRUN, /* *missed events are gone for this reader, exactly; the cursor is behind them */
+	EVENT_RESET, /* another ring, or a damaged one: how many were missed is unknown */
 };
 
+/* The next event. After OVERRUN and RESET the cursor stands where reading goes on: call again. */
 enum event_result event_next(const struct segment *seg, struct event_cursor *cursor,
 	struct event_copy *copy, uint64_t *missed);
 

@@ -1,0 +1,230 @@
+/* Gates: see gate.h. One function per row of gate.def; each asks only about the parts that are there. */
+#include "shm/gate.h"
+
+#define NEVER INT64_MAX
+
+const struct gate_text gate_texts[GATE__N] = {
+	[GATE_NONE] = {"none", "nothing is in the way", "nobody"},
+#define GATE(name, sentence, who) [GATE_##name] = {#name, sentence, who},
+#include "shm/gate.def"
+#undef GATE
+};
+
+/* When to ask again if the gate blocks; PASS if it does not. A moment that has passed blocks nothing,
+ * so no gate answers with one. */
+#define PASS INT64_MIN
+
+typedef int64_t gate_fn(const struct gate_view *v);
+
+static int64_t blocked_if(bool blocked, int64_t next_us)
+{
+	return blocked ? next_us : PASS;
+}
+
+static int64_t until(const struct gate_view *v, int64_t at_us)
+{
+	return blocked_if(v->now_us < at_us, at_us);
+}
+
+static int64_t channels_full(const struct gate_quota *q)
+{
+	return blocked_if(q->channels_used >= q->channels_limit, NEVER);
+}
+
+static int64_t rate_used_up(const struct gate_view *v, const struct rate *rate, int64_t tat_us)
+{
+	return blocked_if(!rate_check(rate, tat_us, v->now_us), rate_next_us(rate, tat_us));
+}
+
+/* An hour's and a second's limit at once: both must agree, so the later one counts. */
+static int64_t either_rate(const struct gate_view *v, const struct gate_quota *q)
+{
+	int64_t hourly = rate_used_up(v, &q->hourly, q->rate_us);
+	int64_t pace = rate_used_up(v, &q->pace, q->pace_us);
+	return MAX(hourly, pace);
+}
+
+static int64_t client_inactive(const struct gate_view *v)
+{
+	return blocked_if(v->client && !v->client->active, NEVER);
+}
+
+static int64_t not_dispatched(const struct gate_view *v)
+{
+	return blocked_if(v->entry && !v->entry->dispatched, NEVER);
+}
+
+static int64_t paused(const struct gate_view *v)
+{
+	bool client = v->client && v->client->paused, entry = v->entry && v->entry->paused;
+	return blocked_if(client || entry, NEVER);
+}
+
+static int64_t canceled(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->canceled, NEVER);
+}
+
+static int64_t not_started(const struct gate_view *v)
+{
+	return v->entry ? until(v, v->entry->starts_us) : PASS;
+}
+
+static int64_t expired(const struct gate_view *v)
+{
+	const struct gate_entry *e = v->entry;
+	return blocked_if(e && e->expires_us != 0 && e->expires_us <= v->now_us, NEVER);
+}
+
+static int64_t dnc(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->dnc, NEVER);
+}
+
+static int64_t number_live(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->number_live, NEVER);
+}
+
+/* A window that is over when we ask, because nobody has computed the next one yet, is asked for again
+ * when something changes. */
+static int64_t window_closed(const struct gate_view *v)
+{
+	const struct gate_client *c = v->client;
+	if (!c || (c->window_open_us <= v->now_us && v->now_us < c->window_close_us))
+		return PASS;
+	return c->window_open_us > v->now_us ? c->window_open_us : NEVER;
+}
+
+static int64_t daily_cap(const struct gate_view *v)
+{
+	const struct gate_client *c = v->client;
+	return blocked_if(
+		c && c->daily_cap != 0 && c->daily_used >= c->daily_cap, c ? c->day_ends_us : 0);
+}
+
+static int64_t retry_wait(const struct gate_view *v)
+{
+	return v->entry ? until(v, v->entry->due_us) : PASS;
+}
+
+static int64_t client_channels(const struct gate_view *v)
+{
+	return v->client ? channels_full(&v->client->quota) : PASS;
+}
+
+static int64_t client_rate(const struct gate_view *v)
+{
+	const struct gate_client *c = v->client;
+	return c ? rate_used_up(v, &c->quota.hourly, c->quota.rate_us) : PASS;
+}
+
+static int64_t client_cps(const struct gate_view *v)
+{
+	const struct gate_client *c = v->client;
+	return c ? rate_used_up(v, &c->quota.pace, c->quota.pace_us) : PASS;
+}
+
+static int64_t allocation_channels(const struct gate_view *v)
+{
+	return v->allocation ? channels_full(&v->allocation->quota) : PASS;
+}
+
+static int64_t allocation_rate(const struct gate_view *v)
+{
+	return v->allocation ? either_rate(v, &v->allocation->quota) : PASS;
+}
+
+static int64_t server_down(const struct gate_view *v)
+{
+	return blocked_if(v->server && !v->server->up, NEVER);
+}
+
+static int64_t server_breaker(const struct gate_view *v)
+{
+	return v->server ? until(v, v->server->breaker_until_us) : PASS;
+}
+
+static int64_t server_channels(const struct gate_view *v)
+{
+	return v->server ? channels_full(&v->server->quota) : PASS;
+}
+
+static int64_t server_rate(const struct gate_view *v)
+{
+	return v->server ? either_rate(v, &v->server->quota) : PASS;
+}
+
+static int64_t server_backlog(const struct gate_view *v)
+{
+	return blocked_if(v->server && v->server->unanswered >= v->server->window, NEVER);
+}
+
+static gate_fn *const gates[GATE__N] = {
+#define GATE(name, sentence, who) [GATE_##name] = name,
+#include "shm/gate.def"
+#undef GATE
+};
+
+bool gate_blocks(enum gate gate, const struct gate_view *view, struct gate_verdict *out)
+{
+	int64_t next_us = gate == GATE_NONE ? PASS : gates[gate](view);
+	bool blocked = next_us != PASS;
+	*out = (struct gate_verdict){blocked ? gate : GATE_NONE, blocked ? next_us : 0};
+	return blocked;
+}
+
+bool gate_first_block(const struct gate_view *view, struct gate_verdict *out)
+{
+	for (int gate = GATE_NONE + 1; gate < GATE__N; gate++)
+		if (gate_blocks((enum gate)gate, view, out))
+			return true;
+	return false;
+}
+
+/* ---- from rows of the segment ---- */
+
+static struct gate_quota quota_of(
+	const struct usage *usage, uint32_t channels, uint32_t per_hour, uint32_t per_second)
+{
+	return (struct gate_quota){
+		.channels_limit = channels,
+		.channels_used = usage->channels,
+		.hourly = rate_per_hour(per_hour),
+		.pace = rate_per_second(per_second),
+		.rate_us = usage->rate_us,
+		.pace_us = usage->pace_us,
+	};
+}
+
+struct gate_client gate_client_of(const struct client_facts *facts)
+{
+	const struct shm_client *c = &facts->client;
+	return (struct gate_client){
+		.active = c->is_active && c->status != CLIENT_SUSPENDED,
+		.paused = c->status == CLIENT_PAUSED,
+		.window_open_us = c->window_open_us,
+		.window_close_us = c->window_close_us,
+		.quota = quota_of(
+			&facts->usage, c->allocated_channels, c->rate_limit, c->calls_per_second),
+	};
+}
+
+struct gate_allocation gate_allocation_of(const struct allocation_facts *facts)
+{
+	const struct shm_allocation *a = &facts->allocation;
+	return (struct gate_allocation){quota_of(
+		&facts->usage, a->allowed_active_calls, a->rate_limit, a->calls_per_second)};
+}
+
+struct gate_server gate_server_of(const struct server_facts *facts, uint32_t ami_window)
+{
+	const struct shm_server *s = &facts->server;
+	return (struct gate_server){
+		.up = s->status == SERVER_ACTIVE && facts->ami.state == AMI_UP,
+		.unanswered = facts->ami.unanswered,
+		.window = ami_window,
+		.quota = quota_of(
+			&facts->usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
+	};
+}

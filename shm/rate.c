@@ -1,0 +1,55 @@
+/* GCRA: see rate.h for the arithmetic. */
+#include "shm/rate.h"
+
+#include "common/clock.h"
+
+static struct rate rate_of(uint32_t n, int64_t period_us, uint32_t divisor)
+{
+	int64_t burst = MAX(1, n / divisor);
+	int64_t steady = n == 1 ? 1 : n - burst;
+	int64_t interval = (period_us + steady - 1) / steady;
+	return (struct rate){interval, (burst - 1) * interval, period_us};
+}
+
+struct rate rate_per_hour(uint32_t n)
+{
+	if (n == 0)
+		return (struct rate){.interval_us = RATE_NEVER, .period_us = 3600 * US_PER_S};
+	return rate_of(n, 3600 * US_PER_S, 20);
+}
+
+struct rate rate_per_second(uint32_t n)
+{
+	if (n == 0)
+		return (struct rate){.interval_us = 0, .period_us = US_PER_S};
+	return rate_of(n, US_PER_S, 10);
+}
+
+int64_t rate_next_us(const struct rate *rate, int64_t tat_us)
+{
+	if (rate->interval_us == RATE_NEVER)
+		return RATE_NEVER;
+	return rate->interval_us == 0 ? INT64_MIN : tat_us - rate->tolerance_us;
+}
+
+bool rate_check(const struct rate *rate, int64_t tat_us, int64_t now_us)
+{
+	return rate->interval_us != RATE_NEVER && rate_next_us(rate, tat_us) <= now_us;
+}
+
+int64_t rate_take(const struct rate *rate, int64_t tat_us, int64_t now_us)
+{
+	/* One period after the last start nothing counts any more, whatever was owed. */
+	int64_t forgiven = now_us + rate->period_us + rate->tolerance_us;
+	if (rate->interval_us == RATE_NEVER)
+		return forgiven;
+	return MIN(MAX(tat_us, now_us) + rate->interval_us, forgiven);
+}
+
+int64_t rate_rebuild(const struct rate *rate, const int64_t *starts_us, size_t n)
+{
+	int64_t tat_us = 0;
+	for (size_t i = 0; i < n; i++)
+		tat_us = rate_take(rate, tat_us, starts_us[i]);
+	return tat_us;
+}

@@ -317,12 +317,11 @@ bool dir_allocation_at(const struct segment *seg, uint32_t i, struct allocation_
 
 bool dir_is_in_place(const struct segment *seg, enum shm_table which, uint32_t i)
 {
-	static const struct kind *const kinds[] = {&clients, &keys, &servers, &allocations};
-	const struct kind *kind = NULL;
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-		if (kinds[k]->table == which)
-			kind = kinds[k];
-	struct table all = {kind, seg->table[which].rows, seg->table[which].n, 0};
+	const struct kind *kind = which == SHM_TABLE_clients   ? &clients
+				  : which == SHM_TABLE_keys    ? &keys
+				  : which == SHM_TABLE_servers ? &servers
+							       : &allocations;
+	const struct table all = {kind, seg->table[which].rows, seg->table[which].n, 0};
 	uint64_t key[KEY_BYTES_MAX / sizeof(uint64_t)];
 	if (use_of(row_at(&all, i)) != ROW_USED)
 		return true;

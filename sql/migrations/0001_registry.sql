@@ -117,12 +117,12 @@ declare
 begin
     -- One after the other: two transactions that each fit alone may not fit together.
     perform from client c
-      where c.id = case when tg_table_name = 'client' then new.id else new.client_id end for no key update;
+      where c.id = (to_jsonb(new) ->> tg_argv[0])::bigint for no key update;
     select c.accountcode, c.allocated_channels, c.rate_limit,
            sum(a.allowed_active_calls) as channels, sum(a.rate_limit) as rate
       into over
       from client c join allocation a on a.client_id = c.id
-     where c.id = case when tg_table_name = 'client' then new.id else new.client_id end
+     where c.id = (to_jsonb(new) ->> tg_argv[0])::bigint
      group by c.id
     having sum(a.allowed_active_calls) > c.allocated_channels or sum(a.rate_limit) > c.rate_limit;
     if found then
@@ -134,9 +134,9 @@ begin
 end
 $$;
 create constraint trigger allocation_fits after insert or update on allocation
-    deferrable initially deferred for each row execute function allocation_fits();
+    deferrable initially deferred for each row execute function allocation_fits('client_id');
 create constraint trigger client_fits after update of allocated_channels, rate_limit on client
-    deferrable initially deferred for each row execute function allocation_fits();
+    deferrable initially deferred for each row execute function allocation_fits('id');
 
 -- The calling window that holds an instant, or the next one. Equal times = always open; a start after the end wraps
 -- midnight. A zone that PostgreSQL does not know (any more) never opens: one client's trouble must not be everybody's.

@@ -170,7 +170,6 @@ create function partitions_advance(at timestamptz default now()) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     week   bigint := floor(extract(epoch from (at - timestamptz '2026-01-05 00:00+00')) / (7 * 86400));
-    k      bigint;
     parent text;
     leaf   text;
 begin
@@ -180,7 +179,7 @@ begin
             leaf := parent || '_p' || k;
             if to_regclass(leaf) is null then
                 execute format('create table %I partition of %I for values from (%s) to (%s)',
-                               leaf, parent, k << 40, (k + 1) << 40);
+                               leaf, parent, k::bigint << 40, (k + 1)::bigint << 40);
                 if parent = 'entry' then
                     execute format('grant insert on %I to ccs_api', leaf);
                 end if;

@@ -112,7 +112,7 @@ static bool scan_entry(struct entry_scan *one, struct json_scan *scan)
 	one->entry = (struct batch_entry){.index = one->entry.index};
 	if (kind != JSON_IS_OBJECT) {
 		(void)fail_code(&one->problem, ERR_INPUT, "invalid_type",
-			"entry %" PRIu32 " is %s; send an object with phone_number",
+			"entry %" PRIu32 " of data is %s; send an object with phone_number",
 			one->entry.index, json_kind_name(kind));
 		one->entry.problem = &one->problem;
 		one->custom_digest.v = 1; /* "x" is not {"phone_number": "x"} */

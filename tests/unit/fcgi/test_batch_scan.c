@@ -96,7 +96,7 @@ static void what_is_wrong_with_one_entry_is_handed_on_with_it(void **state)
 		"phone_number of entry 1 is a number; send a string of 3 to 15 digits",
 		"phone_number of entry 2 is missing; send 3 to 15 digits",
 		"custom_data of entry 3 is a string; send an object or leave it out",
-		"entry 4 is a string; send an object with phone_number",
+		"entry 4 of data is a string; send an object with phone_number",
 		"phone_number of entry 5 is null; send a string of 3 to 15 digits"};
 	struct seen seen = {.n = 0};
 	struct batch_head head;

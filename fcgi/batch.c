@@ -1,0 +1,90 @@
+/* Gathering a batch: see batch.h. */
+#include <inttypes.h>
+
+#include "fcgi/batch.h"
+#include "fcgi/put.h"
+
+#include "common/base.h"
+
+void batch_begin(struct batch *batch, struct arena *arena, const char *region)
+{
+	*batch = (struct batch){.arena = arena, .region = region, .rejected = STRBUF_INIT};
+	put_array(&batch->rejected, NULL);
+}
+
+void batch_end(struct batch *batch)
+{
+	strbuf_free(&batch->rejected);
+}
+
+/* Text of at most max bytes, cut between characters. */
+static struct str cut(struct str text, size_t max)
+{
+	if (text.n <= max)
+		return text;
+	while (max > 0 && ((unsigned char)text.p[max] & 0xc0) == 0x80)
+		max--;
+	return (struct str){text.p, max};
+}
+
+static void reject(struct batch *batch, const struct batch_entry *entry, const struct err *why)
+{
+	enum { SHOWN_BYTES = 64 }; /* a number that is none may be a megabyte */
+	if (batch->first_rejection.kind == ERR_NONE)
+		batch->first_rejection = *why;
+	put_object(&batch->rejected, NULL);
+	put_u64(&batch->rejected, "index", entry->index);
+	put_text(&batch->rejected, "phone_number", cut(entry->phone_number, SHOWN_BYTES));
+	put_text(&batch->rejected, "reason", str_of(why->code));
+	put_end(&batch->rejected, '}');
+}
+
+static struct batch_row *row_add(struct batch *batch)
+{
+	if (batch->n == batch->cap) {
+		size_t cap = MAX(batch->cap * 2, (size_t)64);
+		struct batch_row *rows = arena_alloc(batch->arena, cap * sizeof(*rows));
+		if (!rows)
+			return NULL;
+		if (batch->n)
+			memcpy(rows, batch->rows, batch->n * sizeof(*rows));
+		batch->rows = rows;
+		batch->cap = cap;
+	}
+	return &batch->rows[batch->n++];
+}
+
+bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
+{
+	struct batch *batch = arg;
+	struct number number;
+	struct err why;
+
+	if (entry->problem) {
+		reject(batch, entry, entry->problem);
+		return true;
+	}
+	enum number_fault fault = number_read(entry->phone_number, batch->region, &number);
+	if (fault != NUMBER_FINE) {
+		(void)fail_code(&why, ERR_INPUT, "invalid_number",
+			"phone_number of entry %" PRIu32 " %s", entry->index,
+			number_fault_text(fault));
+		reject(batch, entry, &why);
+		return true;
+	}
+	struct batch_row *row = row_add(batch);
+	if (!row)
+		return fail(err, ERR_TOO_LARGE,
+			"the batch needs more memory than one request may take; send it in parts");
+	*row = (struct batch_row){entry->phone_number, entry->custom_data, number};
+	return true;
+}
+
+bool batch_close(struct batch *batch, bool strict, struct err *err)
+{
+	put_end(&batch->rejected, ']');
+	if (batch->n > 0 && (!strict || batch->first_rejection.kind == ERR_NONE))
+		return true;
+	*err = batch->first_rejection;
+	return false;
+}

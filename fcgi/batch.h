@@ -1,0 +1,63 @@
+/* A batch on its way into PostgreSQL: gathered entry by entry from the body, then stored whole or not at all.
+ *
+ * Up to BATCH_UNNEST_MAX entries go in as one statement with arrays, in one round trip; more go by binary COPY straight
+ * into the leaf partition of entry, which is faster from there on. Chunks of BATCH_CHUNK_ENTRIES either way.
+ *
+ * The unique constraint on (client, batch_id) decides who was first, so that a batch that is sent again, at the same time or
+ * after an answer that was lost, is stored once and answered alike.
+ */
+#ifndef CCS_FCGI_BATCH_H
+#define CCS_FCGI_BATCH_H
+
+#include "fcgi/app.h"
+#include "fcgi/batch_scan.h"
+#include "registry/number.h"
+
+enum { BATCH_CHUNK_ENTRIES = 1024, BATCH_UNNEST_MAX = 2000 };
+
+struct batch_row {
+	struct str phone_number,
+		custom_data; /* in the body or the arena; custom_data.p NULL: none */
+	struct number number;
+};
+
+struct batch {
+	struct arena *arena;
+	const char *region; /* of numbers without a country */
+	struct batch_head head;
+	struct batch_row *rows; /* that will be dialled */
+	size_t n, cap;
+	struct strbuf rejected;	    /* JSON array of the others */
+	struct err first_rejection; /* why the first of them; kind NONE: there are none */
+};
+
+/* What is stored under a batch_id: by this request, or by an earlier one with the same values. */
+struct batch_receipt {
+	uint64_t queue_master_id;
+	uint64_t inserted;
+	struct str rejected; /* JSON array, in the arena */
+	bool is_replay;
+};
+
+/* Ready to gather. End with batch_end. */
+void batch_begin(struct batch *batch, struct arena *arena, const char *region);
+void batch_end(struct batch *batch);
+
+/* Takes one entry of the body, or rejects it. A batch_entry_fn. */
+bool batch_gather(void *batch, const struct batch_entry *entry, struct err *err);
+
+/* Nothing more comes: fails when no entry is fit to be dialled or, if strict, when one is not. */
+MUST_USE bool batch_close(struct batch *batch, bool strict, struct err *err);
+
+static inline struct str batch_e164(const struct number *number)
+{
+	return str_of(number->e164[0] ? number->e164 : NULL);
+}
+
+/* Stores what was gathered and, if the client's batches are dispatched at once, announces it. CONFLICT when batch_id stands
+ * for other values. BUSY can also mean that the batch is stored and only the answer was lost: the same request again finds
+ * out. */
+MUST_USE bool batch_store(
+	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err);
+
+#endif

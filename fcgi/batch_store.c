@@ -1,0 +1,140 @@
+/* Storing a batch, whole or not at all: see batch.h. */
+#include <inttypes.h>
+
+#include "fcgi/announce.h"
+#include "fcgi/batch.h"
+#include "fcgi/entry_copy.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+/* The parameters that every way of storing begins with: the queue master. */
+static void add_master(struct sql_args *args, const struct app *app, const struct batch *batch)
+{
+	arg_i64(args, (int64_t)app->client.id);
+	arg_i64(args, (int64_t)batch->head.batch_id);
+	arg_bytes(args, &batch->head.content, sizeof(batch->head.content));
+	arg_i64(args, (int64_t)batch->n);
+	arg_text(args, strbuf_view(&batch->rejected));
+	arg_bool(args, app->client.auto_dispatch);
+}
+
+static void add_entries(struct sql_args *args, const struct batch *batch)
+{
+	struct sql_array column = arg_array(args, TEXTOID);
+	for (size_t i = 0; i < batch->n; i++)
+		array_text(&column, batch->rows[i].phone_number);
+	array_end(&column);
+	column = arg_array(args, TEXTOID);
+	for (size_t i = 0; i < batch->n; i++)
+		array_text(&column, str_of(batch->rows[i].number.number));
+	array_end(&column);
+	column = arg_array(args, TEXTOID);
+	for (size_t i = 0; i < batch->n; i++)
+		array_text(&column, batch_e164(&batch->rows[i].number));
+	array_end(&column);
+	column = arg_array(args, INT8OID);
+	for (size_t i = 0; i < batch->n; i++)
+		array_i64(&column, batch->rows[i].number.country_digits);
+	array_end(&column);
+	column = arg_array(args, TEXTOID);
+	for (size_t i = 0; i < batch->n; i++)
+		array_text(&column, batch->rows[i].custom_data);
+	array_end(&column);
+}
+
+static bool store_by_unnest(
+	struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	add_master(&args, app, batch);
+	add_entries(&args, batch);
+	bool ok = db_query_as(app->db, app->client.id, SQL_BATCH_INSERT, &args, chunks, err);
+	args_free(&args);
+	return ok;
+}
+
+static bool store_by_copy(
+	struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	add_master(&args, app, batch);
+	bool ok = db_begin_as(app->db, app->client.id, err) &&
+		  db_query(app->db, SQL_BATCH_OPEN, &args, chunks, err) &&
+		  entry_copy(app, batch, chunks, err) && db_commit(app->db, err);
+	if (!ok)
+		db_rollback(app->db);
+	args_free(&args);
+	return ok;
+}
+
+/* ---- what is stored already ---- */
+
+static bool read_receipt(const struct app *app, const struct batch *batch, const struct rows *rows,
+	struct batch_receipt *receipt, struct err *err)
+{
+	enum { ID, CONTENT, INSERTED, REJECTED };
+	struct str content = {(const char *)&batch->head.content, sizeof(batch->head.content)};
+
+	if (rows->n == 0)
+		return fail(err, ERR_BUSY, "the batch is being changed by another request");
+	if (!str_eq(row_bytes(rows, 0, CONTENT), content))
+		return fail_code(err, ERR_CONFLICT, "batch_id_used",
+			"batch_id %" PRIu64
+			" is already used for another batch; send these entries under a new one",
+			batch->head.batch_id);
+	char *rejected = arena_copy(app->arena, row_text(rows, 0, REJECTED));
+	if (!rejected)
+		return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
+	*receipt = (struct batch_receipt){.queue_master_id = (uint64_t)row_i64(rows, 0, ID),
+		.inserted = (uint64_t)row_i64(rows, 0, INSERTED),
+		.rejected = str_of(rejected),
+		.is_replay = true};
+	return true;
+}
+
+static bool find_stored(
+	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+	arg_i64(&args, (int64_t)app->client.id);
+	arg_i64(&args, (int64_t)batch->head.batch_id);
+	bool ok = db_query_as(app->db, app->client.id, SQL_BATCH_FIND, &args, &rows, err) &&
+		  read_receipt(app, batch, &rows, receipt, err);
+	rows_free(&rows);
+	args_free(&args);
+	return ok;
+}
+
+static void announce(struct app *app, const struct batch *batch, const struct rows *chunks)
+{
+	for (int i = 0; i < chunks->n; i++) {
+		struct announced_chunk chunk = {.id = (uint64_t)row_i64(chunks, i, CHUNK_ID),
+			.queue_master_id = (uint64_t)row_i64(chunks, i, CHUNK_QUEUE_MASTER),
+			.batch_id = batch->head.batch_id,
+			.entries = (uint32_t)row_i64(chunks, i, CHUNK_ENTRIES),
+			.first = &batch->rows[(size_t)i * BATCH_CHUNK_ENTRIES]};
+		announce_chunk(app, &chunk);
+	}
+}
+
+bool batch_store(
+	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
+{
+	struct rows chunks = ROWS_INIT;
+	bool ok = batch->n <= BATCH_UNNEST_MAX ? store_by_unnest(app, batch, &chunks, err)
+					       : store_by_copy(app, batch, &chunks, err);
+	if (ok && chunks.n == 0) {
+		ok = find_stored(app, batch, receipt, err);
+	} else if (ok) {
+		*receipt = (struct batch_receipt){
+			.queue_master_id = (uint64_t)row_i64(&chunks, 0, CHUNK_QUEUE_MASTER),
+			.inserted = batch->n,
+			.rejected = strbuf_view(&batch->rejected)};
+		if (app->client.auto_dispatch)
+			announce(app, batch, &chunks);
+	}
+	rows_free(&chunks);
+	return ok;
+}

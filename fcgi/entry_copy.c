@@ -1,0 +1,106 @@
+/* Entries by binary COPY: see entry_copy.h. The format is that of COPY's documentation, "Binary Format". */
+#include <arpa/inet.h>
+#include <endian.h>
+
+#include "fcgi/entry_copy.h"
+
+#include "common/base.h"
+
+enum { COPY_COLUMNS = 8, COPY_FLUSH_BYTES = 256 * 1024 };
+
+static void copy_i16(struct strbuf *sb, int16_t value)
+{
+	uint16_t wire = htons((uint16_t)value);
+	strbuf_add(sb, &wire, sizeof(wire));
+}
+
+static void copy_i32(struct strbuf *sb, int32_t value)
+{
+	uint32_t wire = htonl((uint32_t)value);
+	strbuf_add(sb, &wire, sizeof(wire));
+}
+
+static void copy_i64(struct strbuf *sb, uint64_t value)
+{
+	uint64_t wire = htobe64(value);
+	copy_i32(sb, sizeof(wire));
+	strbuf_add(sb, &wire, sizeof(wire));
+}
+
+static void copy_text(struct strbuf *sb, struct str text)
+{
+	copy_i32(sb, text.p ? (int32_t)text.n : -1);
+	strbuf_str(sb, text);
+}
+
+static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
+	uint64_t queue_master_id, const struct batch_row *row)
+{
+	struct str e164 = batch_e164(&row->number);
+	copy_i16(sb, COPY_COLUMNS);
+	copy_i64(sb, entry_id);
+	copy_i64(sb, client_id);
+	copy_i64(sb, queue_master_id);
+	copy_text(sb, row->phone_number);
+	copy_text(sb, str_of(row->number.number));
+	copy_text(sb, e164);
+	copy_i32(sb, e164.p ? (int32_t)sizeof(int16_t) : -1);
+	if (e164.p)
+		copy_i16(sb, (int16_t)row->number.country_digits);
+	copy_text(sb, row->custom_data);
+}
+
+/* One chunk's entries, from batch->rows[from] on. */
+static bool copy_chunk(struct app *app, const struct batch *batch, const struct rows *chunks,
+	int chunk, struct strbuf *sb, struct err *err)
+{
+	uint64_t first = (uint64_t)row_i64(chunks, chunk, CHUNK_ID) * BATCH_CHUNK_ENTRIES;
+	uint64_t queue_master_id = (uint64_t)row_i64(chunks, chunk, CHUNK_QUEUE_MASTER);
+	size_t from = (size_t)chunk * BATCH_CHUNK_ENTRIES,
+	       n = (size_t)row_i64(chunks, chunk, CHUNK_ENTRIES);
+
+	for (size_t i = 0; i < n; i++)
+		copy_row(sb, first + i, app->client.id, queue_master_id, &batch->rows[from + i]);
+	if (sb->n < COPY_FLUSH_BYTES)
+		return true;
+	bool ok = db_copy_data(app->db, strbuf_view(sb), err);
+	strbuf_reset(sb);
+	return ok;
+}
+
+/* The partition of entry that a chunk belongs to: migration 0002. */
+static int64_t partition_of(const struct rows *chunks, int chunk)
+{
+	return row_i64(chunks, chunk, CHUNK_ID) >> 30;
+}
+
+/* The chunks from *at on that lie in one partition: nearly always all of them. */
+static bool copy_partition(struct app *app, const struct batch *batch, const struct rows *chunks,
+	int *at, struct strbuf *sb, struct err *err)
+{
+	static const char signature[] = "PGCOPY\n\377\r\n"; /* its NUL belongs to it */
+	int64_t partition = partition_of(chunks, *at);
+
+	if (!db_copy_begin(app->db, SQL_ENTRY_COPY, partition, err))
+		return false;
+	strbuf_reset(sb);
+	strbuf_add(sb, signature, sizeof(signature));
+	copy_i32(sb, 0); /* flags */
+	copy_i32(sb, 0); /* no header extension */
+	for (; *at < chunks->n && partition_of(chunks, *at) == partition; (*at)++)
+		if (!copy_chunk(app, batch, chunks, *at, sb, err))
+			return false;
+	copy_i16(sb, -1); /* the end */
+	return db_copy_data(app->db, strbuf_view(sb), err) && db_copy_end(app->db, err);
+}
+
+bool entry_copy(
+	struct app *app, const struct batch *batch, const struct rows *chunks, struct err *err)
+{
+	struct strbuf sb = STRBUF_INIT;
+	bool ok = true;
+	for (int at = 0; ok && at < chunks->n;)
+		ok = copy_partition(app, batch, chunks, &at, &sb, err);
+	strbuf_free(&sb);
+	return ok;
+}

@@ -1,0 +1,154 @@
+/* POST /controls/dispatch-calls and /controls/setup-channels: what a client tells the dispatcher. Both may be repeated
+ * without harm. */
+#include "fcgi/announce.h"
+#include "fcgi/auth.h"
+#include "fcgi/put.h"
+#include "fcgi/router.h"
+#include "fcgi/servers.h"
+#include "shm/gate.h"
+#include "shm/view.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+/* The accountcode may come by query, by body, or not at all; if it comes twice, both must agree. */
+static bool check_accountcode(const struct req *req, struct err *err)
+{
+	static const struct field fields[] = {
+		{.name = "accountcode",
+			.type = FIELD_TEXT,
+			.min = 1,
+			.max = 40,
+			.chars = "_.-",
+			.help = "your account code"},
+	};
+	struct str asked = req_query(req, "accountcode"), sent;
+
+	if (!req_fields(req, fields, ARRAY_LEN(fields), &sent, err))
+		return false;
+	if (asked.p && sent.p && !str_eq(asked, sent))
+		return fail(err, ERR_INPUT,
+			"the query and the body name different accountcodes; send one");
+	return own_accountcode(req, asked.p ? asked : sent, err);
+}
+
+/* Runs a statement that takes the client's id, and answers one row. */
+static bool run(struct app *app, enum sql_query query, struct rows *rows, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	arg_i64(&args, (int64_t)app->client.id);
+	bool ok = db_query_as(app->db, app->client.id, query, &args, rows, err);
+	args_free(&args);
+	return ok;
+}
+
+/* ---- dispatch ---- */
+
+struct dispatched {
+	uint64_t control_id; /* 0: there was nothing to release */
+	uint64_t released, unfinished, active;
+	const char *blocked; /* name of a gate, or NULL */
+};
+
+/* What keeps all calls of the client from starting now: a gate of the client, else that of its first server if none is
+ * open. */
+static const char *blocking_gate(const struct app *app, const struct req *req)
+{
+	struct view view = view_of(app->segment, app->client.id);
+	struct client_facts facts;
+	struct view_allocation share;
+	struct gate_verdict verdict,
+		first = {.gate = GATE_allocation_channels}; /* no server at all */
+	bool any = false;
+
+	if (!app->live || !view_client(&view, &facts))
+		return gate_texts[GATE_server_down].name;
+	struct gate_client client = gate_client_of(&facts);
+	if (gate_first_block(
+		    &(struct gate_view){.now_us = req->now_us, .client = &client}, &verdict))
+		return gate_texts[verdict.gate].name;
+	for (uint32_t at = 0; view_next_allocation(&view, &at, &share); any = true) {
+		struct allocation_facts mine = {
+			.allocation = share.allocation, .usage = share.usage};
+		struct gate_allocation allocation = gate_allocation_of(&mine);
+		struct gate_server server =
+			gate_server_of(&share.server, (uint32_t)app->conf->dispatcher_ami_window);
+		struct gate_view on = {
+			.now_us = req->now_us, .allocation = &allocation, .server = &server};
+		if (!gate_first_block(&on, &verdict))
+			return NULL;
+		if (!any)
+			first = verdict;
+	}
+	return gate_texts[first.gate].name;
+}
+
+static uint64_t live_calls(const struct app *app)
+{
+	struct view view = view_of(app->segment, app->client.id);
+	struct client_facts facts;
+	return app->live && view_client(&view, &facts) ? facts.usage.channels : 0;
+}
+
+static bool dispatch(
+	struct app *app, const struct req *req, struct dispatched *done, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	if (!run(app, SQL_DISPATCH_CALLS, &rows, err))
+		return false;
+	*done = (struct dispatched){.control_id = (uint64_t)row_i64(&rows, 0, 0),
+		.released = (uint64_t)row_i64(&rows, 0, 1),
+		.unfinished = (uint64_t)row_i64(&rows, 0, 2) + (uint64_t)row_i64(&rows, 0, 1),
+		.active = live_calls(app)};
+	rows_free(&rows);
+	done->blocked = done->unfinished > done->active ? blocking_gate(app, req) : NULL;
+	return true;
+}
+
+bool handle_dispatch_calls(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	struct strbuf *sb = &reply->body;
+	struct dispatched done;
+
+	if (!check_accountcode(req, err) || !dispatch(app, req, &done, err))
+		return false;
+	if (done.control_id)
+		announce_control(app, done.control_id);
+	put_object(sb, NULL);
+	put_text(sb, "message", STR("Dispatch started"));
+	put_text(sb, "status", STR("success"));
+	put_text(sb, "accountcode", str_of(app->client.accountcode));
+	put_u64(sb, "dispatched", done.released);
+	put_u64(sb, "pending", done.unfinished - MIN(done.active, done.unfinished));
+	put_u64(sb, "active", done.active);
+	put_text(sb, "blocked_reason", str_of(done.blocked));
+	put_end(sb, '}');
+	return true;
+}
+
+/* ---- channels ---- */
+
+bool handle_setup_channels(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	struct strbuf *sb = &reply->body;
+	struct rows rows = ROWS_INIT;
+
+	if (!check_accountcode(req, err) || !run(app, SQL_SETUP_CHANNELS, &rows, err))
+		return false;
+	uint64_t control_id = (uint64_t)row_i64(&rows, 0, 0),
+		 channels = (uint64_t)row_i64(&rows, 0, 1);
+	rows_free(&rows);
+	app_client_changed(app, app->client.id);
+	req->source = AUTH_SQL; /* answer what is stored, which the directory does not know yet */
+	announce_control(app, control_id);
+	put_object(sb, NULL);
+	put_text(sb, "message", STR("Channels set up"));
+	put_text(sb, "status", STR("success"));
+	put_text(sb, "accountcode", str_of(app->client.accountcode));
+	put_u64(sb, "allocated_channels", app->client.allocated_channels);
+	put_u64(sb, "effective_channels", MIN(channels, (uint64_t)app->client.allocated_channels));
+	if (!put_allocated_servers(app, req, sb, err))
+		return false;
+	put_end(sb, '}');
+	return true;
+}

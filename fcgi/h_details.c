@@ -1,0 +1,165 @@
+/* GET /client-call-details/details: every finished attempt, page by page. */
+#include "fcgi/auth.h"
+#include "fcgi/batch_scan.h"
+#include "fcgi/call_id.h"
+#include "fcgi/period.h"
+#include "fcgi/put.h"
+#include "fcgi/router.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+enum { SIZE_DEFAULT = 50, SIZE_MAX_ROWS = 100 };
+static const uint64_t PAGE_MAX = 10000000;
+
+struct details {
+	struct period period;
+	struct str status; /* p NULL: any */
+	uint64_t batch_id; /* 0: any */
+	uint64_t page, size;
+};
+
+static const char *const statuses[] = {"completed", "busy", "no_answer", "rejected", "invalid",
+	"congestion", "failed", "canceled", "expired", "suppressed", "unknown"};
+
+static bool read_status(const struct req *req, struct str *status, struct err *err)
+{
+	*status = req_query(req, "status");
+	if (!status->p)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
+		if (str_eq(*status, str_of(statuses[i])))
+			return true;
+	return fail(err, ERR_INPUT,
+		"status must be completed, busy, no_answer, rejected, invalid, congestion, failed, "
+		"canceled, expired, "
+		"suppressed or unknown");
+}
+
+static bool read_details(const struct req *req, struct details *details, struct err *err)
+{
+	*details = (struct details){.page = 1, .size = SIZE_DEFAULT};
+	return own_accountcode(req, req_query(req, "accountcode"), err) &&
+	       period_read(req, &details->period, err) && read_status(req, &details->status, err) &&
+	       req_query_u64(req, "batch_id", 1, BATCH_ID_MAX, &details->batch_id, err) &&
+	       req_query_u64(req, "page", 1, PAGE_MAX, &details->page, err) &&
+	       req_query_u64(req, "size", 1, SIZE_MAX_ROWS, &details->size, err);
+}
+
+static bool query(
+	struct app *app, const struct details *details, struct rows *rows, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	arg_i64(&args, (int64_t)app->client.id);
+	arg_text_or_null(&args, details->period.start);
+	arg_text_or_null(&args, details->period.end);
+	arg_text(&args, str_of(app->client.timezone));
+	arg_text_or_null(&args, details->status);
+	arg_i64(&args, (int64_t)details->size);
+	arg_i64(&args, (int64_t)((details->page - 1) * details->size));
+	if (details->batch_id)
+		arg_i64(&args, (int64_t)details->batch_id);
+	bool ok = db_query_as(app->db, app->client.id,
+		details->batch_id ? SQL_DETAILS_OF_BATCH : SQL_DETAILS_PAGE, &args, rows, err);
+	args_free(&args);
+	return ok;
+}
+
+/* Columns of details_page and details_of_batch. */
+enum column {
+	TOTAL,
+	ENTRY_ID,
+	ATTEMPT,
+	BATCH_ID,
+	PHONE_NUMBER,
+	SERVER_CODE,
+	DID,
+	DISPOSITION,
+	IS_FINAL,
+	HANGUP_CAUSE,
+	REASON,
+	ESTIMATED,
+	STARTED_AT,
+	ANSWERED_AT,
+	ENDED_AT,
+	DURATION_MS,
+	BILLSEC_MS,
+	CUSTOM_DATA
+};
+
+static void put_number(
+	struct strbuf *sb, const char *key, const struct rows *rows, int row, enum column column)
+{
+	if (row_is_null(rows, row, column))
+		put_null(sb, key);
+	else
+		put_i64(sb, key, row_i64(rows, row, column));
+}
+
+/* Seconds with milliseconds, as in events. */
+static void put_seconds(struct strbuf *sb, const char *key, int64_t ms)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%" PRId64 ".%03" PRId64, ms / 1000, ms % 1000);
+	put_raw(sb, key, (struct str){text, (size_t)n});
+}
+
+static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
+{
+	char call_id[CALL_ID_BYTES];
+	uint64_t entry_id = (uint64_t)row_i64(rows, row, ENTRY_ID),
+		 n = (uint64_t)row_i64(rows, row, ATTEMPT);
+	struct str disposition = row_text(rows, row, DISPOSITION);
+	bool is_final = row_bool(rows, row, IS_FINAL);
+
+	put_object(sb, NULL);
+	put_text(sb, "call_id", call_id_text(entry_id, n, call_id));
+	put_number(sb, "batch_id", rows, row, BATCH_ID);
+	put_u64(sb, "attempt", n);
+	put_bool(sb, "is_final", is_final);
+	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
+	put_text(sb, "server_code", row_text(rows, row, SERVER_CODE));
+	put_text(sb, "did", row_text(rows, row, DID));
+	put_text(sb, "status", is_final ? disposition : STR("retry_wait"));
+	put_text(sb, "disposition", disposition);
+	put_number(sb, "hangup_cause", rows, row, HANGUP_CAUSE);
+	put_text(sb, "reason", row_text(rows, row, REASON));
+	put_bool(sb, "estimated", row_bool(rows, row, ESTIMATED));
+	put_time_ms(sb, "started_at", row_time(rows, row, STARTED_AT));
+	put_time_ms(sb, "answered_at", row_time(rows, row, ANSWERED_AT));
+	put_time_ms(sb, "ended_at", row_time(rows, row, ENDED_AT));
+	put_seconds(sb, "duration", row_i64(rows, row, DURATION_MS));
+	put_seconds(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
+	put_null(sb, "recording_url");
+	put_raw(sb, "custom_data", row_text(rows, row, CUSTOM_DATA));
+	put_end(sb, '}');
+}
+
+static void put_page(struct strbuf *sb, const struct rows *rows, const struct details *details)
+{
+	uint64_t total = (uint64_t)row_i64(rows, 0, TOTAL);
+
+	put_object(sb, NULL);
+	put_array(sb, "items");
+	for (int i = 0; i < rows->n; i++)
+		if (!row_is_null(rows, i, ENTRY_ID))
+			put_attempt(sb, rows, i);
+	put_end(sb, ']');
+	put_u64(sb, "total", total);
+	put_u64(sb, "page", details->page);
+	put_u64(sb, "size", details->size);
+	put_u64(sb, "pages", (total + details->size - 1) / details->size);
+	put_end(sb, '}');
+}
+
+bool handle_call_details(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	struct details details;
+
+	if (!read_details(req, &details, err) || !query(app, &details, &rows, err))
+		return false;
+	put_page(&reply->body, &rows, &details);
+	rows_free(&rows);
+	return true;
+}

@@ -1,0 +1,101 @@
+-- role: ccs_api
+-- How work comes in. Each statement is a transaction of its own (db_query_as), except where it says otherwise. chunk_id_seq
+-- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/batch_store.c.
+
+-- name: batch_insert
+-- A batch of up to a few thousand entries, whole. Returns its chunks in order; none: this batch_id is used, and nothing has
+-- been stored.
+with master as (
+    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at)
+    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end)
+    on conflict (client_id, batch_id) do nothing
+    returning id, dispatched_at
+), ids as materialized (
+    select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
+      from master, generate_series(0, ($4 - 1) / 1024) as k
+), chunks as (
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
+    select ids.id, $1, master.id, ids.entry_count, master.dispatched_at from ids, master
+), entries as (
+    insert into entry (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, custom_data)
+    select ids.id * 1024 + (e.at - 1) % 1024, $1, master.id, e.phone_number, e.number, e.e164,
+           case when e.e164 is not null then e.country_digits::smallint end, e.custom_data
+      from master, ids
+      join unnest($7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[]) with ordinality
+               as e (phone_number, number, e164, country_digits, custom_data, at)
+        on (e.at - 1) / 1024 = ids.k
+)
+select ids.id, ids.entry_count, master.id from ids, master order by ids.k;
+
+-- name: batch_open
+-- The same without entries, which follow by COPY in the same transaction.
+with master as (
+    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at)
+    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end)
+    on conflict (client_id, batch_id) do nothing
+    returning id, dispatched_at
+), ids as materialized (
+    select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
+      from master, generate_series(0, ($4 - 1) / 1024) as k
+), chunks as (
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
+    select ids.id, $1, master.id, ids.entry_count, master.dispatched_at from ids, master
+)
+select ids.id, ids.entry_count, master.id from ids, master order by ids.k;
+
+-- name: entry_copy
+-- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.
+copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, custom_data)
+from stdin (format binary);
+
+-- name: batch_find
+select id, content, inserted_count, rejected
+  from queue_master
+ where client_id = $1::bigint and batch_id = $2::bigint;
+
+-- name: quick_call
+-- A chunk of one entry, released at once.
+with chunks as (
+    insert into chunk (id, client_id, entry_count, dispatched_at)
+    values (nextval('chunk_id_seq'), $1::bigint, 1, now())
+    returning id
+), entries as (
+    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, custom_data)
+    select id * 1024, $1, $2::text, $3::text, $4::text, $5::bigint::smallint, $6::text from chunks
+)
+select id from chunks;
+
+-- name: dispatch_calls
+-- Releases what waits for it, and tells the dispatcher if there was anything. Columns: control row or null, entries newly
+-- released, entries released earlier that have no outcome yet (live calls among them).
+with released as (
+    update chunk set dispatched_at = now()
+     where client_id = $1::bigint and closed_at is null and dispatched_at is null
+    returning queue_master_id, entry_count
+), masters as (
+    update queue_master set dispatched_at = now()
+     where id in (select queue_master_id from released) and dispatched_at is null
+), told as (
+    insert into control (client_id, kind) select $1, 'dispatch' where exists (select from released)
+    returning id, pg_notify('ccs', '') is null
+)
+select (select id from told),
+       (select coalesce(sum(entry_count), 0) from released)::bigint,
+       (select coalesce(sum(entry_count - finished), 0)
+          from chunk c
+         cross join lateral (select count(*) as finished
+                               from call_detail d
+                              where d.entry_id between c.id * 1024 and c.id * 1024 + 1023 and d.is_final) f
+         where c.client_id = $1 and c.closed_at is null and c.dispatched_at is not null)::bigint;
+
+-- name: setup_channels
+-- Makes the dispatcher read the client again. Columns: control row, channels that its allocations allow on servers that
+-- take calls.
+with told as (
+    insert into control (client_id, kind) values ($1::bigint, 'reload')
+    returning id, pg_notify('ccs', '') is null
+)
+select (select id from told),
+       (select coalesce(sum(least(a.allowed_active_calls, s.allowed_active_calls)), 0)
+          from allocation a join server s on s.id = a.server_id
+         where a.client_id = $1 and a.status = 'active' and s.status = 'active')::bigint;

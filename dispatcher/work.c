@@ -157,9 +157,9 @@ void work_forget_client(struct dispatcher *d, struct client *client)
 		if (d->waiting[i].chunk && d->waiting[i].chunk->client == client)
 			waiting_drop(d, &d->waiting[i]);
 	struct chunk *chunk, *next;
-	HASH_ITER(hh, d->chunks, chunk, next)
-	if (chunk->client == client)
-		chunk_forget(d, chunk);
+	HASH_ITER (hh, d->chunks, chunk, next)
+		if (chunk->client == client)
+			chunk_forget(d, chunk);
 	client->known = NULL;
 }
 
@@ -350,8 +350,13 @@ static void swept(void *arg, bool ok, const struct err *err)
 	struct dispatcher *d = arg;
 	(void)err;
 	d->sweep_running = false;
-	if (!ok)
+	if (!ok) {
 		d->sweep_wanted = true;
+		return;
+	}
+	/* Chunks known already, from adopted calls or from a load that failed, start here. */
+	for (struct client *c = d->clients; c; c = c->hh.next)
+		client_refill(d, c);
 }
 
 static void sweep_chunks(struct dispatcher *d)

@@ -1,4 +1,5 @@
 /* The parser, fed as sockets feed: whole, in pieces, and with what Asterisk should never say. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 
 #include "common/strbuf.h"
 #include "dispatcher/ami_parse.h"
+#include "tests/fuzz/fuzz_ami_parse.c"
 
 #include <cmocka.h> /* after ours: it makes a macro of fail */
 
@@ -251,6 +253,26 @@ static void the_banner_is_told_from_another_service(void **state)
 		ami_parse_banner((struct str){endless, sizeof(endless)}, &version, &used), AMI_BAD);
 }
 
+/* Every file of the fuzzer's corpus, run from the top of the tree; among them what Asterisk 16 and 22
+ * really said. */
+static void the_corpus_holds(void **state)
+{
+	(void)state;
+	glob_t files;
+
+	assert_int_equal(glob("tests/fuzz/corpus/ami_parse/*", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 5);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		static uint8_t bytes[65536];
+		FILE *file = fopen(files.gl_pathv[i], "rb");
+		assert_non_null(file);
+		size_t n = fread(bytes, 1, sizeof(bytes), file);
+		assert_int_equal(fclose(file), 0);
+		assert_int_equal(LLVMFuzzerTestOneInput(bytes, n), 0);
+	}
+	globfree(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_dribbled_message_is_searched_once),
 		cmocka_unit_test(numbers_and_times_that_are_none),
 		cmocka_unit_test(the_banner_is_told_from_another_service),
+		cmocka_unit_test(the_corpus_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

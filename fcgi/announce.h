@@ -1,5 +1,5 @@
-/* Telling the dispatcher what a request has committed: records for its submit ring. Hints for speed only; what is not
- * announced, its sweep finds. */
+/* Telling the dispatcher what a request has committed: records for its submit ring. Hints for
+ * speed only; what is not announced, its sweep finds. */
 #ifndef CCS_FCGI_ANNOUNCE_H
 #define CCS_FCGI_ANNOUNCE_H
 

@@ -1,10 +1,12 @@
-/* A batch on its way into PostgreSQL: gathered entry by entry from the body, then stored whole or not at all.
+/* A batch on its way into PostgreSQL: gathered entry by entry from the body, then stored whole or
+ * not at all.
  *
- * Up to BATCH_UNNEST_MAX entries go in as one statement with arrays, in one round trip; more go by binary COPY straight
- * into the leaf partition of entry, which is faster from there on. Chunks of BATCH_CHUNK_ENTRIES either way.
+ * Up to BATCH_UNNEST_MAX entries go in as one statement with arrays, in one round trip; more go
+ * by binary COPY straight into the leaf partition of entry, which is faster from there on. Chunks
+ * of BATCH_CHUNK_ENTRIES either way.
  *
- * The unique constraint on (client, batch_id) decides who was first, so that a batch that is sent again, at the same time or
- * after an answer that was lost, is stored once and answered alike.
+ * The unique constraint on (client, batch_id) decides who was first, so that a batch that is sent
+ * again, at the same time or after an answer that was lost, is stored once and answered alike.
  */
 #ifndef CCS_FCGI_BATCH_H
 #define CCS_FCGI_BATCH_H
@@ -16,8 +18,8 @@
 enum { BATCH_CHUNK_ENTRIES = 1024, BATCH_UNNEST_MAX = 2000 };
 
 struct batch_row {
-	struct str phone_number,
-		custom_data; /* in the body or the arena; custom_data.p NULL: none */
+	struct str phone_number; /* in the body or the arena, like custom_data */
+	struct str custom_data;	 /* p NULL: none */
 	struct number number;
 };
 
@@ -54,10 +56,14 @@ static inline struct str batch_e164(const struct number *number)
 	return str_of(number->e164[0] ? number->e164 : NULL);
 }
 
-/* Stores what was gathered and, if the client's batches are dispatched at once, announces it. CONFLICT when batch_id stands
- * for other values. BUSY can also mean that the batch is stored and only the answer was lost: the same request again finds
- * out. */
+/* Stores what was gathered and, if the client's batches are dispatched at once, announces it.
+ * CONFLICT when batch_id stands for other values. BUSY can also mean that the batch is stored and
+ * only the answer was lost: the same request again finds out. */
 MUST_USE bool batch_store(
 	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err);
+
+/* Everything was checked before it went to PostgreSQL: a constraint that refuses it there is our
+ * own bug, not the client's. Corrects err. */
+void store_refused(struct err *err);
 
 #endif

@@ -1,9 +1,11 @@
-/* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...", "custom_data": {...}}, ...]}`, read in
- * one pass and handed on entry by entry; and the body of a quick call, which is one such entry.
+/* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...",
+ * "custom_data": {...}}, ...]}`, read in one pass and handed on entry by entry; and the body of a
+ * quick call, which is one such entry.
  *
- * Members may come in any order; those we do not know are checked as JSON and ignored. A body that is not valid JSON, lacks
- * a member or has one of the wrong type fails as a whole. What is wrong with one entry only is handed on with the entry:
- * whether it spoils the batch is for the caller to say.
+ * Members may come in any order; those we do not know are checked as JSON and ignored. A body
+ * that is not valid JSON, lacks a member or has one of the wrong type fails as a whole. What is
+ * wrong with one entry only is handed on with the entry: whether it spoils the batch is for the
+ * caller to say.
  */
 #ifndef CCS_FCGI_BATCH_SCAN_H
 #define CCS_FCGI_BATCH_SCAN_H
@@ -18,8 +20,8 @@ struct batch_entry {
 	uint32_t index;		 /* position in data, from 0 */
 	struct str phone_number; /* as given; p NULL: none, or no string */
 	struct str custom_data;	 /* the object exactly as it was sent; p NULL: none */
-	const struct err *
-		problem; /* what is wrong with this entry, until the callback returns; NULL: nothing */
+	/* What is wrong with this entry, NULL: nothing. Valid until the callback returns. */
+	const struct err *problem;
 };
 
 typedef bool batch_entry_fn(void *arg, const struct batch_entry *entry, struct err *err);

@@ -107,6 +107,12 @@ static bool find_stored(
 	return ok;
 }
 
+void store_refused(struct err *err)
+{
+	if (err->kind == ERR_INPUT)
+		err->kind = ERR_INTERNAL;
+}
+
 static void announce(struct app *app, const struct batch *batch, const struct rows *chunks)
 {
 	for (int i = 0; i < chunks->n; i++) {
@@ -136,5 +142,7 @@ bool batch_store(
 			announce(app, batch, &chunks);
 	}
 	rows_free(&chunks);
+	if (!ok)
+		store_refused(err);
 	return ok;
 }

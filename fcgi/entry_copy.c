@@ -1,4 +1,5 @@
-/* Entries by binary COPY: see entry_copy.h. The format is that of COPY's documentation, "Binary Format". */
+/* Entries by binary COPY: see entry_copy.h. The format is that of COPY's documentation, "Binary
+ * Format". */
 #include <arpa/inet.h>
 #include <endian.h>
 

@@ -1,4 +1,5 @@
-/* The entries of a large batch by binary COPY, straight into the leaf partition of entry that their ids belong to. */
+/* The entries of a large batch by binary COPY, straight into the leaf partition of entry that
+ * their ids belong to. */
 #ifndef CCS_FCGI_ENTRY_COPY_H
 #define CCS_FCGI_ENTRY_COPY_H
 

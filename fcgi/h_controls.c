@@ -1,5 +1,5 @@
-/* POST /controls/dispatch-calls and /controls/setup-channels: what a client tells the dispatcher. Both may be repeated
- * without harm. */
+/* POST /controls/dispatch-calls and /controls/setup-channels: what a client tells the dispatcher.
+ * Both may be repeated without harm. */
 #include "fcgi/announce.h"
 #include "fcgi/auth.h"
 #include "fcgi/put.h"
@@ -50,8 +50,8 @@ struct dispatched {
 	const char *blocked; /* name of a gate, or NULL */
 };
 
-/* What keeps all calls of the client from starting now: a gate of the client, else that of its first server if none is
- * open. */
+/* What keeps all calls of the client from starting now: a gate of the client, else that of its
+ * first server if none is open. */
 static const char *blocking_gate(const struct app *app, const struct req *req)
 {
 	struct view view = view_of(app->segment, app->client.id);

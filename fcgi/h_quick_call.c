@@ -1,4 +1,5 @@
-/* POST /queues/quickcall: one number, at once. Answered when it is committed, before it is dialled. */
+/* POST /queues/quickcall: one number, at once. Answered when it is committed, before it is
+ * dialled. */
 #include <inttypes.h>
 
 #include "fcgi/announce.h"
@@ -41,6 +42,8 @@ static bool store_call(
 	bool ok = db_query_as(app->db, app->client.id, SQL_QUICK_CALL, &args, &rows, err);
 	if (ok)
 		*chunk_id = (uint64_t)row_i64(&rows, 0, 0);
+	else
+		store_refused(err);
 	rows_free(&rows);
 	args_free(&args);
 	return ok;

@@ -1,4 +1,5 @@
-/* GET /client-call-details/summary and /monitoring/callingsummary: sums over finished attempts, from the rollups. */
+/* GET /client-call-details/summary and /monitoring/callingsummary: sums over finished attempts,
+ * from the rollups. */
 #include "fcgi/auth.h"
 #include "fcgi/period.h"
 #include "fcgi/put.h"

@@ -17,7 +17,8 @@ struct json_key {
 	const char *at;
 };
 
-/* Kinds of values must not be mistaken for each other: each hashes with a seed of its own, or starts from it. */
+/* Kinds of values must not be mistaken for each other: each hashes with a seed of its own, or
+ * starts from it. */
 enum { SEED_STRING = 1, SEED_NUMBER, SEED_WORD, SEED_CHAIN, SEED_ARRAY, SEED_OBJECT };
 
 static struct json_digest digest_bytes(const void *bytes, size_t n, uint64_t seed)

@@ -1,7 +1,8 @@
-/* How fast is the insert body read? Prints a line of JSON: our scanner, the same with numbers checked by the numbering plan,
- * and jansson (parse, walk, custom_data back to text) on one body, best of several rounds.
+/* How fast is the insert body read? Prints a line of JSON: our scanner, the same with numbers
+ * checked by the numbering plan, and jansson (parse, walk, custom_data back to text) on one body,
+ * best of several rounds.
  *
- *   bench_scan ENTRIES
+ * bench_scan ENTRIES
  */
 #include <stdio.h>
 #include <stdlib.h>

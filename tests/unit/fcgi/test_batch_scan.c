@@ -1,4 +1,5 @@
-/* The insert body's scanner: what it accepts, what it hands on, what it says about the rest, and which bodies are the same. */
+/* The insert body's scanner: what it accepts, what it hands on, what it says about the rest, and
+ * which bodies are the same. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -81,6 +81,12 @@ static void schedule_reconnect(struct stream *stream)
 	stream->deadline_mono_us = clock_mono_us() + pause_us / 2 + noise % (pause_us / 2 + 1);
 }
 
+/* libpq explains itself over several lines; the first says what happened. */
+static int first_line(const char *text)
+{
+	return (int)strcspn(text, "\n");
+}
+
 static void answer_all_lost(struct stream *stream, const struct err *err)
 {
 	struct step *steps = stream->steps;
@@ -99,7 +105,9 @@ static void lose(struct stream *stream, const char *what)
 	struct err err;
 	bool was_up = stream->state == STREAM_UP;
 	const char *why = PQerrorMessage(stream->conn);
-	fail(&err, ERR_BUSY, "PostgreSQL: %s: %s", what, why && *why ? why : "connection lost");
+	if (!why || !*why)
+		why = "connection lost";
+	fail(&err, ERR_BUSY, "PostgreSQL: %s: %.*s", what, first_line(why), why);
 
 	if (stream->fd >= 0)
 		poll_remove(stream->poll, stream->fd);
@@ -187,7 +195,8 @@ void stream_end(struct stream *stream, stream_end_fn *fn, void *arg)
 static void note_error(struct stream *stream, const PGresult *result)
 {
 	if (stream->first_error.kind == ERR_NONE) /* the rest of the group is only skipped */
-		fail(&stream->first_error, ERR_INTERNAL, "%s", PQresultErrorMessage(result));
+		fail(&stream->first_error, ERR_INTERNAL, "%.*s",
+			first_line(PQresultErrorMessage(result)), PQresultErrorMessage(result));
 }
 
 static void end_group(struct stream *stream, struct step *step)

@@ -1,0 +1,113 @@
+"""The programs of ccs itself: their configuration file, their processes, and ccsctl."""
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from .proc import Process, StackError
+
+_NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
+PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccsctl")
+SHM = Path("/dev/shm")
+
+
+class Ccs:
+    """ccs in one folder. programs is where make put them; node names its shared memory."""
+
+    def __init__(self, folder, programs, node):
+        self.folder = Path(folder)
+        self.programs = Path(programs)
+        self.node = node
+        self.conf = self.folder / "ccs.conf"
+        self.run_dir = self.folder / "run"
+        self.log_dir = self.folder / "log"
+        self.api = self._process("ccs-api")
+        self.dispatcher = self._process("ccs-dispatcher")
+
+    def _process(self, program) -> Process:
+        return Process(program, marker=str(self.conf),
+                       pid_file=self.run_dir / f"{program}.pid",
+                       log=self.log_dir / f"{program}.log")
+
+    def configure(self, sections):
+        """Writes the configuration, makes run_dir and the key that encrypts stored secrets."""
+        missing = [name for name in PROGRAMS if not os.access(self.programs / name, os.X_OK)]
+        if missing:
+            raise StackError(f"{self.programs} holds no {' nor '.join(missing)}: run make first")
+        self._make_run_dir()
+        common = {"node": self.node, "run_dir": self.run_dir,
+                  "secret_key_file": self.folder / "secret.key"}
+        sections = {**sections, "common": {**common, **sections.get("common", {})}}
+        text = "\n".join(
+            f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
+            for section, options in sections.items())
+        self.conf.write_text(text)
+        self.ctl("secret", "init")
+
+    def _make_run_dir(self):
+        """For sockets and pid files; what is made in it belongs to the group of nginx's workers."""
+        self.run_dir.mkdir(mode=0o750)
+        account = worker_account()
+        if account:
+            shutil.chown(self.run_dir, group=pwd.getpwnam(account).pw_gid)
+            self.run_dir.chmod(0o2750)
+
+    def print_nginx(self) -> str:
+        """nginx's locations for the API's routes."""
+        return self._run("ccs-api", "--print-nginx", "-c", self.conf)
+
+    def start_api(self):
+        """Starts the workers; wait_api() waits until they take requests."""
+        self._start(self.api)
+
+    def wait_api(self, *, seconds=15):
+        self.api.wait_ready(
+            lambda: all(_accepts(self.run_dir / f"api-{pool}.sock") for pool in ("fast", "sql")),
+            seconds=seconds)
+
+    def start_dispatcher(self):
+        """Starts it; whether it works is for the API's health to say."""
+        self._start(self.dispatcher)
+
+    def _start(self, process):
+        process.start([self.programs / process.name, "-c", self.conf])
+
+    def ctl(self, *words, text=None) -> str:
+        """What ccsctl printed; StackError with its own words when it failed. text is its input."""
+        return self._run("ccsctl", "-c", self.conf, *words, text=text)
+
+    def _run(self, program, *words, text=None) -> str:
+        done = subprocess.run([self.programs / program, *map(str, words)], input=text or "",
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StackError(f"{program} {' '.join(map(str, words))} failed: "
+                             f"{(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def shared_memory(self) -> list[Path]:
+        """The objects of the segment that exist now."""
+        return sorted(SHM.glob(f"ccs-{self.node}.*"))
+
+    def remove_shared_memory(self):
+        for path in self.shared_memory():
+            path.unlink(missing_ok=True)
+
+
+def worker_account():
+    """Whom nginx's workers run as when we are root; None when they run as we do."""
+    if os.geteuid() != 0:
+        return None
+    known = {account.pw_name for account in pwd.getpwall()}
+    return next(name for name in _NGINX_WORKERS if name in known)
+
+
+def _accepts(path) -> bool:
+    """Does somebody listen on this Unix socket?"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+    return True

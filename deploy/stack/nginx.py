@@ -1,0 +1,76 @@
+"""nginx in front of ccs: TLS on one loopback port, rendered from the templates in nginx/."""
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from . import ports
+from .ccs import worker_account
+from .ports import HOST
+from .proc import Process, StackError
+
+_TEMPLATES = Path(__file__).resolve().parents[2] / "nginx"
+
+
+class Nginx:
+    """nginx for one ccs. port is where it listens, or None until start() has chosen one."""
+
+    def __init__(self, folder, ccs, port):
+        self.folder = Path(folder) / "nginx"
+        self.ccs = ccs
+        self.port = port
+        self._conf = self.folder / "nginx.conf"
+        self._lease = None
+        self.process = Process("nginx", marker=str(self._conf), pid_file=self.folder / "pid",
+                               log=ccs.log_dir / "nginx.log")
+
+    def configure(self, certs):
+        """Chooses the port and writes the configuration. ccs must be configured."""
+        self.folder.mkdir(mode=0o755)
+        self._take_port()
+        routes = self.folder / "routes.conf"
+        routes.write_text(self.ccs.print_nginx())
+        self._render("ccs.conf.in", self.folder / "ccs.conf", LISTEN=f"{HOST}:{self.port}",
+                     SERVER_NAME="localhost", CERTIFICATE=certs.cert, CERTIFICATE_KEY=certs.key,
+                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes)
+        self._render("nginx.conf.in", self._conf, DIR=self.folder, LOG_DIR=self.ccs.log_dir,
+                     CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
+
+    def start(self, *, seconds=15):
+        if not self._lease:
+            self._take_port()
+        with self._lease as lease:
+            self.process.start([_program(), "-p", self.folder, "-c", self._conf, "-g", "daemon off;"],
+                               keep_fds=[lease.fd])
+        self._lease = None
+        self.process.wait_ready(lambda: ports.is_bound(self.port, socket.SOCK_STREAM),
+                                seconds=seconds)
+
+    def stop(self) -> bool:
+        return self.process.stop()
+
+    def _take_port(self):
+        self._lease = ports.Lease()
+        if self.port is None:
+            self.port = self._lease.port()
+        else:
+            self._lease.again(self.port)
+        if not ports.is_free(self.port, (socket.SOCK_STREAM,)):
+            raise StackError(f"port {self.port} is in use")
+
+    def _render(self, template, target, **values):
+        done = subprocess.run(
+            [_TEMPLATES / "render", _TEMPLATES / template,
+             *(f"{name}={value}" for name, value in values.items())],
+            capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StackError(f"{template} cannot be filled in: {done.stderr.strip()}")
+        target.write_text(done.stdout)
+
+
+def _program():
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not found:
+        raise StackError("there is no nginx: install Debian's package nginx-light")
+    return found

@@ -1,0 +1,282 @@
+"""The whole of ccs on one machine: PostgreSQL, nginx, ccs, real Asterisk servers and a far end.
+
+    stack = Stack.up(folder, Plan(programs="build/release"), Teller(sys.stderr))
+    stack.api.insert(1, ["9000050001"]); stack.api.dispatch()
+    stack.down()            # or, in another process: Stack.load(folder).down()
+
+Everything is in one folder, on loopback, on ports of its own. Parts are "postgres", "nginx", "api",
+"dispatcher", "ast1".., "farend"; each can be started and killed by itself, in any order.
+"""
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import asterisk, certs, nginx, numbers, postgres
+from .api import Api
+from .ccs import Ccs
+from .proc import StackError, last_lines, wait_until
+
+ACCOUNT = "DEMO"
+DID = "911140000001"
+TIMEZONE = "Asia/Kolkata"
+_API_REQUESTS_PER_MINUTE = 100_000  # so many that no example runs into it
+_NUMBERS_SHOWN = 50
+
+
+@dataclass
+class Plan:
+    """What to build."""
+
+    programs: str  # the folder with ccs-api, ccs-dispatcher and ccsctl
+    servers: int = 1
+    channels: int = 100
+    rate_limit: int = 36_000
+    port: int | None = None  # of nginx; None: any free one
+    profile: str = "pjsip"
+    ring_seconds: int = 8
+    settings: dict = field(default_factory=dict)  # section -> option -> value, over our own
+
+
+class Stack:
+    """One folder's worth of servers."""
+
+    def __init__(self, folder, plan, node, tenant=None):
+        self.folder = Path(folder)
+        self.plan = plan
+        self.node = node
+        self.tenant = tenant or {}  # accountcode, client_id, api_key
+        self.log_dir = self.folder / "log"
+        self.ccs = Ccs(self.folder, plan.programs, node)
+        self.postgres = postgres.Cluster(self.folder / "postgres", log=self.log_dir / "postgres.log")
+        self.nginx = nginx.Nginx(self.folder, self.ccs, plan.port)
+
+    # Life: up, load, down
+
+    @classmethod
+    def up(cls, folder, plan, tell):
+        """All servers running and one client ready to call; or StackError and nothing running."""
+        stack = cls(_empty_folder(folder), plan, f"demo-{secrets.token_hex(4)}")
+        try:
+            stack._save()
+            stack._build(tell)
+            stack._save()
+        except BaseException:
+            stack.down()
+            raise
+        return stack
+
+    @classmethod
+    def load(cls, folder):
+        """A stack that another process has started in this folder."""
+        folder = Path(folder).resolve()
+        try:
+            stored = json.loads((folder / "stack.json").read_text())
+        except (OSError, ValueError) as error:
+            raise StackError(f"{folder} holds no demo: {error}") from None
+        return cls(folder, Plan(**stored["plan"]), stored["node"], stored["tenant"])
+
+    def down(self):
+        """Ends what runs of it and takes everything away but the logs."""
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            self._down()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)  # a second Ctrl-C arrives now
+
+    def _down(self):
+        for stop in (self.nginx.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
+                     lambda: asterisk.stop(self.folder / "asterisk"), self.postgres.stop):
+            stop()
+        self.ccs.remove_shared_memory()
+        _keep_only_logs(self.folder)
+
+    def _save(self):
+        """stack.json holds an API key, hence its mode."""
+        path = self.folder / "stack.json"
+        path.touch(0o600)
+        path.write_text(json.dumps({"plan": dataclasses.asdict(self.plan), "node": self.node,
+                                    "tenant": self.tenant}, indent=1) + "\n")
+
+    # Building, step by step
+
+    def _build(self, tell):
+        with tell.step("PostgreSQL, roles and schema"):
+            self.postgres.create()
+            self.postgres.start()
+            self._configure()
+            self.postgres.psql(self.ccs.ctl("db", "roles"), database="postgres")
+            self.postgres.psql("create database ccs owner ccs_owner", database="postgres")
+            self.ccs.ctl("db", "migrate")
+        with tell.step("certificates"):
+            made = certs.make(self.folder / "tls")
+        with tell.step(f"Asterisk: {self.plan.servers} server(s) and a far end"):
+            tree = asterisk.provision(progress=lambda line: tell.passing(f"  Asterisk: {line}"))
+            asterisk.start(tree, self.folder / "asterisk", self.plan.servers,
+                           profile=self.plan.profile, calls=self.plan.channels + 20)
+        with tell.step("ccs-api, ccs-dispatcher and nginx"):
+            self.ccs.start_api()
+            self.ccs.wait_api()
+            self.nginx.configure(made)
+            self.nginx.start()
+            self.plan.port = self.nginx.port
+            self.ccs.start_dispatcher()
+        with tell.step("a client, its servers and their channels"):
+            self.tenant = self.add_client(ACCOUNT)
+            self._add_servers()
+            self.allocate(ACCOUNT)
+            self.wait_ready()
+
+    def _configure(self):
+        settings = {
+            "common": {"environment": "demo", "default_region": numbers.REGION,
+                       "default_timezone": TIMEZONE},
+            "database": {f"{role}_dsn": self.postgres.dsn("ccs", f"ccs_{role}")
+                         for role in ("owner", "api", "dispatcher")},
+            "dispatcher": {"ring_seconds": self.plan.ring_seconds},
+        }
+        for section, options in self.plan.settings.items():
+            settings[section] = {**settings.get(section, {}), **options}
+        self.ccs.configure(settings)
+
+    def add_client(self, accountcode, *, channels=None, rate_limit=None,
+                   requests_per_minute=_API_REQUESTS_PER_MINUTE) -> dict:
+        """Registers a client that may call at any time; its name, accountcode, client_id, api_key."""
+        name = f"{accountcode.title()} Telemarketing"
+        added = json.loads(self.ccs.ctl("client", "add", "--json", *_options({
+            "name": name, "accountcode": accountcode, "username": accountcode.lower(),
+            "did": DID, "phone_number": DID, "callbackurl": "",
+            "allocated_channels": self.plan.channels if channels is None else channels,
+            "rate_limit": self.plan.rate_limit if rate_limit is None else rate_limit,
+            "active_time_start": "00:00", "active_time_end": "00:00",
+            "region": numbers.REGION, "timezone": TIMEZONE,
+            "requests_per_minute": requests_per_minute,
+        }), "--password-stdin", text=secrets.token_urlsafe(12)))
+        return {"name": name, "accountcode": accountcode, "client_id": added["id"],
+                "api_key": added["api_key"]}
+
+    def _add_servers(self):
+        for server in self.rig().servers:
+            self.ccs.ctl("server", "add", *_options({
+                "server_code": server.name, "host": server.host, "port": server.ami_port,
+                "ami_user": server.ami_user, "context": server.context, "extension": server.exten,
+                "channel_template": f"{server.technology}/{{national}}@{server.endpoint}",
+                "allowed_active_calls": self.plan.channels, "rate_limit": self.plan.rate_limit,
+                "did": DID,
+            }), "--ami-secret-stdin", text=server.ami_secret)
+
+    def allocate(self, accountcode, *, channels=None, rate_limit=None):
+        """Gives a client equal shares of all servers; the sums are the client's own limits."""
+        count = self.plan.servers
+        channels = self.plan.channels if channels is None else channels
+        rate_limit = self.plan.rate_limit if rate_limit is None else rate_limit
+        for index, server in enumerate(self.rig().servers):
+            self.ccs.ctl("alloc", "set", accountcode, server.name, *_options({
+                "channels": channels // count + (index < channels % count),
+                "rate_limit": rate_limit // count + (index < rate_limit % count)}))
+
+    # Using it
+
+    @property
+    def api(self) -> Api:
+        """The way in for the client that up() has made."""
+        return Api(self.base_url, self.tenant.get("api_key"), ca_file=self.folder / "tls/ca.pem")
+
+    @property
+    def base_url(self):
+        return f"https://{nginx.HOST}:{self.plan.port}"
+
+    def rig(self) -> asterisk.Rig:
+        return asterisk.load(self.folder / "asterisk")
+
+    def is_ready(self) -> bool:
+        """Does the API say that it can take calls, on every server?"""
+        try:
+            if self.api.get("/monitoring/health").status != 200:
+                return False
+            answer = self.api.get("/monitoring/serverstatus")
+        except OSError:
+            return False
+        return answer.status == 200 and all(
+            server["ami"] and server["ami"]["connected"] for server in answer.json["servers"])
+
+    def wait_ready(self, *, seconds=30):
+        try:
+            wait_until(self.is_ready, seconds=seconds, what="ccs is healthy on every server")
+        except StackError as error:
+            raise StackError(f"{error}\n{self.last_log_lines()}") from None
+
+    def last_log_lines(self) -> str:
+        """The end of every log of ccs and nginx, for an error to show."""
+        return "\n".join(f"  {log}:\n{last_lines(log)}" for log in sorted(self.log_dir.glob("*.log")))
+
+    def superuser_dsn(self) -> str:
+        """For a look into the database, past every wall."""
+        return self.postgres.dsn("ccs", self.postgres.superuser)
+
+    def processes(self) -> dict:
+        """Every server by the name of its part."""
+        return {"postgres": self.postgres.process, "nginx": self.nginx.process,
+                "api": self.ccs.api, "dispatcher": self.ccs.dispatcher,
+                **{server.name: server.process for server in self.rig().all()}}
+
+    def start(self, part):
+        """Starts one part again, without waiting for the others it may need."""
+        starters = {"postgres": self.postgres.start, "nginx": self.nginx.start,
+                    "api": self.ccs.start_api, "dispatcher": self.ccs.start_dispatcher}
+        if part in starters:
+            starters[part]()
+        else:
+            asterisk.restart(self.rig(), part)
+
+    def description(self) -> dict:
+        """What a program needs to use this stack."""
+        host = self.base_url.removeprefix("https://")
+        return {
+            "base_url": self.base_url, "ws_url": f"wss://{host}/api/ws/v1/monitoring/ws",
+            "ca_file": str(self.folder / "tls/ca.pem"), **self.tenant,
+            "dir": str(self.folder), "log_dir": str(self.log_dir),
+            "pg_dsn": self.superuser_dsn(),
+            "pids": {name: process.pid() for name, process in self.processes().items()},
+            "numbers": {name: list(numbers.numbers(name, _NUMBERS_SHOWN, talk=3))
+                        for name in numbers.OUTCOMES},
+        }
+
+
+def _options(words):
+    return [f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
+
+
+def _keep_only_logs(folder):
+    """Secrets, sockets and data go; logs and Asterisk's call records stay."""
+    kept = {folder / "log", *folder.glob("asterisk/*/log")}
+    kept |= {parent for path in kept for parent in path.parents}
+    for path in (*folder.glob("*"), *folder.glob("asterisk/*"), *folder.glob("asterisk/*/*")):
+        if path in kept or not path.exists():
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _empty_folder(folder) -> Path:
+    """Makes the folder, or takes one in which nothing runs and that only an earlier demo used."""
+    folder = Path(folder).resolve()
+    if not re.fullmatch(r"[A-Za-z0-9_./-]+", str(folder)):
+        raise StackError(f"{folder}: use a folder with only letters, digits and ./_- in its path")
+    if (folder / "stack.json").exists():
+        raise StackError(f"{folder} holds a demo already: deploy/demo down --dir {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not set(os.listdir(folder)) <= {"log", "asterisk"}:
+        raise StackError(f"{folder} is not empty and was not made by this program")
+    os.chmod(folder, 0o755)  # PostgreSQL runs as another user when we are root
+    with contextlib.suppress(FileExistsError):
+        (folder / "log").mkdir()
+    return folder

@@ -46,7 +46,7 @@ bool auth_credential(const struct req *req, struct str *credential, struct err *
 		found = one;
 	}
 	if (found.n == 0)
-		return fail_code(err, ERR_AUTH, "missing_key",
+		return fail_code(err, ERR_AUTH, "key_missing",
 			"no API key: send it in the header X-API-KEY");
 	*credential = found;
 	return true;
@@ -60,7 +60,7 @@ static bool identify_by_sql(
 	if (client_by_key(app->db, digest, &app->client, key, err))
 		return true;
 	if (err->kind == ERR_MISSING)
-		return fail_code(err, ERR_AUTH, "unknown_key", "nobody has this API key");
+		return fail_code(err, ERR_AUTH, "key_unknown", "nobody has this API key");
 	return false;
 }
 
@@ -68,7 +68,7 @@ static bool is_admitted(
 	const struct shm_client *client, const struct shm_key *key, int64_t now_us, struct err *err)
 {
 	if (key->expires_us && key->expires_us <= now_us)
-		return fail_code(err, ERR_AUTH, "expired_key", "the API key has expired");
+		return fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
 	if (!client->is_active || client->status == CLIENT_SUSPENDED)
 		return fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
 	return true;
@@ -82,7 +82,7 @@ enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
 	if (!auth_credential(req, &credential, err))
 		return AUTH_REFUSED;
 	if (!token_is_key(credential)) {
-		fail_code(err, ERR_AUTH, "malformed_key",
+		fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
 		return AUTH_REFUSED;
 	}

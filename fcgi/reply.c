@@ -50,6 +50,7 @@ void reply_free(struct reply *reply)
 {
 	strbuf_free(&reply->body);
 	strbuf_free(&reply->headers);
+	strbuf_free(&reply->head);
 }
 
 void reply_header(struct reply *reply, const char *name, const char *fmt, ...)

@@ -19,10 +19,11 @@ struct reply {
 	int status;	       /* 200 until somebody says otherwise */
 	struct strbuf body;    /* JSON; kept between requests for its memory */
 	struct strbuf headers; /* "Name: value\r\n" each */
+	struct strbuf head;    /* status and headers on their way out */
 	bool pass_to_sql;      /* the sql pool shall answer instead: reply_pass */
 };
 
-#define REPLY_INIT ((struct reply){.status = 200, .body = STRBUF_INIT, .headers = STRBUF_INIT})
+#define REPLY_INIT ((struct reply){.status = 200})
 
 void reply_reset(struct reply *reply);
 void reply_free(struct reply *reply);

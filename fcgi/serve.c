@@ -93,23 +93,24 @@ static bool answer(
 	return req->route->handler(app, req, reply, err);
 }
 
-/* In two writes of libfcgi's buffer; nginx takes status, length and our headers from the first. */
-static void send(const struct req *req, const struct reply *reply, FCGX_Stream *out)
+/* libfcgi gathers both pieces in its buffer and writes once. */
+static void send(const struct req *req, struct reply *reply, FCGX_Stream *out)
 {
-	struct strbuf head = STRBUF_INIT;
+	struct strbuf *head = &reply->head;
 
-	if (reply->pass_to_sql)
-		strbuf_puts(&head, "X-Accel-Redirect: @ccs_sql\r\n\r\n");
-	else
-		strbuf_printf(&head,
-			"Status: %d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-			"Cache-Control: no-store\r\nX-Request-Id: %s\r\n%s\r\n",
-			reply->status, reply->body.n, req->request_id,
-			reply->headers.n ? reply->headers.p : "");
-	FCGX_PutStr(head.p, (int)head.n, out);
-	if (!reply->pass_to_sql)
-		FCGX_PutStr(reply->body.p, (int)reply->body.n, out);
-	strbuf_free(&head);
+	if (reply->pass_to_sql) {
+		FCGX_PutS("X-Accel-Redirect: @ccs_sql\r\n\r\n", out);
+		return;
+	}
+	strbuf_reset(head);
+	strbuf_printf(head,
+		"Status: %d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+		"Cache-Control: no-store\r\nX-Request-Id: %s\r\n",
+		reply->status, reply->body.n, req->request_id);
+	strbuf_str(head, strbuf_view(&reply->headers));
+	strbuf_puts(head, "\r\n");
+	FCGX_PutStr(head->p, (int)head->n, out);
+	FCGX_PutStr(reply->body.p, (int)reply->body.n, out);
 }
 
 void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)

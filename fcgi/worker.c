@@ -82,17 +82,11 @@ static void conn_close(struct conn *conn)
 	free(conn);
 }
 
-static bool peer_has_left(int fd, uint32_t events)
-{
-	char byte;
-	return events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP) ||
-	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static void on_conn(void *arg, uint32_t events)
 {
 	struct conn *conn = arg;
-	if (peer_has_left(conn->fd, events) || !answer_one(conn->worker, &conn->fcgx))
+	bool gone = events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP);
+	if (gone || !answer_one(conn->worker, &conn->fcgx))
 		conn_close(conn);
 }
 

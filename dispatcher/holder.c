@@ -151,13 +151,15 @@ static void spawn(struct holder *h)
 		h->adopted);
 }
 
-static void describe_death(pid_t pid, int status)
+static void describe_death(const struct holder *h, int status)
 {
+	pid_t pid = h->child;
 	if (WIFSIGNALED(status))
 		log_error("child.killed", "child=%d signal=%d name=%s", (int)pid, WTERMSIG(status),
 			log_q(strsignal(WTERMSIG(status))));
 	else
-		log_warn("child.ended", "child=%d status=%d", (int)pid, WEXITSTATUS(status));
+		log_line(h->stopping && WEXITSTATUS(status) == EX_OK ? LOG_INFO : LOG_WARN, "child.ended",
+			"child=%d status=%d", (int)pid, WEXITSTATUS(status));
 }
 
 static bool make_segment(struct holder *h, struct err *err)
@@ -197,7 +199,7 @@ static void pause_before_respawn(struct holder *h)
 static void bury(struct holder *h, int status)
 {
 	bool segment_lost = WIFEXITED(status) && WEXITSTATUS(status) == DISPATCHER_SEGMENT_LOST;
-	describe_death(h->child, status);
+	describe_death(h, status);
 	if (h->link_fd >= 0) {
 		on_link(h, 0); /* what it had still said */
 		if (h->link_fd >= 0) {

@@ -28,6 +28,7 @@ DID = "911140000001"
 TIMEZONE = "Asia/Kolkata"
 _API_REQUESTS_PER_MINUTE = 100_000  # so many that no example runs into it
 _NUMBERS_SHOWN = 50
+_TELLING_LOGS = ("postgres.log", "error.log", "ccs-api.log", "ccs-dispatcher.log")
 
 
 @dataclass
@@ -145,21 +146,24 @@ class Stack:
             settings[section] = {**settings.get(section, {}), **options}
         self.ccs.configure(settings)
 
-    def add_client(self, accountcode, *, channels=None, rate_limit=None,
-                   requests_per_minute=_API_REQUESTS_PER_MINUTE) -> dict:
-        """Registers a client that may call at any time; its name, accountcode, client_id, api_key."""
-        name = f"{accountcode.title()} Telemarketing"
-        added = json.loads(self.ccs.ctl("client", "add", "--json", *_options({
-            "name": name, "accountcode": accountcode, "username": accountcode.lower(),
-            "did": DID, "phone_number": DID, "callbackurl": "",
+    def add_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> dict:
+        """Registers a client that may call at any time; its name, accountcode, client_id, api_key.
+
+        fields are further fields of a registration, or others than ours.
+        """
+        registration = {
+            "name": f"{accountcode.title()} Telemarketing", "accountcode": accountcode,
+            "username": accountcode.lower(), "did": DID, "phone_number": DID, "callbackurl": "",
             "allocated_channels": self.plan.channels if channels is None else channels,
             "rate_limit": self.plan.rate_limit if rate_limit is None else rate_limit,
             "active_time_start": "00:00", "active_time_end": "00:00",
             "region": numbers.REGION, "timezone": TIMEZONE,
-            "requests_per_minute": requests_per_minute,
-        }), "--password-stdin", text=secrets.token_urlsafe(12)))
-        return {"name": name, "accountcode": accountcode, "client_id": added["id"],
-                "api_key": added["api_key"]}
+            "requests_per_minute": _API_REQUESTS_PER_MINUTE, **fields,
+        }
+        added = json.loads(self.ccs.ctl("client", "add", "--json", *_options(registration),
+                                        "--password-stdin", text=secrets.token_urlsafe(12)))
+        return {"name": registration["name"], "accountcode": accountcode,
+                "client_id": added["id"], "api_key": added["api_key"]}
 
     def _add_servers(self):
         for server in self.rig().servers:
@@ -213,8 +217,10 @@ class Stack:
             raise StackError(f"{error}\n{self.last_log_lines()}") from None
 
     def last_log_lines(self) -> str:
-        """The end of every log of ccs and nginx, for an error to show."""
-        return "\n".join(f"  {log}:\n{last_lines(log)}" for log in sorted(self.log_dir.glob("*.log")))
+        """The end of the logs that say why something went wrong, for an error to show."""
+        logs = [self.log_dir / name for name in _TELLING_LOGS]
+        return "\n".join(f"  {log}:\n{last_lines(log)}" for log in logs
+                         if log.exists() and log.stat().st_size)
 
     def superuser_dsn(self) -> str:
         """For a look into the database, past every wall."""

@@ -1,0 +1,65 @@
+"""One real stack for all tests of a session: PostgreSQL, nginx, ccs, an Asterisk and its far end."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "deploy"), str(ROOT / "tests")]
+
+from live import FarEnd, Live  # noqa: E402  (found by the line above)
+from stack.progress import Silent  # noqa: E402
+from stack.stack import Plan, Stack  # noqa: E402
+
+CHANNELS = 100
+RATE_LIMIT = 1_000_000  # calls an hour: high enough that only tests of rates meet it
+_current = None
+
+
+def programs() -> str:
+    """Where make put ccs."""
+    return os.environ.get("CCS_PROGRAMS", str(ROOT / "build/release"))
+
+
+@pytest.fixture(scope="session")
+def stack(request):
+    """Everything running. The folder is kept when a test has failed: it holds the logs."""
+    global _current
+    folder = tempfile.mkdtemp(prefix="ccs-check-")
+    built = Stack.up(folder, Plan(programs=programs(), channels=CHANNELS, rate_limit=RATE_LIMIT,
+                                  ring_seconds=5), Silent())
+    _current = Live(built)
+    try:
+        yield _current
+    finally:
+        _current = None
+        built.down()
+        if not request.session.testsfailed:
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def asterisk(stack):
+    """The telephones that ccs rings."""
+    return FarEnd(stack)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def segment_is_sound():
+    """No module leaves the shared memory in a state that breaks a rule."""
+    yield
+    if _current:
+        _current.wait_ready()
+        _current.check_segment()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """Shows the end of every log below a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and _current:
+        report.sections.append(("logs", _current.stack.last_log_lines()))

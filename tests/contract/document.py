@@ -1,0 +1,44 @@
+"""The code blocks of the integration document, for running them as a reader would."""
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).with_name("onboarding.md")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ENDPOINT = re.compile(r"^```http\n(GET|POST) (/\S+)\n```\n+\*\*Response:\*\*\n+```json\n(.*?)^```$",
+                       re.MULTILINE | re.DOTALL)
+_HOSTS = re.compile(r"https://(?:api\.example\.com|your-domain\.com)")
+_KEY = re.compile(r"your_api_key(?:_here)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: language, text, and the document's line on which it begins."""
+
+    language: str
+    text: str
+    line: int
+
+    def filled_in(self, base_url, key) -> str:
+        """With the two things a reader must put in, and not a byte changed otherwise."""
+        return _KEY.sub(key, _HOSTS.sub(base_url, self.text))
+
+
+def blocks(language) -> list[Block]:
+    text = DOCUMENT.read_text()
+    return [Block(match[1], match[2], text.count("\n", 0, match.start()) + 2)
+            for match in _BLOCK.finditer(text) if match[1] == language]
+
+
+def block(language, containing) -> Block:
+    """The one block of this language that contains these words."""
+    found = [one for one in blocks(language) if containing in one.text]
+    assert len(found) == 1, f"{len(found)} {language} blocks contain {containing!r}"
+    return found[0]
+
+
+def endpoints() -> dict:
+    """Every endpoint printed with its answer: "GET /path?query" -> the answer's JSON."""
+    return {f"{match[1]} {match[2]}": json.loads(match[3])
+            for match in _ENDPOINT.finditer(DOCUMENT.read_text())}

@@ -1,0 +1,172 @@
+"""Every example of the integration document does what the document says it does.
+
+The examples run as printed, with only host and key replaced: Python with requests, JavaScript with
+node. What is not served yet (WebSocket) is named in NOT_YET; a block that nobody runs or names
+fails the first test.
+"""
+import ast
+import os
+import re
+import subprocess
+
+import pytest
+from document import block, blocks, endpoints
+
+RUN = {
+    "python": ("# API Key method", "def make_request_with_retry", "class CentralizedCallingClient",
+               "logging.basicConfig", 'print("Status Code:"', "json.dumps(payload, indent=2)",
+               "def check_rate_limits"),
+    "javascript": ("// API Key method", "class CentralizedCallingClient"),
+}
+NOT_YET = {"python": ("websockets.connect",), "javascript": ("new WebSocket",)}
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def reader(stack):
+    """A client who has just got a key and opens the document."""
+    return stack.new_client("READER", callbackurl="https://localhost/callback")
+
+
+@pytest.fixture
+def run(stack, reader, tmp_path):
+    """Runs text as a program and returns what it printed."""
+    certificate = str(stack.ca_file)
+    environment = {**os.environ, "REQUESTS_CA_BUNDLE": certificate,
+                   "NODE_EXTRA_CA_CERTS": certificate}
+
+    def run_text(interpreter, text):
+        program = tmp_path / "example"
+        program.write_text(text)
+        done = subprocess.run([interpreter, program], env=environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    return run_text
+
+
+@pytest.fixture
+def filled_in(stack, reader):
+    return lambda language, words: block(language, words).filled_in(stack.base_url, reader.key)
+
+
+def printed(output, label):
+    """The Python value that the example printed after this label."""
+    lines = [line for line in output.splitlines() if line.startswith(f"{label}: ")]
+    assert len(lines) == 1, output
+    return ast.literal_eval(lines[0].removeprefix(f"{label}: "))
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_every_block_is_run_or_named_as_not_served_yet(language):
+    for one in blocks(language):
+        known = [words for words in RUN[language] + NOT_YET[language] if words in one.text]
+        assert known, f"nobody runs the block on line {one.line}"
+
+
+def test_python_class(stack, reader, run, filled_in):
+    said = run("/usr/bin/python3", filled_in("python", "class CentralizedCallingClient"))
+    assert printed(said, "API Health") == {"status": "healthy"}
+    assert f"Client: {reader.name} ({reader.accountcode})" in said
+    inserted = printed(said, "Queue Insert Result")
+    assert inserted["message"] == "Queue data inserted successfully"
+    assert (inserted["status"], inserted["batch_id"], inserted["inserted_count"]) \
+        == ("success", 12345, 3)
+    dispatched = printed(said, "Dispatch Result")
+    assert (dispatched["status"], dispatched["dispatched"]) == ("success", 3)
+    summary = printed(said, "Today's Call Summary")["summary"]
+    assert list(summary) == ["Before 09AM", "09AM-11AM", "11AM-01PM", "01PM-03PM", "03PM-05PM",
+                             "05PM-07PM", "After 7PM", "Grand Total"]
+    report = reader.wait_finished(12345)
+    assert report.dispositions == {"completed": 3}
+
+
+def test_javascript_class_after_it_repeats_the_batch_and_dials_nobody_again(reader, run, filled_in):
+    said = run("node", filled_in("javascript", "class CentralizedCallingClient"))
+    assert "API Health: { status: 'healthy' }" in said
+    assert "batch_id: 12345" in said and "inserted_count: 3" in said
+    assert "dispatched: 0" in said and "Error" not in said
+    report = reader.wait_finished(12345)
+    assert report.total == 3 and report.attempts == 3
+
+
+def test_python_authentication_example(run, filled_in):
+    said = run("/usr/bin/python3",
+               filled_in("python", "# API Key method") + "\nprint(response.status_code, response.json())")
+    assert said.strip() == "200 {'status': 'healthy'}"
+
+
+def test_javascript_authentication_example(run, filled_in):
+    # The block declares one const twice, for either method: no program until one is chosen.
+    text = re.sub(r"// JWT method\n.*?\n\n", "", filled_in("javascript", "// API Key method"),
+                  flags=re.DOTALL)
+    said = run("node", text)
+    assert said.strip() == "{ status: 'healthy' }"
+
+
+def test_rate_limit_helper_gets_its_answer(stack, reader, run, filled_in):
+    said = run("/usr/bin/python3", filled_in("python", "def make_request_with_retry") + f"""
+print(make_request_with_retry("{stack.base_url}/api/v1/clients/me", {{"X-API-KEY": "{reader.key}"}}))
+""")
+    assert ast.literal_eval(said)["accountcode"] == reader.accountcode
+
+
+def test_rate_limit_helper_waits_as_long_as_it_is_told(stack, run, filled_in):
+    hasty = stack.new_client("HASTY", requests_per_minute=2)
+    for _ in range(3):
+        refused = hasty.api.get("/clients/me")
+    assert refused.status == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    said = run("/usr/bin/python3", filled_in("python", "def make_request_with_retry") + f"""
+time.sleep = lambda seconds: print("slept", seconds)
+try:
+    make_request_with_retry("{stack.base_url}/api/v1/clients/me", {{"X-API-KEY": "{hasty.key}"}}, 1)
+except Exception as error:
+    print(error)
+""")
+    assert "Rate limited. Waiting" in said and said.endswith("Max retries exceeded\n")
+
+
+def test_debugging_tips(stack, reader, run, filled_in):
+    tips = "\n".join(filled_in("python", words) for words in RUN["python"][3:])
+    said = run("/usr/bin/python3", f"""
+import requests
+url = "{stack.base_url}/api/v1/clients/me"
+headers = {{"X-API-KEY": "{reader.key}"}}
+payload = {{"batch_id": 1, "data": []}}
+{tips}
+check_rate_limits(response)
+""")
+    assert "Status Code: 200" in said and f'"accountcode":"{reader.accountcode}"' in said
+    limit = [line for line in said.splitlines() if line.startswith("Rate Limit: ")]
+    remaining, of = map(int, limit[0].removeprefix("Rate Limit: ").split("/"))
+    assert 0 < remaining < of
+
+
+ENDPOINTS = endpoints()
+NOT_YET_SERVED = {"POST /clients/regenerate-api-key"}
+
+
+def same_shape(printed, answered, where="the answer"):
+    """Everything printed is there with its JSON type; more may be there."""
+    if isinstance(printed, dict):
+        assert isinstance(answered, dict), where
+        for name, value in printed.items():
+            assert name in answered, f"{where} has no {name}"
+            same_shape(value, answered[name], f"{where}.{name}")
+    elif isinstance(printed, (int, float)) and not isinstance(printed, bool):
+        assert isinstance(answered, (int, float)) and not isinstance(answered, bool), where
+        assert isinstance(printed, float) or isinstance(answered, int), where
+    else:
+        assert isinstance(answered, type(printed)), where
+
+
+@pytest.mark.parametrize("endpoint", sorted(set(ENDPOINTS) - NOT_YET_SERVED))
+def test_endpoint_answers_as_printed(stack, reader, endpoint):
+    method, path = endpoint.split()
+    path = path.replace("YOUR_ACCOUNT_CODE", reader.accountcode).replace("server1", "ast1")
+    printed_answer = ENDPOINTS[endpoint]
+    if path == "/clients/allocated-servers":  # a map by server code: ours has other servers
+        printed_answer = {"allocated_servers": {"ast1": printed_answer["allocated_servers"]["server1"]}}
+    same_shape(printed_answer, reader.api.request(method, path).ok)

@@ -1,0 +1,274 @@
+"""A running stack as the tests see it: clients that insert and dial, parts that can be killed, and
+PostgreSQL, which has the last word on what happened."""
+import collections
+import contextlib
+import dataclasses
+import itertools
+import os
+import signal
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extras
+from stack import cdr, numbers
+from stack.api import Api
+from stack.proc import StackError, wait_until
+
+_REPORT = """
+select e.entry_id, e.phone_number, d.disposition::text, d.reason, d.estimated,
+       (select count(*) from attempt a where a.entry_id = e.entry_id) as attempts,
+       (select count(*) from call_detail f where f.entry_id = e.entry_id and f.is_final) as finals
+  from queue_master m
+  join entry e on e.queue_master_id = m.id
+  left join call_detail d on d.entry_id = e.entry_id and d.is_final
+ where m.client_id = %s and m.batch_id = %s
+ order by e.entry_id
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What PostgreSQL says about one batch."""
+
+    rows: list
+
+    @property
+    def total(self):
+        return len(self.rows)
+
+    @property
+    def open(self):
+        return sum(1 for row in self.rows if row["disposition"] is None)
+
+    @property
+    def dispositions(self) -> dict:
+        return dict(collections.Counter(row["disposition"] for row in self.rows
+                                        if row["disposition"]))
+
+    @property
+    def unknown(self):
+        return self.dispositions.get("unknown", 0)
+
+    @property
+    def attempts(self):
+        return sum(row["attempts"] for row in self.rows)
+
+    def attempt_ids(self) -> set:
+        """The ChannelId of every attempt, as Asterisk knows it."""
+        return {f"ccs-{row['entry_id']:014x}{n:02x}"
+                for row in self.rows for n in range(1, row["attempts"] + 1)}
+
+    def not_as_dialled(self) -> list:
+        """Entries whose disposition is not what the far end did; `unknown` claims nothing."""
+        return [(row["phone_number"], row["disposition"], row["reason"]) for row in self.rows
+                if row["disposition"] not in ("unknown",
+                                              numbers.disposition_of(row["phone_number"]))]
+
+
+class Client:
+    """One tenant of the stack."""
+
+    _batch_ids = itertools.count(1)
+
+    def __init__(self, live, tenant):
+        self._live = live
+        self.name = tenant["name"]
+        self.accountcode = tenant["accountcode"]
+        self.client_id = tenant["client_id"]
+        self.key = tenant["api_key"]
+        self.api = Api(live.base_url, self.key, ca_file=live.ca_file)
+
+    def insert(self, numbers, **entry) -> int:
+        """Queues a batch under a new id, which is returned."""
+        batch_id = next(self._batch_ids)
+        inserted = self.api.insert(batch_id, numbers, **entry)
+        assert inserted["inserted_count"] == len(numbers), inserted
+        return batch_id
+
+    def dispatch(self) -> dict:
+        return self.api.dispatch()
+
+    def call(self, number, **entry) -> str:
+        """A quick call; its call_id."""
+        return self.api.post("/queues/quickcall/", {"phone_number": number, **entry}).ok["call_id"]
+
+    def live_calls(self) -> int:
+        return self.api.get("/monitoring/activecalls").ok["active_calls"]
+
+    def attempts(self) -> int:
+        """How many calls of this client were ever begun."""
+        return self._live.sql("select count(*) from attempt where client_id = %s",
+                              self.client_id)[0][0]
+
+    def set_limits(self, *, channels=None, rate_limit=None):
+        """Changes the client and its share of the one server alike, while it is calling."""
+        self._live.sql("""
+            update client set allocated_channels = coalesce(%(channels)s, allocated_channels),
+                              rate_limit = coalesce(%(rate_limit)s, rate_limit)
+             where id = %(client)s;
+            update allocation set allowed_active_calls = coalesce(%(channels)s, allowed_active_calls),
+                                  rate_limit = coalesce(%(rate_limit)s, rate_limit)
+             where client_id = %(client)s""",
+                       channels=channels, rate_limit=rate_limit, client=self.client_id)
+        self._live.reload(self.client_id)
+
+    def set_window(self, opens, closes):
+        """The calling window; of the two moments only the time of day counts."""
+        self._live.sql("""update client set active_time_start = %(opens)s, active_time_end = %(closes)s
+                           where id = %(client)s""",
+                       opens=opens.time(), closes=closes.time(), client=self.client_id)
+        self._live.reload(self.client_id)
+
+    def set_active(self, active):
+        self._live.sql("update client set is_active = %s where id = %s", active, self.client_id)
+        self._live.reload(self.client_id)
+
+    def report(self, batch_id) -> Report:
+        return Report(self._live.sql(_REPORT, self.client_id, batch_id))
+
+    def wait_finished(self, batch_id, *, seconds=120) -> Report:
+        """Waits until every entry of the batch has its outcome."""
+        self._live.wait_until(lambda: self._open(batch_id) == 0, seconds=seconds,
+                              why=f"batch {batch_id} of {self.accountcode} is finished")
+        return self.report(batch_id)
+
+    def _open(self, batch_id):
+        return self.report(batch_id).open
+
+    def outcome(self, call_id, *, seconds=60):
+        """Waits for the end of one call; its detail."""
+        entry_id = int(call_id.removeprefix("ccs-")[:14], 16)
+
+        def detail():
+            return self._live.sql("select * from call_detail where entry_id = %s and is_final",
+                                  entry_id)
+
+        return self._live.wait_until(detail, seconds=seconds, why=f"{call_id} has ended")[0]
+
+
+class Live:
+    """The stack under test. Everything a Client can do, the demo's own client can do here."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.base_url = stack.base_url
+        self.ca_file = stack.folder / "tls/ca.pem"
+        self.client = Client(self, stack.tenant)
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def new_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> Client:
+        """Registers another client, with its share of every server."""
+        tenant = self.stack.add_client(accountcode, channels=channels, rate_limit=rate_limit,
+                                       **fields)
+        self.stack.allocate(accountcode, channels=channels, rate_limit=rate_limit)
+        return Client(self, tenant)
+
+    def sql(self, query, *values, **named) -> list:
+        """Rows of a statement by PostgreSQL's superuser; committed. They go by name and position."""
+        connection = psycopg2.connect(self.stack.superuser_dsn())
+        try:
+            with connection, connection.cursor(
+                    cursor_factory=psycopg2.extras.DictCursor) as cursor:
+                cursor.execute(query, named or values or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def reload(self, client_id=None):
+        """Tells the dispatcher that a client, or anything, was changed with sql()."""
+        self.sql("insert into control (client_id, kind) values (%s, 'reload'); notify ccs, ''",
+                 client_id)
+
+    @contextlib.contextmanager
+    def server_limited(self, server_code, **limits):
+        """The server with other values in these columns, for the duration of a with block."""
+        names = ", ".join(limits)
+        before = self.sql(f"select {names} from server where server_code = %s", server_code)[0]
+        self._set_server(server_code, limits)
+        try:
+            yield
+        finally:
+            self._set_server(server_code, dict(before))
+
+    def _set_server(self, server_code, values):
+        assignments = ", ".join(f"{name} = %({name})s" for name in values)
+        self.sql(f"update server set {assignments} where server_code = %(code)s",
+                 **values, code=server_code)
+        self.reload()
+
+    def wait_until(self, condition, why, *, seconds=30):
+        """Polls until condition() is true and returns its value; fails after that many seconds."""
+        return wait_until(condition, seconds=seconds, what=why)
+
+    def children(self, part) -> list[int]:
+        """The processes that a part's own process has started and that still run."""
+        parent = self.stack.processes()[part].pid()
+        assert parent, f"{part} does not run"
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                after_name = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended meanwhile
+            if after_name[0] != "Z" and int(after_name[1]) == parent:
+                found.append(int(stat.parent.name))
+        return sorted(found)
+
+    def kill(self, part):
+        """kill -9. "dispatcher" is the process that works; "dispatcher-holder" all of it."""
+        if part == "dispatcher":
+            self._kill_child("dispatcher")
+        elif part == "api-worker":
+            self._kill_child("api")
+        else:
+            part = part.removesuffix("-holder")
+            assert self.stack.processes()[part].kill(), f"{part} did not run"
+
+    def _kill_child(self, part):
+        victim = self.children(part)[0]
+        os.kill(victim, signal.SIGKILL)
+        self.wait_until(lambda: victim not in self.children(part), f"{part} {victim} is dead")
+
+    def stop(self, part):
+        assert self.stack.processes()[part].stop(), f"{part} did not run"
+
+    def start(self, part):
+        self.stack.start(part.removesuffix("-holder"))
+
+    def wait_ready(self):
+        self.stack.wait_ready()
+
+    def check_segment(self):
+        """The invariants of the shared memory, as `ccsctl shm check` sees them."""
+        self.stack.ccs.ctl("shm", "check")
+
+
+class FarEnd:
+    """The called parties: numbers with a known outcome, and the records Asterisk kept."""
+
+    def __init__(self, live):
+        self._live = live
+        self._seeds = itertools.count(1)
+
+    def mixed(self, count, **how) -> list[str]:
+        """Numbers of all outcomes, none of which any other test dials."""
+        return numbers.mixed(count, seed=next(self._seeds), **how)
+
+    def numbers(self, outcome, count=1, **how) -> list[str]:
+        return list(numbers.numbers(outcome, count, seed=next(self._seeds), **how))
+
+    def cdr_per_attempt(self, report) -> dict:
+        """attempt id -> how many call records Asterisk wrote for it, attempts of this batch only."""
+        records = cdr.by_attempt(self._live.stack.rig())
+        return {attempt: len(records[attempt]) for attempt in report.attempt_ids()
+                if attempt in records}
+
+    def times_rung(self, numbers) -> dict:
+        """number -> how often that telephone was rung."""
+        rung = collections.Counter(record.number for record in cdr.far_calls(self._live.stack.rig()))
+        return {number: rung[number] for number in numbers}
+
+
+__all__ = ["Client", "FarEnd", "Live", "Report", "StackError"]

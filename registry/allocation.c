@@ -37,6 +37,26 @@ static void fill_args(struct sql_args *args, const struct allocation_input *inpu
 	array_end(&array);
 }
 
+/* Says which of the two does not exist, and returns false. */
+static bool missing(struct db *db, const struct allocation_input *input, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_text(&args, input->accountcode);
+	arg_text(&args, input->server_code);
+	bool ok = db_query(db, SQL_ALLOCATION_SIDES, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	bool has_client = row_bool(&rows, 0, 0);
+	const struct str *name = has_client ? &input->server_code : &input->accountcode;
+	rows_free(&rows);
+	return fail(err, ERR_MISSING, "no %s %.*s",
+		has_client ? "server has server_code" : "client has accountcode", (int)name->n,
+		name->p);
+}
+
 static bool upsert(
 	struct db *db, const struct allocation_input *input, uint64_t *client_id, struct err *err)
 {
@@ -50,10 +70,7 @@ static bool upsert(
 		return false;
 	if (rows.n == 1)
 		*client_id = (uint64_t)row_i64(&rows, 0, 0);
-	else
-		ok = fail(err, ERR_MISSING, "there is no client %.*s or no server %.*s",
-			(int)input->accountcode.n, input->accountcode.p, (int)input->server_code.n,
-			input->server_code.p);
+	ok = rows.n == 1 || missing(db, input, err);
 	rows_free(&rows);
 	return ok;
 }

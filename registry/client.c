@@ -10,10 +10,12 @@
 
 const struct field client_fields[] = {
 #define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct client_input, member, need, __VA_ARGS__)
+#define SECRET(member, need, ...) FIELD_ROW_SECRET(struct client_input, member, need, __VA_ARGS__)
 #define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct client_input, member, need, __VA_ARGS__)
 #define BOOL(member, need, help)  FIELD_ROW_BOOL(struct client_input, member, need, help)
 #include "registry/client.def"
 #undef TEXT
+#undef SECRET
 #undef NUMBER
 #undef BOOL
 };

@@ -12,10 +12,12 @@
 /* What a registration says: the onboarding document's fields, then ours. */
 struct client_input {
 #define TEXT(member, ...)   struct str member;
+#define SECRET(member, ...) struct str member;
 #define NUMBER(member, ...) int64_t member;
 #define BOOL(member, ...)   int64_t member;
 #include "registry/client.def"
 #undef TEXT
+#undef SECRET
 #undef NUMBER
 #undef BOOL
 };

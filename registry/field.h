@@ -33,6 +33,7 @@ struct field {
 	enum field_type type;
 	bool is_required;
 	bool may_be_empty; /* "" or null says "none" */
+	bool is_secret;	   /* never on a command line: from a file or standard input */
 	int64_t min, max;  /* of the number; of the bytes of the text or of each element */
 	/* Allowed in text and elements beside letters and digits; NULL = all but control bytes. */
 	const char *chars;
@@ -74,6 +75,16 @@ MUST_USE bool fields_check(const struct field *fields, size_t n, const void *fro
 		.min = least,                                                                      \
 		.max = most,                                                                       \
 		.chars = beside,                                                                   \
+		.is_fine = condition,                                                              \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
+#define FIELD_ROW_SECRET(in, member, need, least, most, condition, text)                           \
+	{.name = #member,                                                                          \
+		.type = FIELD_TEXT,                                                                \
+		FIELD_##need,                                                                      \
+		.is_secret = true,                                                                 \
+		.min = least,                                                                      \
+		.max = most,                                                                       \
 		.is_fine = condition,                                                              \
 		.help = text,                                                                      \
 		.offset = offsetof(in, member)},

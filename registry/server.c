@@ -15,10 +15,12 @@ static bool fine_template(struct str text)
 
 const struct field server_fields[] = {
 #define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct server_input, member, need, __VA_ARGS__)
+#define SECRET(member, need, ...) FIELD_ROW_SECRET(struct server_input, member, need, __VA_ARGS__)
 #define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct server_input, member, need, __VA_ARGS__)
 #define LIST(member, ...)	  FIELD_ROW_LIST(struct server_input, member, __VA_ARGS__)
 #include "registry/server.def"
 #undef TEXT
+#undef SECRET
 #undef NUMBER
 #undef LIST
 };

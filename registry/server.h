@@ -9,10 +9,12 @@
 
 struct server_input {
 #define TEXT(member, ...)   struct str member;
+#define SECRET(member, ...) struct str member;
 #define NUMBER(member, ...) int64_t member;
 #define LIST(member, ...)   struct str_list member;
 #include "registry/server.def"
 #undef TEXT
+#undef SECRET
 #undef NUMBER
 #undef LIST
 };

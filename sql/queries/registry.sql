@@ -111,6 +111,10 @@ select c.id, s.id, $3::bigint, $4::bigint, nullif($5::bigint, 0), coalesce($6::t
        updated_at = now()
 returning a.client_id;
 
+-- name: allocation_sides
+-- role: ccs_owner
+select exists (select from client where accountcode = $1::text), exists (select from server where server_code = $2::text);
+
 -- name: allocations_of_client
 -- role: ccs_api ccs_owner
 select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,

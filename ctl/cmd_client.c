@@ -1,0 +1,189 @@
+/* ccsctl client: add, list, show. */
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "ctl/ctl.h"
+#include "registry/fine.h"
+
+#include "common/base.h"
+
+/* The key is needed only where there is something to encrypt. */
+static bool load_key(
+	const struct ctl *ctl, struct secret_key *key, bool *is_loaded, struct err *err)
+{
+	const struct client_input *input = &ctl->input.client;
+
+	*is_loaded = input->asyncdatabaseurl.n || input->syncdatabaseurl.n;
+	return !*is_loaded || secret_load_key(ctl->conf.common_secret_key_file, key, err);
+}
+
+bool client_add(struct ctl *ctl, struct err *err)
+{
+	const struct client_input *input = &ctl->input.client;
+	struct client_created made;
+	struct secret_key key;
+	bool has_key;
+
+	/* Before anything is opened: a mistake in the input is the likeliest. */
+	if (!fields_check(client_fields, client_fields_n, input, err) || !ctl_db(ctl, err) ||
+		!load_key(ctl, &key, &has_key, err))
+		return false;
+	bool ok = client_create(
+		ctl->db, &ctl->conf, has_key ? &key : NULL, ctl_actor(), input, &made, err);
+	secret_wipe(&key, sizeof(key));
+	if (!ok)
+		return false;
+	ctl_changed(ctl, made.client_id);
+	if (ctl->json)
+		out_json(json_pack("{s:I, s:s%, s:s}", "id", (json_int_t)made.client_id,
+			"accountcode", input->accountcode.p, input->accountcode.n, "api_key",
+			made.key.key));
+	else
+		(void)printf("Client %.*s has id %llu.\nIts API key, shown only this once: %s\n",
+			(int)input->accountcode.n, input->accountcode.p,
+			(unsigned long long)made.client_id, made.key.key);
+	secret_wipe(&made, sizeof(made));
+	return true;
+}
+
+/* Columns behind CLIENT_COLUMNS. */
+enum { OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS };
+
+/* A row whose *_from_row has refused it must not stop the list: it never happens (the schema is
+ * narrower). */
+static json_t *client_json(const struct rows *rows, int row, const struct shm_client *c)
+{
+	struct str opens = row_text(rows, row, OPENS), closes = row_text(rows, row, CLOSES);
+	struct str users = row_text(rows, row, USERS);
+
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:s, s:s%, s:s%, s:b, s:s, "
+			 "s:b, s:i, s:i, s:i, "
+			 "s:o, s:I, s:o, s:o}",
+		"id", (json_int_t)c->id, "name", c->name, "accountcode", c->accountcode, "did",
+		c->did, "phone_number", c->phone_number, "allocated_channels",
+		(int)c->allocated_channels, "rate_limit", (int)c->rate_limit, "callbackurl",
+		out_text(str_of(c->callbackurl)), "timezone", c->timezone, "region", c->region,
+		"active_time_start", opens.p, opens.n, "active_time_end", closes.p, closes.n,
+		"is_active", (int)c->is_active, "status", client_status_name(c->status),
+		"auto_dispatch", (int)c->auto_dispatch, "requests_per_minute",
+		(int)c->requests_per_minute, "calls_per_second", (int)c->calls_per_second, "weight",
+		(int)c->weight, "username", out_text(users), "valid_keys",
+		(json_int_t)row_i64(rows, row, KEYS), "created_at", out_time(c->created_us),
+		"updated_at", out_time(c->updated_us));
+}
+
+static json_t *clients_json(const struct rows *rows, struct err *err)
+{
+	json_t *clients = json_array();
+
+	for (int row = 0; row < rows->n; row++) {
+		struct shm_client client;
+		if (!client_from_row(rows, row, &client, err)) {
+			json_decref(clients);
+			return NULL;
+		}
+		json_array_append_new(clients, client_json(rows, row, &client));
+	}
+	return clients;
+}
+
+static void print_clients(const struct rows *rows)
+{
+	(void)printf("%-6s %-24s %8s %10s  %-9s  %-17s  %s\n", "ID", "ACCOUNTCODE", "CHANNELS",
+		"RATE/H", "STATUS", "HOURS", "NAME");
+	for (int row = 0; row < rows->n; row++) {
+		struct str opens = row_text(rows, row, OPENS), closes = row_text(rows, row, CLOSES);
+		struct str status = row_text(rows, row, 13), name = row_text(rows, row, 1);
+		struct str accountcode = row_text(rows, row, 2);
+		bool is_active = row_bool(rows, row, 14);
+		(void)printf("%-6lld %-24.*s %8lld %10lld  %-9.*s  %.*s-%.*s  %.*s\n",
+			(long long)row_i64(rows, row, 0), (int)accountcode.n, accountcode.p,
+			(long long)row_i64(rows, row, 8), (long long)row_i64(rows, row, 9),
+			is_active ? (int)status.n : 8, is_active ? status.p : "inactive",
+			(int)opens.n, opens.p, (int)closes.n, closes.p, (int)name.n, name.p);
+	}
+	(void)printf("%d client%s.\n", rows->n, rows->n == 1 ? "" : "s");
+}
+
+bool client_list_all(struct ctl *ctl, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	bool ok = true;
+
+	if (!ctl_db(ctl, err) || !client_list(ctl->db, (struct str){NULL, 0}, &rows, err))
+		return false;
+	if (ctl->json) {
+		json_t *clients = clients_json(&rows, err);
+		ok = clients != NULL;
+		if (ok)
+			out_json(json_pack("{s:o}", "clients", clients));
+	} else {
+		print_clients(&rows);
+	}
+	rows_free(&rows);
+	return ok;
+}
+
+static void print_allocations(const struct rows *rows)
+{
+	for (int row = 0; row < rows->n; row++) {
+		struct str code = row_text(rows, row, 7), status = row_text(rows, row, 5);
+		(void)printf("  server %-22.*s %lld channels, %lld calls an hour, %.*s\n",
+			(int)code.n, code.p, (long long)row_i64(rows, row, 2),
+			(long long)row_i64(rows, row, 3), (int)status.n, status.p);
+	}
+	if (rows->n == 0)
+		(void)printf("  no server: `ccsctl alloc set' gives it one\n");
+}
+
+static void print_client(const struct rows *rows, const struct shm_client *c)
+{
+	struct str opens = row_text(rows, 0, OPENS), closes = row_text(rows, 0, CLOSES),
+		   users = row_text(rows, 0, USERS);
+	bool is_open = c->window_open_us <= clock_wall_us() && clock_wall_us() < c->window_close_us;
+
+	(void)printf("%s, %s, id %llu: %s%s\n", c->accountcode, c->name, (unsigned long long)c->id,
+		client_status_name(c->status), c->is_active ? "" : ", not active");
+	(void)printf("  %-22s %u at once, %u an hour, %u a second (0 = no limit), weight %u\n",
+		"calls", c->allocated_channels, c->rate_limit, c->calls_per_second, c->weight);
+	(void)printf("  %-22s %.*s to %.*s %s; %s now\n", "hours", (int)opens.n, opens.p,
+		(int)closes.n, closes.p, c->timezone, is_open ? "open" : "closed");
+	(void)printf("  %-22s shows %s, numbers of %s, reached at %s\n", "telephone", c->did,
+		c->region, c->phone_number);
+	(void)printf("  %-22s %s\n", "batches",
+		c->auto_dispatch ? "dialled as they come in" : "wait for dispatch-calls");
+	(void)printf("  %-22s %s\n", "callback", *c->callbackurl ? c->callbackurl : "none");
+	(void)printf("  %-22s %.*s; valid API keys: %lld\n", "access", (int)users.n,
+		users.p ? users.p : "", (long long)row_i64(rows, 0, KEYS));
+}
+
+static bool show(struct ctl *ctl, const struct rows *rows, struct err *err)
+{
+	struct rows allocations = ROWS_INIT;
+	struct shm_client client;
+
+	if (rows->n == 0)
+		return fail(err, ERR_MISSING, "no client has accountcode %s", ctl->arguments[0]);
+	if (!client_from_row(rows, 0, &client, err) ||
+		!allocations_of_client(ctl->db, client.id, &allocations, err))
+		return false;
+	if (ctl->json) {
+		out_json(client_json(rows, 0, &client));
+	} else {
+		print_client(rows, &client);
+		print_allocations(&allocations);
+	}
+	rows_free(&allocations);
+	return true;
+}
+
+bool client_show(struct ctl *ctl, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+
+	if (!ctl_db(ctl, err) || !client_list(ctl->db, str_of(ctl->arguments[0]), &rows, err))
+		return false;
+	bool ok = show(ctl, &rows, err);
+	rows_free(&rows);
+	return ok;
+}

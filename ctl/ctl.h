@@ -1,0 +1,84 @@
+/* ccsctl: what main.c hands to a command, and what commands share. */
+#ifndef CCS_CTL_CTL_H
+#define CCS_CTL_CTL_H
+
+#include <jansson.h>
+
+#include "common/conf.h"
+#include "common/secret.h"
+#include "registry/allocation.h"
+#include "registry/client.h"
+#include "registry/server.h"
+#include "shm/segment.h"
+
+enum { CTL_ARGUMENTS_MAX = 4, CTL_SECRETS_MAX = 8 };
+
+struct ctl {
+	const char *conf_path; /* NULL: the default */
+	struct conf conf;
+	bool json; /* one line for a machine instead of sentences */
+	char *arguments[CTL_ARGUMENTS_MAX];
+	int arguments_n;
+	union {
+		struct client_input client;
+		struct server_input server;
+		struct allocation_input allocation;
+	} input;
+	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */
+	json_t *file;
+	struct strbuf secrets[CTL_SECRETS_MAX];
+	int secrets_n;
+	struct db *db; /* as the owner, once ctl_db has been called */
+};
+
+/* Prints its own answer; on false, main prints err. */
+typedef bool command_fn(struct ctl *ctl, struct err *err);
+
+struct command {
+	const char *noun, *verb; /* verb "": a command of one word */
+	const char *arguments;	 /* "CLIENT SERVER"; in brackets when they may be left out */
+	const struct field *fields;
+	const size_t *fields_n;
+	bool needs_conf;
+	command_fn *run;
+	const char *help;
+};
+extern const struct command commands[];
+extern const size_t commands_n;
+
+#define COMMAND(noun, verb, arguments, fields, needs_conf, run, help) command_fn run;
+#include "ctl/commands.def"
+#undef COMMAND
+
+/* Reads the words behind the command into ctl; on a mistake it says so and ends the process with
+ * status 2. argv[0] is what the usage line begins with. */
+void options_read(struct ctl *ctl, const struct command *command, int argc, char **argv);
+
+/* Frees and wipes what options_read has kept. */
+void options_free(struct ctl *ctl);
+
+/* Connects as the owner. */
+MUST_USE bool ctl_db(struct ctl *ctl, struct err *err);
+
+/* Attaches .state for reading; without a dispatcher there is none, and err says so. */
+MUST_USE bool ctl_state(const struct ctl *ctl, struct segment *seg, struct err *err);
+
+/* Who makes a change, for the audit: "ccsctl:root". */
+const char *ctl_actor(void);
+
+/* After a committed change of a client: what the segment says about it is void, if there is one. */
+void ctl_changed(const struct ctl *ctl, uint64_t client_id);
+
+/* Prints object on one line and drops it. */
+void out_json(json_t *object);
+
+/* A JSON list of a text[] column. */
+json_t *out_list(const struct rows *rows, int row, int column);
+
+/* text, or null when it is empty. */
+json_t *out_text(struct str text);
+
+/* "2026-11-22T09:00:00Z"; null for no time and for infinity. */
+json_t *out_time(int64_t wall_us);
+
+#endif

@@ -1,0 +1,186 @@
+"""Batches on their way in: stored as they were sent, once, whole or not at all, and fast."""
+import collections
+import concurrent.futures
+import json
+import threading
+import time
+
+import pytest
+
+INSERT = "/queues/insertdataincallqueue/"
+CALL = "/queues/quickcall/"
+
+_ENTRIES = """
+select e.entry_id, e.phone_number, e.number, e.e164, e.country_digits, e.custom_data
+  from entry e join queue_master q on q.id = e.queue_master_id
+ where q.client_id = %s and q.batch_id = %s
+ order by e.entry_id
+"""
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    return stack.new_client("INSERTER")
+
+
+def entries(stack, client, batch_id):
+    return stack.sql(_ENTRIES, client.client_id, batch_id)
+
+
+def batches(stack, client):
+    """batch_id -> (inserted_count, entries there are, entries its chunks speak of)."""
+    return {row[0]: tuple(row[1:]) for row in stack.sql("""
+        select q.batch_id, q.inserted_count,
+               (select count(*) from entry e where e.queue_master_id = q.id),
+               (select sum(entry_count) from chunk c where c.queue_master_id = q.id)
+          from queue_master q where q.client_id = %s""", client.client_id)}
+
+
+# One way of storing ends and the other begins at 2,000; a chunk is full at 1,024.
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 2000, 2001, 5000])
+def test_what_is_stored_is_what_was_sent(stack, client, count):
+    sent = []
+    for i in range(count):
+        entry = {"phone_number": f"+91 98765-{i:05d}" if i % 3 else f"10{i % 10}"}
+        if i % 2:
+            entry["custom_data"] = {"i": i, "ü": 'é"\n😀', "nested": [{"a": None}]}
+        sent.append(entry)
+    body = json.dumps({"data": sent, "batch_id": 10_000 + count}, ensure_ascii=bool(count % 2))
+    answer = client.api.post(INSERT, body.encode()).ok
+    assert (answer["batch_id"], answer["inserted_count"]) == (10_000 + count, count)
+    assert "rejected" not in answer
+
+    stored = entries(stack, client, 10_000 + count)
+    assert len(stored) == count
+    for i, (row, entry) in enumerate(zip(stored, sent)):
+        given = entry["phone_number"]
+        assert row["phone_number"] == given
+        assert row["number"] == given.replace(" ", "").replace("-", "")
+        assert row["e164"] == (f"9198765{i:05d}" if i % 3 else None)
+        assert row["country_digits"] == (2 if i % 3 else None)
+        assert row["custom_data"] is None or i % 2
+        assert json.loads(row["custom_data"] or "null") == entry.get("custom_data")
+        assert row["entry_id"] % 1024 == i % 1024
+    chunks = collections.Counter(row["entry_id"] // 1024 for row in stored)
+    counted = stack.sql("select id, entry_count from chunk where id = any(%s)", list(chunks))
+    assert {row["id"]: row["entry_count"] for row in counted} == chunks
+
+
+def test_custom_data_keeps_its_spelling(stack, client):
+    custom = '{ "b":1e200000, "a" : [ ],"n":1.000 , "k":"\\u0041" }'
+    client.api.post(INSERT, f'{{"batch_id":1,"data":[{{"phone_number":"100",'
+                            f'"custom_data":{custom}}}]}}'.encode()).ok
+    assert entries(stack, client, 1)[0]["custom_data"] == custom
+    call_id = client.call("100", custom_data={"q": [1]})
+    [row] = stack.sql("select custom_data from entry where entry_id = %s", int(call_id[4:18], 16))
+    assert row["custom_data"] == '{"q": [1]}'
+
+
+def test_rejected_rows_are_told_and_told_again(client):
+    body = {"batch_id": 2, "data": [{"phone_number": "12"}, {"phone_number": "9876543210"},
+                                    {"phone_number": 9876543210}, {}, "9876543210",
+                                    {"phone_number": "9" * 100}]}
+    first = client.api.post(INSERT, body)
+    assert first.ok["inserted_count"] == 1
+    assert first.ok["rejected"] == [
+        {"index": 0, "phone_number": "12", "reason": "invalid_number"},
+        {"index": 2, "phone_number": None, "reason": "invalid_type"},
+        {"index": 3, "phone_number": None, "reason": "missing_field"},
+        {"index": 4, "phone_number": None, "reason": "invalid_type"},
+        {"index": 5, "phone_number": "9" * 64, "reason": "invalid_number"}]
+    again = client.api.post(INSERT, body)
+    assert again.ok == first.ok and again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_batch_id_belongs_to_its_client(stack, client):
+    other = stack.new_client("INSERTER-2")
+    for one in client, other:
+        answer = one.api.post(INSERT, {"batch_id": 3, "data": [{"phone_number": "100"}]})
+        assert answer.ok["inserted_count"] == 1
+        assert "Idempotent-Replayed" not in answer.headers
+
+
+@pytest.mark.parametrize("batch_id, count", [(4, 3), (5, 3000)])
+def test_equal_requests_at_once_are_one_batch(stack, client, batch_id, count):
+    data = [{"phone_number": "9876543210"}] * count
+    body = json.dumps({"batch_id": batch_id, "data": data}).encode()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.api.post(INSERT, body), range(8)))
+    assert len({json.dumps(answer.ok) for answer in answers}) == 1
+    assert [answer.headers["Idempotent-Replayed"] for answer in answers].count(None) == 1
+    assert batches(stack, client)[batch_id] == (count, count, count)
+
+
+def test_different_requests_at_once_are_one_batch_and_conflicts(stack, client):
+    bodies = [{"batch_id": 6, "data": [{"phone_number": f"987654321{i}"}]} for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: client.api.post(INSERT, body), bodies))
+    assert sorted(answer.status for answer in answers) == [200] + 7 * [409]
+    assert batches(stack, client)[6] == (1, 1, 1)
+
+
+def test_too_many_entries_names_the_limit(stack, client):
+    entry = b'{"phone_number":"100"}'
+    body = b'{"batch_id":7,"data":[' + (entry + b",") * 100_000 + entry + b"]}"
+    answer = client.api.post(INSERT, body)
+    assert answer.status == 400
+    assert "100000" in answer.json["detail"] and "max_batch_entries" in answer.json["detail"]
+    assert 7 not in batches(stack, client)
+
+
+def test_a_batch_is_whole_or_not_there_when_connections_are_lost(stack, client):
+    """A 503 leaves open whether the batch is stored; sending it again settles that."""
+    stop = threading.Event()
+
+    def cut_connections():
+        while not stop.is_set():
+            stack.sql("select pg_terminate_backend(pid) from pg_stat_activity "
+                      "where usename = 'ccs_api' and state <> 'idle'")
+
+    def insert(batch_id):
+        count = 1500 if batch_id % 2 else 2500
+        body = json.dumps({"batch_id": batch_id,
+                           "data": [{"phone_number": "9876543210"}] * count}).encode()
+        lost = 0
+        while True:
+            answer = client.api.post(INSERT, body)
+            if answer.status == 200:
+                return lost, answer.ok["inserted_count"] == count
+            assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1
+            assert batches(stack, client).get(batch_id, (count,) * 3) == (count,) * 3
+            lost += 1
+
+    cutter = threading.Thread(target=cut_connections)
+    cutter.start()
+    try:
+        lost, ids = 0, iter(range(100_000, 200_000))
+        until = time.monotonic() + 30
+        while lost < 10 and time.monotonic() < until:
+            more, right = insert(next(ids))
+            assert right
+            lost += more
+    finally:
+        stop.set()
+        cutter.join()
+    assert lost >= 10
+    assert all(len(set(counts)) == 1 for counts in batches(stack, client).values())
+
+
+def test_auto_dispatch_needs_no_dispatch(stack, asterisk):
+    client = stack.new_client("AUTOMATIC")
+    stack.sql("update client set auto_dispatch = true where id = %s", client.client_id)
+    client.api.post("/controls/setup-channels/").ok  # nobody answers from what was read before
+    batch = client.insert(asterisk.numbers("busy", 3))
+    assert client.wait_finished(batch).dispositions == {"busy": 3}
+
+
+def test_a_thousand_entries_take_less_than_50_ms(client):
+    took = []
+    for batch_id in range(8000, 8007):
+        body = json.dumps({"batch_id": batch_id, "data": [
+            {"phone_number": f"98765{i:05d}", "custom_data": {"customer_id": f"CUST{i}"}}
+            for i in range(1000)]}).encode()
+        start = time.perf_counter()
+        assert client.api.post(INSERT, body).ok["inserted_count"] == 1000
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.050, took

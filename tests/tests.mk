@@ -22,3 +22,8 @@ check: all unit-programs
 	$(if $(ASAN_UNIT),@$(RUN) 'unit, asan' tap $(ASAN_UNIT) || :)
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum
+
+# Figures for docs/BENCHMARKS.md: run on a quiet machine.
+.PHONY: bench
+bench: all
+	$(Q)tests/bench/calls.py --programs $(OUT)

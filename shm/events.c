@@ -165,14 +165,20 @@ static enum look look_at(const struct ring *ring, uint64_t position, struct even
 	return fine ? LOOK_OK : LOOK_STRANGE;
 }
 
-/* The lowest marked record that has a quarter of the ring between itself and the writer, so that a reader
- * who starts there is not lapped at once; the newest has. 0 when nothing was ever published. */
+/* A reader who starts here is not lapped at once: a quarter of the ring lies between the writer and it. */
+static bool has_room(const struct ring *ring, uint64_t position)
+{
+	return is_whole(ring, position - ring->size / 4);
+}
+
+/* The lowest marked record with room before the writer; the newest has it. 0 when nothing was ever
+ * published. */
 static uint64_t safe_mark(const struct ring *ring)
 {
 	uint64_t newest = newest_of(ring), best = newest;
 	for (int i = 0; i < SHM_EVENT_MARKS; i++) {
 		uint64_t mark = atomic_load_explicit(&ring->head->marks[i], memory_order_acquire);
-		if (mark != 0 && mark < best && is_whole(ring, mark + ring->size / 4))
+		if (mark != 0 && mark < best && has_room(ring, mark))
 			best = mark;
 	}
 	return best;
@@ -197,9 +203,8 @@ void event_cursor_oldest(const struct segment *seg, struct event_cursor *cursor)
 {
 	struct ring ring = ring_of(seg);
 	*cursor = (struct event_cursor){ring.id, ring.size, 0};
-	bool never_wrapped =
-		ring.head && (newest_of(&ring) == 0 || is_whole(&ring, ring.size + ring.size / 4));
-	if (ring.head && !never_wrapped)
+	bool from_the_first = !ring.head || newest_of(&ring) == 0 || has_room(&ring, ring.size);
+	if (!from_the_first)
 		(void)move_to_mark(&ring, cursor);
 }
 

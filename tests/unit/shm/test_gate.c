@@ -1,0 +1,385 @@
+/* Gates: each one alone, their order, and when to ask again. */
+#include "shm/gate.h"
+#include "tests/unit/shm/rig.h"
+
+#define NOW	  (1700000000 * US_PER_S)
+#define SOMETHING INT64_MAX /* asked again when something changes */
+
+struct situation {
+	struct gate_client client;
+	struct gate_entry entry;
+	struct gate_allocation allocation;
+	struct gate_server server;
+	struct gate_view view;
+};
+
+static struct gate_quota open_quota(void)
+{
+	return (struct gate_quota){
+		.channels_limit = 10, .hourly = rate_per_hour(100), .pace = rate_per_second(0)};
+}
+
+/* Nothing is in the way. */
+static void all_open(struct situation *s)
+{
+	*s = (struct situation){
+		.client = {.active = true,
+			.window_open_us = NOW - 1,
+			.window_close_us = NOW + 1,
+			.quota = open_quota()},
+		.entry = {.dispatched = true},
+		.allocation = {.quota = open_quota()},
+		.server = {.up = true, .window = 20, .quota = open_quota()},
+	};
+	s->view = (struct gate_view){NOW, &s->client, &s->entry, &s->allocation, &s->server};
+}
+
+static void close_client_inactive(struct situation *s)
+{
+	s->client.active = false;
+}
+
+static void close_not_dispatched(struct situation *s)
+{
+	s->entry.dispatched = false;
+}
+
+static void close_paused(struct situation *s)
+{
+	s->client.paused = true;
+}
+
+static void close_canceled(struct situation *s)
+{
+	s->entry.canceled = true;
+}
+
+static void close_not_started(struct situation *s)
+{
+	s->entry.starts_us = NOW + 5;
+}
+
+static void close_expired(struct situation *s)
+{
+	s->entry.expires_us = NOW;
+}
+
+static void close_dnc(struct situation *s)
+{
+	s->entry.dnc = true;
+}
+
+static void close_number_live(struct situation *s)
+{
+	s->entry.number_live = true;
+}
+
+static void close_window_closed(struct situation *s)
+{
+	s->client.window_open_us = NOW + 7;
+	s->client.window_close_us = NOW + 9;
+}
+
+static void close_daily_cap(struct situation *s)
+{
+	s->client.daily_cap = 5;
+	s->client.daily_used = 5;
+	s->client.day_ends_us = NOW + 11;
+}
+
+static void close_retry_wait(struct situation *s)
+{
+	s->entry.due_us = NOW + 13;
+}
+
+static void fill_channels(struct gate_quota *q)
+{
+	q->channels_used = q->channels_limit;
+}
+
+/* The state after so many starts at once that the next may come 100 us from now. */
+static void use_up(const struct rate *rate, int64_t *tat_us)
+{
+	*tat_us = NOW + 100 + rate->tolerance_us;
+}
+
+static void close_client_channels(struct situation *s)
+{
+	fill_channels(&s->client.quota);
+}
+
+static void close_client_rate(struct situation *s)
+{
+	use_up(&s->client.quota.hourly, &s->client.quota.rate_us);
+}
+
+static void close_client_cps(struct situation *s)
+{
+	s->client.quota.pace = rate_per_second(1);
+	use_up(&s->client.quota.pace, &s->client.quota.pace_us);
+}
+
+static void close_allocation_channels(struct situation *s)
+{
+	fill_channels(&s->allocation.quota);
+}
+
+static void close_allocation_rate(struct situation *s)
+{
+	use_up(&s->allocation.quota.hourly, &s->allocation.quota.rate_us);
+}
+
+static void close_server_down(struct situation *s)
+{
+	s->server.up = false;
+}
+
+static void close_server_breaker(struct situation *s)
+{
+	s->server.breaker_until_us = NOW + 17;
+}
+
+static void close_server_channels(struct situation *s)
+{
+	fill_channels(&s->server.quota);
+}
+
+static void close_server_rate(struct situation *s)
+{
+	use_up(&s->server.quota.hourly, &s->server.quota.rate_us);
+}
+
+static void close_server_backlog(struct situation *s)
+{
+	s->server.unanswered = s->server.window;
+}
+
+static const struct {
+	void (*close)(struct situation *s);
+	int64_t next_us;
+} closers[GATE__N] = {
+	[GATE_client_inactive] = {close_client_inactive, SOMETHING},
+	[GATE_not_dispatched] = {close_not_dispatched, SOMETHING},
+	[GATE_paused] = {close_paused, SOMETHING},
+	[GATE_canceled] = {close_canceled, SOMETHING},
+	[GATE_not_started] = {close_not_started, NOW + 5},
+	[GATE_expired] = {close_expired, SOMETHING},
+	[GATE_dnc] = {close_dnc, SOMETHING},
+	[GATE_number_live] = {close_number_live, SOMETHING},
+	[GATE_window_closed] = {close_window_closed, NOW + 7},
+	[GATE_daily_cap] = {close_daily_cap, NOW + 11},
+	[GATE_retry_wait] = {close_retry_wait, NOW + 13},
+	[GATE_client_channels] = {close_client_channels, SOMETHING},
+	[GATE_client_rate] = {close_client_rate, NOW + 100},
+	[GATE_client_cps] = {close_client_cps, NOW + 100},
+	[GATE_allocation_channels] = {close_allocation_channels, SOMETHING},
+	[GATE_allocation_rate] = {close_allocation_rate, NOW + 100},
+	[GATE_server_down] = {close_server_down, SOMETHING},
+	[GATE_server_breaker] = {close_server_breaker, NOW + 17},
+	[GATE_server_channels] = {close_server_channels, SOMETHING},
+	[GATE_server_rate] = {close_server_rate, NOW + 100},
+	[GATE_server_backlog] = {close_server_backlog, SOMETHING},
+};
+
+static void test_nothing_blocks_an_open_way(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	assert_false(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_NONE);
+	assert_int_equal(v.next_us, 0);
+}
+
+static void test_each_gate_blocks_alone_and_says_when_to_ask_again(void **state)
+{
+	(void)state;
+	for (int gate = 1; gate < GATE__N; gate++) {
+		struct situation s;
+		struct gate_verdict v;
+		all_open(&s);
+		closers[gate].close(&s);
+		assert_true(gate_first_block(&s.view, &v));
+		assert_string_equal(gate_texts[v.gate].name, gate_texts[gate].name);
+		assert_true(v.next_us == closers[gate].next_us);
+		for (int other = 0; other < GATE__N; other++)
+			assert_true(gate_blocks((enum gate)other, &s.view, &v) == (other == gate));
+	}
+}
+
+/* What is promised holds: asked at that moment, the gate is open. */
+static void test_at_the_promised_time_the_gate_is_open(void **state)
+{
+	(void)state;
+	for (int gate = 1; gate < GATE__N; gate++) {
+		struct situation s;
+		struct gate_verdict v;
+		if (closers[gate].next_us == SOMETHING || gate == GATE_daily_cap)
+			continue; /* the count of the day is set to 0 by its keeper, not by the clock */
+		all_open(&s);
+		s.client.window_close_us = NOW + US_PER_S;
+		closers[gate].close(&s);
+		s.view.now_us = closers[gate].next_us - 1;
+		assert_true(gate_blocks((enum gate)gate, &s.view, &v));
+		s.view.now_us = closers[gate].next_us;
+		assert_false(gate_blocks((enum gate)gate, &s.view, &v));
+	}
+}
+
+static void test_gates_are_asked_in_the_order_of_the_table(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	for (int gate = GATE__N - 1; gate > 0; gate--) {
+		closers[gate].close(&s);
+		assert_true(gate_first_block(&s.view, &v));
+		assert_int_equal(v.gate, gate);
+	}
+}
+
+static void test_parts_that_are_away_are_not_asked(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	for (int gate = 1; gate < GATE__N; gate++)
+		closers[gate].close(&s);
+	s.view = (struct gate_view){.now_us = NOW};
+	assert_false(gate_first_block(&s.view, &v));
+	s.view.server = &s.server;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_server_down);
+	s.view.client = &s.client;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_client_inactive);
+}
+
+static void test_a_batch_can_be_paused_on_its_own(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	s.entry.paused = true;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_paused);
+}
+
+static void test_limits_below_use_start_nothing(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	s.client.quota.channels_used = 12;
+	s.client.quota.channels_limit = 10;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_client_channels);
+	s.client.quota.channels_used = 0;
+	s.client.quota.channels_limit = 0;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_client_channels);
+}
+
+static void test_a_window_that_is_over_or_never_opens_waits_for_news(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	s.client.window_open_us = NOW - 10;
+	s.client.window_close_us = NOW;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_window_closed);
+	assert_true(v.next_us == SOMETHING);
+	s.client.window_open_us = s.client.window_close_us = INT64_MAX;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_true(v.next_us == SOMETHING);
+}
+
+static void test_of_two_rates_the_later_counts(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	s.server.quota.pace = rate_per_second(1);
+	s.server.quota.pace_us = NOW + 500;
+	s.server.quota.rate_us = NOW + 300 + s.server.quota.hourly.tolerance_us;
+	assert_true(gate_first_block(&s.view, &v));
+	assert_int_equal(v.gate, GATE_server_rate);
+	assert_true(v.next_us == NOW + 500);
+	s.server.quota.hourly = rate_per_hour(0);
+	assert_true(gate_first_block(&s.view, &v));
+	assert_true(v.next_us == SOMETHING);
+}
+
+static void test_every_gate_has_its_texts(void **state)
+{
+	(void)state;
+	for (int gate = 0; gate < GATE__N; gate++) {
+		assert_non_null(gate_texts[gate].name);
+		assert_true(strlen(gate_texts[gate].sentence) > 10);
+		assert_non_null(gate_texts[gate].who);
+	}
+	assert_string_equal(gate_texts[GATE_server_backlog].name, "server_backlog");
+}
+
+static void test_rows_of_the_segment_make_a_view(void **state)
+{
+	(void)state;
+	struct client_facts c = {.client = {.is_active = 1,
+					 .window_close_us = INT64_MAX,
+					 .allocated_channels = 3,
+					 .rate_limit = 100}};
+	struct allocation_facts a = {.allocation = {.allowed_active_calls = 2, .rate_limit = 50}};
+	struct server_facts srv = {.server = {.allowed_active_calls = 9, .rate_limit = 900},
+		.ami = {.state = AMI_UP, .unanswered = 19}};
+	struct gate_client gc = gate_client_of(&c);
+	struct gate_allocation ga = gate_allocation_of(&a);
+	struct gate_server gs = gate_server_of(&srv, 20);
+	struct gate_view view = {.now_us = NOW, .client = &gc, .allocation = &ga, .server = &gs};
+	struct gate_verdict v;
+	assert_false(gate_first_block(&view, &v));
+
+	a.usage.channels = 2;
+	ga = gate_allocation_of(&a);
+	assert_true(gate_first_block(&view, &v));
+	assert_int_equal(v.gate, GATE_allocation_channels);
+	c.client.status = CLIENT_PAUSED;
+	gc = gate_client_of(&c);
+	assert_true(gate_first_block(&view, &v));
+	assert_int_equal(v.gate, GATE_paused);
+	c.client.status = CLIENT_SUSPENDED;
+	gc = gate_client_of(&c);
+	assert_true(gate_first_block(&view, &v));
+	assert_int_equal(v.gate, GATE_client_inactive);
+	srv.ami.unanswered = 20;
+	gs = gate_server_of(&srv, 20);
+	assert_true(gate_blocks(GATE_server_backlog, &view, &v));
+	srv.server.status = SERVER_DRAINING;
+	gs = gate_server_of(&srv, 20);
+	assert_true(gate_blocks(GATE_server_down, &view, &v));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_blocks_an_open_way),
+		cmocka_unit_test(test_each_gate_blocks_alone_and_says_when_to_ask_again),
+		cmocka_unit_test(test_at_the_promised_time_the_gate_is_open),
+		cmocka_unit_test(test_gates_are_asked_in_the_order_of_the_table),
+		cmocka_unit_test(test_parts_that_are_away_are_not_asked),
+		cmocka_unit_test(test_a_batch_can_be_paused_on_its_own),
+		cmocka_unit_test(test_limits_below_use_start_nothing),
+		cmocka_unit_test(test_a_window_that_is_over_or_never_opens_waits_for_news),
+		cmocka_unit_test(test_of_two_rates_the_later_counts),
+		cmocka_unit_test(test_every_gate_has_its_texts),
+		cmocka_unit_test(test_rows_of_the_segment_make_a_view),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,692 @@
+"""The database by itself: every statement, migrations, privileges, walls between clients, sums of
+allocations, calling windows, partitions and rollups, on a real PostgreSQL."""
+import collections
+import io
+import itertools
+import json
+import random
+import re
+import subprocess
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from pg_cluster import PROGRAMS, Server, statement, statements
+
+PREPARABLE = ("select", "insert", "update", "delete", "with")
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = Server()
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def db(server):
+    """One migrated database for tests that keep out of each other's way."""
+    return server.database()
+
+
+# Statements
+
+
+@pytest.mark.parametrize("query, role", [(query, role) for query in statements()
+                                         for role in query.roles], ids=str)
+def test_statement_fits_the_schema_and_its_role(db, query, role):
+    """PREPARE checks names and types, EXPLAIN EXECUTE the role's privileges as well."""
+    with db.as_role(role) as cursor:
+        if "%lld" in query.text:
+            cursor.execute("select nextval('chunk_id_seq') >> 30")
+            partition, = cursor.fetchone()
+            empty = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
+            cursor.copy_expert(query.text.replace("%lld", str(partition)), io.BytesIO(empty))
+        elif query.text.split()[0].lower() in PREPARABLE:
+            nulls = ", ".join(["null"] * query.parameters)
+            cursor.execute(f"prepare {query.name} as {query.text}")
+            cursor.execute(f"explain execute {query.name}" + (f"({nulls})" if nulls else ""))
+        else:
+            cursor.execute(query.text)
+
+
+def test_every_statement_has_a_name_of_its_own():
+    names = [query.name for query in statements()]
+    assert len(names) == len(set(names)) > 30
+
+
+# Migrations
+
+
+def test_migrating_again_changes_nothing(server):
+    database = server.database(migrated=False)
+    first = json.loads(database.ctl("db", "migrate", "--json"))
+    assert [name[:4] for name in first["applied"]] == [f"{n:04}" for n in
+                                                       range(1, first["version"] + 1)]
+    assert json.loads(database.ctl("db", "migrate", "--json"))["applied"] == []
+    assert "as it was" in database.ctl("db", "migrate")
+    assert database.value("select max(number) from schema_version") == first["version"]
+    database.ctl("db", "check")
+
+
+def test_two_migrators_at_once_apply_each_migration_once(server):
+    database = server.database(migrated=False)
+    command = [PROGRAMS / "ccsctl", "-c", database.conf, "db", "migrate", "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [json.loads(child.communicate()[0]) for child in both]
+    assert [child.returncode for child in both] == [0, 0]
+    applied = said[0]["applied"] + said[1]["applied"]
+    assert len(applied) == len(set(applied)) == said[0]["version"]
+
+
+def test_a_failed_migration_leaves_nothing_behind(server):
+    database = server.database(migrated=False)
+    with database.committing() as cursor:
+        cursor.execute("create table allocation (x int)")
+    assert "allocation" in database.ctl("db", "migrate", status=1)
+    assert database.value("select to_regclass('client')") is None
+    assert database.value("select to_regclass('schema_version')") is None
+    with database.committing() as cursor:
+        cursor.execute("drop table allocation")
+    database.ctl("db", "migrate")
+
+
+def test_a_newer_schema_is_refused(server):
+    database = server.database()
+    with database.committing() as cursor:
+        cursor.execute("insert into schema_version (number, name) values (9999, '9999_later')")
+    for command in ("migrate", "check"):
+        assert "9999" in database.ctl("db", command, status=1)
+
+
+def test_an_older_schema_is_named_with_the_remedy(server):
+    database = server.database(migrated=False)
+    assert "ccsctl db migrate" in database.ctl("db", "check", status=1)
+
+
+# Privileges
+
+FORBIDDEN = {
+    "ccs_api": """
+        select ami_secret from server
+        select ami_user from server
+        select * from server
+        select password_hash from app_user
+        select username from app_user
+        select asyncdatabaseurl from client
+        select * from client
+        select * from audit
+        select * from retry
+        select * from webhook_retry
+        select epoch from node
+        insert into attempt (entry_id, n) values (1, 1)
+        insert into call_detail (entry_id, n) values (1, 1)
+        insert into event (client_id, seq) values (1, 1)
+        insert into client_seq (client_id) values (1)
+        insert into rollup_hour (client_id) values (1)
+        insert into rollup_batch (queue_master_id) values (1)
+        insert into api_key (client_id) values (1)
+        insert into client (name) values ('x')
+        insert into server (host) values ('x')
+        insert into allocation (client_id) values (1)
+        insert into app_user (client_id) values (1)
+        update attempt set did = 'x'
+        update call_detail set reason = 'x'
+        update entry set number = '123'
+        update event set payload = 'x'
+        update client set rate_limit = 1
+        update api_key set revoked_at = null
+        update allocation set rate_limit = 1
+        update control set done_at = now()
+        update chunk set closed_at = now()
+        update chunk set owner_node = 'x'
+        update queue_master set content = 'x'
+        update rollup_hour set calls = 0
+        delete from entry
+        delete from chunk
+        delete from queue_master
+        delete from control
+        delete from call_detail
+        truncate entry
+        create table mine (x int)
+        create temporary table mine (x int)
+        create function mine() returns int language sql as 'select 1'
+        drop table entry
+        alter table entry add column x int
+        alter table entry disable row level security
+        alter role ccs_api superuser
+        set role ccs_owner
+        set role ccs_dispatcher
+        set session authorization ccs_owner
+        select setval('chunk_id_seq', 1)
+        select partitions_advance()
+        select * from pg_authid
+        copy client to '/tmp/x'
+        copy client from program 'true'
+        insert into schema_version values (3, 'x')
+    """,
+    "ccs_dispatcher": """
+        select password_hash from app_user
+        select asyncdatabaseurl from client
+        select * from client
+        select * from audit
+        insert into entry (entry_id) values (1)
+        insert into queue_master (client_id) values (1)
+        insert into chunk (id) values (1)
+        insert into control (kind) values ('reload')
+        insert into client (name) values ('x')
+        insert into server (host) values ('x')
+        insert into allocation (client_id) values (1)
+        insert into api_key (client_id) values (1)
+        insert into app_user (client_id) values (1)
+        insert into audit (actor) values ('x')
+        update entry set number = '123'
+        update attempt set did = 'x'
+        update call_detail set reason = 'x'
+        update event set payload = 'x'
+        update client set rate_limit = 1
+        update server set rate_limit = 1
+        update server set ami_secret = 'x'
+        update server set host = 'x'
+        update allocation set rate_limit = 1
+        update api_key set revoked_at = null
+        update api_key set client_id = 1
+        update queue_master set dispatched_at = now()
+        update control set kind = 'reload'
+        delete from entry
+        delete from attempt
+        delete from call_detail
+        delete from event
+        delete from chunk
+        delete from node
+        truncate attempt
+        create table mine (x int)
+        create temporary table mine (x int)
+        drop table attempt
+        alter table attempt add column x int
+        set role ccs_owner
+        set role ccs_api
+        select nextval('chunk_id_seq')
+        select * from pg_authid
+        copy (select 1) to program 'true'
+        insert into schema_version values (3, 'x')
+    """,
+}
+
+
+@pytest.mark.parametrize("role, text", [(role, line.strip()) for role, lines in FORBIDDEN.items()
+                                        for line in lines.strip().splitlines()])
+def test_role_may_not(db, role, text):
+    with db.as_role(role) as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute(text)
+
+
+def test_no_leaf_partition_lets_the_api_read_around_the_wall(db):
+    leaves = "select inhrelid::regclass::text from pg_inherits where inhparent = %s::regclass"
+    for parent in ("entry", "attempt", "call_detail", "event"):
+        with db.as_role("ccs_owner") as cursor:
+            cursor.execute(leaves, [parent])
+            names = [name for name, in cursor.fetchall()]
+        assert names
+        for name in names:
+            with db.as_role("ccs_api") as cursor:
+                with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                    cursor.execute(f"select * from {name}")
+
+
+# Walls between clients
+
+
+@pytest.fixture(scope="module")
+def two_clients(db):
+    """Two clients with a batch, an entry, a call and all that follows from it each."""
+    ids = [db.add_client(f"WALL{i}") for i in (1, 2)]
+    for client_id in ids:
+        server_id = db.add_server(f"wall-{client_id}")
+        with db.committing() as cursor:
+            cursor.execute("insert into allocation values (%s, %s, 1, 1)", [client_id, server_id])
+            cursor.execute("insert into queue_master (client_id, batch_id, content, inserted_count)"
+                           " values (%s, 1, 'x', 1) returning id", [client_id])
+            master, = cursor.fetchone()
+            cursor.execute("insert into chunk (id, client_id, queue_master_id, entry_count)"
+                           " values (nextval('chunk_id_seq'), %s, %s, 1) returning id * 1024",
+                           [client_id, master])
+            entry, = cursor.fetchone()
+            of_call = [entry, client_id, master]
+            cursor.execute("insert into entry (entry_id, client_id, queue_master_id, phone_number,"
+                           " number) values (%s, %s, %s, '123', '123')", of_call)
+            cursor.execute("insert into attempt values (%s, 1, %s, %s, %s, '', 'n', 1, now())",
+                           [*of_call, server_id])
+            cursor.execute("insert into call_detail values (%s, 1, %s, %s, %s, '', 'busy', 17, 'x',"
+                           " true, false, now(), null, now(), 0, 0)", [*of_call, server_id])
+            cursor.execute("insert into event values (%s, 1, 'x', now(), %s, 1, '{}')",
+                           [client_id, entry])
+            cursor.execute("insert into client_seq values (%s, 1)", [client_id])
+            cursor.execute("insert into control (client_id, kind) values (%s, 'reload')",
+                           [client_id])
+            cursor.execute("insert into rollup_hour values (%s, %s, '2026-01-01', 1)",
+                           [client_id, server_id])
+            cursor.execute("insert into rollup_batch values (%s, 'busy', 1)", [master])
+    return ids
+
+
+WALLED = ("allocation", "server", "queue_master", "chunk", "entry", "attempt", "call_detail",
+          "event", "client_seq", "control", "rollup_hour", "rollup_batch")
+
+
+@pytest.mark.parametrize("table", WALLED)
+def test_the_api_sees_one_client_only(db, two_clients, table):
+    column = "id" if table == "server" else "1"  # the API may not read all of server
+    for client_id in two_clients:
+        with db.as_role("ccs_api", client_id) as cursor:
+            cursor.execute(f"select {column} from {table}")
+            assert len(cursor.fetchall()) == 1
+            if table not in ("server", "rollup_batch"):
+                cursor.execute(f"select distinct client_id from {table}")
+                assert cursor.fetchall() == [(client_id,)]
+
+
+@pytest.mark.parametrize("table", WALLED)
+def test_without_a_client_the_api_sees_nothing(db, two_clients, table):
+    with db.as_role("ccs_api") as cursor:
+        cursor.execute(f"select 1 from {table}")
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.parametrize("text", [
+    "insert into queue_master (client_id, batch_id, content, inserted_count) values (%s, 9, '', 0)",
+    "insert into chunk (id, client_id, entry_count) values (nextval('chunk_id_seq'), %s, 1)",
+    "insert into control (client_id, kind) values (%s, 'dispatch')",
+    "insert into entry (entry_id, client_id, phone_number, number)"
+    " values (nextval('chunk_id_seq') * 1024, %s, '123', '123')",
+])
+def test_the_api_writes_for_its_client_only(db, two_clients, text):
+    ours, theirs = two_clients
+    with db.as_role("ccs_api", ours) as cursor:
+        cursor.execute(text, [ours])
+    with db.as_role("ccs_api", ours) as cursor:
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(text, [theirs])
+
+
+def test_a_chunk_cannot_join_another_clients_batch(db, two_clients):
+    """Foreign keys look behind row-level security: the client is a part of this one."""
+    ours, theirs = two_clients
+    master = db.value("select id from queue_master where client_id = %s", theirs)
+    with db.as_role("ccs_api", ours) as cursor:
+        with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+            cursor.execute("insert into chunk (id, client_id, queue_master_id, entry_count)"
+                           " values (nextval('chunk_id_seq'), %s, %s, 1)", [ours, master])
+
+
+def test_the_api_dispatches_its_own_batch_only(db, two_clients):
+    with db.as_role("ccs_api", two_clients[0]) as cursor:
+        cursor.execute("update queue_master set dispatched_at = now()")
+        assert cursor.rowcount == 1
+        cursor.execute("update chunk set dispatched_at = now()")
+        assert cursor.rowcount == 1
+
+
+# Allocations
+
+
+_serial = itertools.count()
+
+
+@pytest.fixture
+def shares(db):
+    """A client with 100 channels and 1000 calls an hour, and two servers with 60/600 and 40/400."""
+    tag = next(_serial)
+    client = db.add_client(f"SHARES{tag}")
+    servers = [db.add_server(f"shares-{end}{tag}") for end in "ab"]
+    with db.committing() as cursor:
+        for server_id, channels in zip(servers, (60, 40)):
+            cursor.execute("insert into allocation values (%s, %s, %s, %s)",
+                           [client, server_id, channels, channels * 10])
+    return client, *servers
+
+
+SET_CHANNELS = ("update allocation set allowed_active_calls = %s"
+                " where client_id = %s and server_id = %s")
+
+
+@pytest.mark.parametrize("text", [
+    "update allocation set allowed_active_calls = 61 where client_id = %s and server_id = %s",
+    "update allocation set rate_limit = 601 where client_id = %s and server_id = %s",
+    "update client set allocated_channels = 99 where id = %s and %s > 0",
+    "update client set rate_limit = 999 where id = %s and %s > 0",
+])
+def test_shares_never_exceed_the_client(db, shares, text):
+    with pytest.raises(psycopg2.errors.CheckViolation, match="the client has"):
+        with db.committing() as cursor:
+            cursor.execute(text, shares[:2])
+
+
+def test_one_transaction_may_grow_here_and_shrink_there(db, shares):
+    client, first, second = shares
+    with db.committing() as cursor:
+        cursor.execute(SET_CHANNELS, [90, client, first])
+        cursor.execute(SET_CHANNELS, [10, client, second])
+    assert db.value("select sum(allowed_active_calls) from allocation where client_id = %s",
+                    client) == 100
+
+
+def test_two_transactions_that_fit_alone_but_not_together(db, shares):
+    client, first, second = shares
+    with db.committing() as cursor:
+        cursor.execute("update allocation set allowed_active_calls = 30 where client_id = %s",
+                       [client])
+    ready = threading.Barrier(2)
+    outcomes = []
+
+    def grow(server_id):
+        try:
+            with db.committing() as cursor:
+                cursor.execute(SET_CHANNELS, [60, client, server_id])
+                ready.wait(10)
+            outcomes.append("fits")
+        except psycopg2.errors.CheckViolation:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=grow, args=[one]) for one in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(outcomes) == ["fits", "refused"]
+    assert db.value("select sum(allowed_active_calls) from allocation where client_id = %s",
+                    client) == 90
+
+
+# Calling windows. In each row: zone, hours, the instant asked about, and what holds or comes next.
+
+KOLKATA, KATHMANDU = "Asia/Kolkata", "Asia/Kathmandu"
+BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+
+
+@pytest.mark.parametrize("zone, opens, closes, at, open_at, close_at", [
+    # half hours: 09:00 in India is 03:30 UTC; three quarters: 09:00 in Nepal is 03:15
+    (KOLKATA, "09:00", "18:00", "2026-11-22 03:29:59", "2026-11-22 03:30", "2026-11-22 12:30"),
+    (KOLKATA, "09:00", "18:00", "2026-11-22 03:30:00", "2026-11-22 03:30", "2026-11-22 12:30"),
+    (KOLKATA, "09:00", "18:00", "2026-11-22 12:29:59", "2026-11-22 03:30", "2026-11-22 12:30"),
+    (KOLKATA, "09:00", "18:00", "2026-11-22 12:30:00", "2026-11-23 03:30", "2026-11-23 12:30"),
+    (KATHMANDU, "09:00", "18:00", "2026-11-22 03:00:00", "2026-11-22 03:15", "2026-11-22 12:15"),
+    # the local day is not the UTC day
+    (KOLKATA, "00:00", "06:00", "2026-11-21 18:30:00", "2026-11-21 18:30", "2026-11-22 00:30"),
+    (NEW_YORK, "20:00", "23:00", "2026-11-22 02:00:00", "2026-11-22 01:00", "2026-11-22 04:00"),
+    # over midnight
+    (KOLKATA, "22:00", "02:00", "2026-11-22 16:29:59", "2026-11-22 16:30", "2026-11-22 20:30"),
+    (KOLKATA, "22:00", "02:00", "2026-11-22 19:00:00", "2026-11-22 16:30", "2026-11-22 20:30"),
+    (KOLKATA, "22:00", "02:00", "2026-11-22 20:30:00", "2026-11-23 16:30", "2026-11-23 20:30"),
+    # daylight saving: the window is as long as the clock on the wall says, minus or plus an hour
+    (BERLIN, "01:00", "04:00", "2026-03-29 00:30:00", "2026-03-29 00:00", "2026-03-29 02:00"),
+    (BERLIN, "01:00", "04:00", "2026-10-25 00:30:00", "2026-10-24 23:00", "2026-10-25 03:00"),
+    (BERLIN, "09:00", "18:00", "2026-03-29 06:59:59", "2026-03-29 07:00", "2026-03-29 16:00"),
+    (BERLIN, "09:00", "18:00", "2026-10-25 07:59:59", "2026-10-25 08:00", "2026-10-25 17:00"),
+    (BERLIN, "22:00", "06:00", "2026-03-29 00:00:00", "2026-03-28 21:00", "2026-03-29 04:00"),
+    (BERLIN, "22:00", "06:00", "2026-10-25 00:00:00", "2026-10-24 20:00", "2026-10-25 05:00"),
+    (NEW_YORK, "01:00", "04:00", "2026-03-08 06:30:00", "2026-03-08 06:00", "2026-03-08 08:00"),
+    (NEW_YORK, "01:00", "04:00", "2026-11-01 06:30:00", "2026-11-01 06:00", "2026-11-01 09:00"),
+    # an hour that does not exist that day opens when the clock has jumped over it
+    (BERLIN, "02:30", "05:00", "2026-03-29 00:45:00", "2026-03-29 01:30", "2026-03-29 03:00"),
+    # and a window wholly inside the hour that is missing does not lose the day after
+    (BERLIN, "02:30", "03:15", "2026-03-29 00:59:00", "2026-03-30 00:30", "2026-03-30 01:15"),
+])
+def test_calling_window(db, zone, opens, closes, at, open_at, close_at):
+    with db.as_role("ccs_api") as cursor:
+        cursor.execute("set timezone = 'UTC'")
+        cursor.execute("select open_at at time zone 'UTC', close_at at time zone 'UTC'"
+                       " from calling_window((%s || 'Z')::timestamptz, %s, %s, %s)",
+                       [at, zone, opens, closes])
+        expected = tuple(datetime.fromisoformat(text) for text in (open_at, close_at))
+        assert cursor.fetchone() == expected
+
+
+def test_equal_times_never_close(db):
+    with db.as_role("ccs_api") as cursor:
+        cursor.execute("select open_at = '-infinity', close_at = 'infinity'"
+                       " from calling_window(now(), %s, '09:00', '09:00')", [KOLKATA])
+        assert cursor.fetchone() == (True, True)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "Asia/Nowhere"])
+@pytest.mark.parametrize("closes", ["09:00", "18:00"])
+def test_an_unknown_zone_never_opens_and_never_fails(db, zone, closes):
+    with db.as_role("ccs_dispatcher") as cursor:
+        cursor.execute("select open_at = 'infinity', close_at = 'infinity'"
+                       " from calling_window(now(), %s, '09:00', %s)", [zone, closes])
+        assert cursor.fetchone() == (True, True)
+
+
+def test_windows_of_a_year_are_in_order_and_hold_the_instant(db):
+    """Every quarter of an hour of a year, in zones with all kinds of clocks."""
+    with db.as_role("ccs_api") as cursor:
+        cursor.execute("""
+            select zone, at, open_at, close_at
+              from unnest(array['Asia/Kathmandu', 'Europe/Berlin', 'America/New_York',
+                                'Australia/Lord_Howe', 'Pacific/Apia']) zone,
+                   generate_series(timestamptz '2026-01-01Z', '2027-01-01Z', '15 minutes') at,
+                   calling_window(at, zone, '08:10', '20:05')
+             where close_at <= at or open_at >= close_at or open_at > at + interval '13 hours'
+                or close_at - open_at not between interval '10:50' and interval '12:56'
+                or at >= open_at is distinct from
+                   ((at at time zone zone)::time >= '08:10' and (at at time zone zone)::time < '20:05')
+        """)
+        assert cursor.fetchall() == []
+
+
+# Partitions
+
+
+@pytest.fixture(scope="module")
+def clock(server):
+    """A database whose weeks go by: a sequence that has moved on does not come back."""
+    return server.database()
+
+
+def test_partitions_are_ready_for_this_week_and_the_next(clock):
+    epoch = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    for weeks in (0, 1, 5):
+        at = datetime.now(timezone.utc) + timedelta(weeks=weeks)
+        week = (at - epoch).days // 7
+        with clock.as_role("ccs_owner") as cursor:
+            for _ in range(2):  # again: nothing changes
+                cursor.execute("select partitions_advance(%s)", [at])
+            for parent in ("entry", "attempt", "call_detail", "event"):
+                for number in (week, week + 1):
+                    cursor.execute("select to_regclass(%s) is not null", [f"{parent}_p{number}"])
+                    assert cursor.fetchone() == (True,)
+            cursor.execute("select nextval('chunk_id_seq')")
+            chunk, = cursor.fetchone()
+            assert chunk >> 30 == week
+            assert chunk * 1024 + 1023 < 2**53
+            for position in (0, 1023):
+                cursor.execute("insert into entry (entry_id, client_id, phone_number, number) values"
+                               " (%s, 1, '1', '123') returning tableoid::regclass::text",
+                               [chunk * 1024 + position])
+                assert cursor.fetchone() == (f"entry_p{week}",)
+            cursor.execute("insert into event values (1, %s, 'x', %s, 1, 1, '{}')"
+                           " returning tableoid::regclass::text", [weeks + 1, at])
+            assert cursor.fetchone() == (f"event_p{week}",)
+
+
+def test_the_dispatcher_advances_partitions_without_owning_them(clock):
+    with clock.as_role("ccs_dispatcher") as cursor:
+        cursor.execute("select partitions_advance(now() + interval '9 weeks')")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("create table x (y int)")
+
+
+def test_chunk_ids_never_go_back(clock):
+    with clock.as_role("ccs_owner") as cursor:
+        cursor.execute("select nextval('chunk_id_seq')")
+        before, = cursor.fetchone()
+        cursor.execute("select partitions_advance(now() - interval '3 weeks')")
+        cursor.execute("select nextval('chunk_id_seq')")
+        assert cursor.fetchone()[0] > before
+
+
+# Rollups
+
+
+class Ended(NamedTuple):
+    """What the dispatcher says of one attempt, in the order of detail_finish."""
+
+    entry_id: int
+    n: int
+    client_id: int
+    queue_master_id: int | None
+    server_id: int | None
+    did: str
+    disposition: str
+    hangup_cause: int
+    reason: str
+    is_final: bool
+    estimated: bool
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime
+    duration_ms: int
+    billsec_ms: int
+
+
+class Caller:
+    """A client in a time zone whose calls end as a test wants."""
+
+    def __init__(self, db, zone):
+        tag = next(_serial)
+        self.db, self.zone = db, ZoneInfo(zone)
+        self.client_id = db.add_client(f"CALLER{tag}", timezone=zone)
+        self.server_id = db.add_server(f"caller-{tag}")
+        with db.committing() as cursor:
+            cursor.execute("insert into queue_master (client_id, batch_id, content, inserted_count)"
+                           " values (%s, 1, '', 0) returning id", [self.client_id])
+            self.batch, = cursor.fetchone()
+
+    def call(self, started_at, *, n=1, seconds=10, disposition="completed", entry_id=None,
+             is_final=True) -> Ended:
+        """One attempt, of a new entry unless one is named."""
+        if isinstance(started_at, str):
+            started_at = datetime.fromisoformat(started_at).replace(tzinfo=timezone.utc)
+        answered = disposition == "completed"
+        return Ended(entry_id or self.new_entry(), n, self.client_id, self.batch,
+                     self.server_id if n else None, "1", disposition, 16, "test", is_final, False,
+                     started_at, started_at if answered else None,
+                     started_at + timedelta(seconds=seconds), seconds * 1000,
+                     seconds * 1000 if answered else 0)
+
+    def new_entry(self) -> int:
+        return self.db.value("select nextval('chunk_id_seq')") * 1024
+
+    def finish(self, *calls) -> int:
+        """Writes details and rollups as the dispatcher does; how many details were new."""
+        finish = statement("detail_finish")
+        holes = ", ".join(["%s"] * finish.parameters)
+        casts = re.findall(r"(\$\d+::\w+\[\])", finish.text)
+        types = {int(number): kind for number, kind in (cast[1:].split("::") for cast in casts)}
+        with self.db.committing("ccs_dispatcher") as cursor:
+            kinds = ", ".join(types[n] for n in range(1, finish.parameters + 1))
+            cursor.execute(f"prepare finish ({kinds}) as {finish.text}")
+            cursor.execute(f"execute finish ({holes})", [list(column) for column in zip(*calls)])
+            return cursor.fetchone()[0]
+
+    def hours(self) -> dict:
+        """(local date, hour) -> calls, completed, seconds, billed seconds"""
+        with self.db.as_role("ccs_api", self.client_id) as cursor:
+            cursor.execute("select local_date::text, local_hour, calls, completed,"
+                           " duration_ms / 1000, billsec_ms / 1000 from rollup_hour")
+            return {row[:2]: row[2:] for row in cursor.fetchall()}
+
+    def outcomes(self) -> dict:
+        """disposition -> entries of the batch"""
+        with self.db.as_role("ccs_api", self.client_id) as cursor:
+            cursor.execute("select disposition::text, entries from rollup_batch")
+            return dict(cursor.fetchall())
+
+
+@pytest.mark.parametrize("zone, starts, expected", [
+    (KOLKATA, ["2026-11-21 18:29:59", "2026-11-21 18:30:00"],
+     {("2026-11-21", 23): 1, ("2026-11-22", 0): 1}),
+    (KOLKATA, ["2026-11-22 03:29:59", "2026-11-22 03:30:00", "2026-11-22 04:29:59"],
+     {("2026-11-22", 8): 1, ("2026-11-22", 9): 2}),
+    (KATHMANDU, ["2026-11-21 18:14:59", "2026-11-21 18:15:00"],
+     {("2026-11-21", 23): 1, ("2026-11-22", 0): 1}),
+    (KATHMANDU, ["2026-11-22 03:14:59", "2026-11-22 03:15:00"],
+     {("2026-11-22", 8): 1, ("2026-11-22", 9): 1}),
+    # there is no hour 2 in spring, and two of them in autumn
+    (BERLIN, ["2026-03-29 00:59:59", "2026-03-29 01:00:00"],
+     {("2026-03-29", 1): 1, ("2026-03-29", 3): 1}),
+    (BERLIN, ["2026-10-25 00:30:00", "2026-10-25 01:30:00", "2026-10-25 02:00:00"],
+     {("2026-10-25", 2): 2, ("2026-10-25", 3): 1}),
+    (NEW_YORK, ["2026-03-08 06:59:59", "2026-03-08 07:00:00", "2026-03-09 03:59:59"],
+     {("2026-03-08", 1): 1, ("2026-03-08", 3): 1, ("2026-03-08", 23): 1}),
+    (NEW_YORK, ["2026-11-01 05:00:00", "2026-11-01 06:59:59", "2026-11-01 07:00:00"],
+     {("2026-11-01", 1): 2, ("2026-11-01", 2): 1}),
+])
+def test_rollup_by_local_hour_of_the_start(db, zone, starts, expected):
+    caller = Caller(db, zone)
+    assert caller.finish(*[caller.call(start) for start in starts]) == len(starts)
+    assert {hour: calls for hour, (calls, *_) in caller.hours().items()} == expected
+
+
+def test_rollup_sums_what_a_year_of_calls_says(db):
+    """300 calls in Berlin, written in turns of uneven size, against Python's own calendar."""
+    caller = Caller(db, BERLIN)
+    lots = random.Random(7)
+    calls = [caller.call(datetime(2026, 1, 1, tzinfo=timezone.utc)
+                         + timedelta(minutes=lots.randrange(365 * 24 * 60)),
+                         seconds=lots.randrange(300),
+                         disposition=lots.choice(["completed", "busy", "no_answer"]))
+             for _ in range(300)]
+    expected = collections.Counter()
+    for call in calls:
+        local = call.started_at.astimezone(caller.zone)
+        hour = (local.date().isoformat(), local.hour)
+        for index, value in enumerate((1, call.disposition == "completed",
+                                       call.duration_ms // 1000, call.billsec_ms // 1000)):
+            expected[hour, index] += value
+    left = list(calls)
+    while left:
+        size = lots.randrange(1, 60)
+        turn, left = left[:size], left[size:]
+        assert caller.finish(*turn) == len(turn)
+    assert {(hour, index): value for hour, values in caller.hours().items()
+            for index, value in enumerate(values)} == dict(expected)
+    assert caller.outcomes() == collections.Counter(call.disposition for call in calls)
+
+
+def test_details_written_again_count_once(db):
+    caller = Caller(db, KOLKATA)
+    calls = [caller.call("2026-11-22 05:00:00"), caller.call("2026-11-22 05:00:01")]
+    assert caller.finish(*calls) == 2
+    late = caller.call("2026-11-22 05:00:02", disposition="busy")
+    assert caller.finish(*calls, late) == 1
+    assert caller.hours() == {("2026-11-22", 10): (3, 2, 30, 20)}
+    assert caller.outcomes() == {"completed": 2, "busy": 1}
+
+
+def test_hours_count_attempts_and_batches_count_entries(db):
+    caller = Caller(db, KOLKATA)
+    first = caller.call("2026-11-22 05:00:00", disposition="busy", is_final=False)
+    assert caller.finish(first) == 1
+    assert caller.outcomes() == {}
+    second = caller.call("2026-11-22 06:00:00", entry_id=first.entry_id, n=2)
+    undialled = caller.call("2026-11-22 06:00:00", n=0, disposition="expired")
+    assert caller.finish(second, undialled) == 2
+    assert caller.hours() == {("2026-11-22", 10): (1, 0, 10, 0), ("2026-11-22", 11): (1, 1, 10, 10)}
+    assert caller.outcomes() == {"completed": 1, "expired": 1}
+
+
+def test_an_entry_has_one_final_detail(db):
+    caller = Caller(db, KOLKATA)
+    first = caller.call("2026-11-22 05:00:00")
+    assert caller.finish(first) == 1
+    assert caller.finish(caller.call("2026-11-22 06:00:00", entry_id=first.entry_id, n=2)) == 0
+    assert caller.hours() == {("2026-11-22", 10): (1, 1, 10, 10)}

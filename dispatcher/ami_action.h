@@ -20,7 +20,7 @@ struct ami_originate {
 	struct str caller_number; /* the DID, digits, perhaps a '+' before them */
 	struct str account;	  /* the client's accountcode */
 	uint32_t ring_ms;	  /* at least 1: Asterisk takes 0 as for ever */
-	uint32_t max_call_s;	  /* at least 1: Asterisk hangs up after so long */
+	uint32_t max_call_s; /* at least 1: Asterisk hangs up after so long, ringing included */
 };
 
 /* Response and OriginateResponse carry call_id as ActionID, all channel events as Uniqueid. */

@@ -27,3 +27,29 @@ check: all unit-programs
 .PHONY: bench
 bench: all
 	$(Q)tests/bench/calls.py --programs $(OUT)
+	$(Q)tests/bench/insert.py --programs $(OUT)
+
+bench: $(OUT)/tests/bench/bench_scan
+$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)
+
+# Each tests/fuzz/fuzz_<name>.c, with the sources that it names, under libFuzzer from its corpus. What is found goes to the
+# output folder. Needs Debian's package clang.
+FUZZ_SECONDS ?= 60
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz
+fuzz: $(FUZZERS:%=fuzz-%)
+define fuzz_rules
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(OUT)/tests/fuzz/fuzz_$(1)
+	@mkdir -p $$<.found
+	$(Q)$$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -artifact_prefix=$$<.found/ \
+		$$<.found tests/fuzz/corpus/$(1)
+$(OUT)/tests/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(shell sed -n 's/^ \* Sources: //p' tests/fuzz/fuzz_$(1).c)
+	$$(call say,FUZZ,$$<)
+	@mkdir -p $$(@D)
+	$(Q)clang $$(CPPFLAGS) -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rules,$(f))))

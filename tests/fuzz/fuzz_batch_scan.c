@@ -1,12 +1,15 @@
 /* Fuzz target: the insert body's scanner against jansson.
  *
- *   1. both accept the same texts, apart from what jansson cannot hold (huge numbers) and what we limit
- *      (nesting, members)
+ *   1. both accept the same texts, apart from what jansson cannot hold (huge numbers) and what we
+ *      limit (nesting, members)
  *   2. a text that jansson has read and written again in another spelling has the same digest
- *   3. the insert body and the quick call's body never read outside the text (ASan) and give custom_data
+ *   3. reading the bodies of insert and quick call never leaves the text (ASan) and gives custom_data
  *      as a slice that is an object by itself
  *
- * Run: make fuzz. Its corpus is replayed by tests/unit/fcgi/test_batch_scan.c, which includes this file.
+ * tests/unit/fcgi/test_batch_scan.c includes this file and replays the corpus.
+ *
+ * Sources: fcgi/json_scan.c fcgi/batch_scan.c common/arena.c common/strbuf.c common/str.c
+ * Sources: common/err.c common/log.c common/clock.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""Batch insert by size: entries a second over HTTPS, beside a bare COPY of the same rows; and how
+fast the body is read, beside jansson.
+
+    tests/bench/insert.py [--programs build/release] [--rounds 15]
+
+Prints Markdown, for docs/BENCHMARKS.md.
+"""
+import argparse
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy"))
+
+import psycopg2  # noqa: E402
+from stack import proc  # noqa: E402
+from stack.api import Api  # noqa: E402
+from stack.progress import Teller  # noqa: E402
+from stack.stack import Plan, Stack  # noqa: E402
+
+SIZES = (1, 100, 1_000, 2_000, 10_000, 100_000)
+INSERT = "/queues/insertdataincallqueue/"
+
+# The table of the floor: the columns, checks and key of entry, and nothing else.
+_BARE_TABLE = """
+drop table if exists bench_entry;
+create table bench_entry (like entry including constraints, primary key (entry_id))
+"""
+
+
+def body_of(batch_id, count):
+    data = [{"phone_number": f"98765{i:05d}",
+             "custom_data": {"customer_id": f"CUST{i:05d}", "campaign_id": "CAMP001"}}
+            for i in range(count)]
+    return json.dumps({"batch_id": batch_id, "data": data}).encode()
+
+
+def insert_s(api, count, rounds, batch_ids):
+    """The median time of an insert."""
+    took = []
+    for _ in range(rounds):
+        body = body_of(next(batch_ids), count)
+        start = time.perf_counter()
+        inserted = api.post(INSERT, body).ok["inserted_count"]
+        took.append(time.perf_counter() - start)
+        if inserted != count:
+            sys.exit(f"{inserted} of {count} entries were inserted")
+    return statistics.median(took)
+
+
+def bare_copy_s(db, count, rounds):
+    """The median time of a COPY of the same rows into a table with the same checks."""
+    took = []
+    with db.cursor() as cursor:
+        for _ in range(rounds):
+            lines = "".join(
+                f"{i}\t1\t1\t98765{i:05d}\t98765{i:05d}\t9198765{i:05d}\t2\t"
+                f'{{"customer_id": "CUST{i:05d}", "campaign_id": "CAMP001"}}\n' for i in range(count))
+            cursor.execute("truncate bench_entry")
+            start = time.perf_counter()
+            cursor.copy_expert("copy bench_entry from stdin", io.StringIO(lines))
+            took.append(time.perf_counter() - start)
+    return statistics.median(took)
+
+
+def scan_lines(programs):
+    for count in (1_000, 10_000):
+        done = subprocess.run([Path(programs) / "tests/bench/bench_scan", str(count)],
+                              capture_output=True, text=True, check=True)
+        yield json.loads(done.stdout)
+
+
+def measure(api, dsn, rounds):
+    batch_ids = iter(range(time.time_ns() // 1000, 2**53))
+    db = psycopg2.connect(dsn)
+    db.autocommit = True
+    with db.cursor() as cursor:
+        cursor.execute(_BARE_TABLE)
+    print("| entries | insert, median ms | entries/s | bare COPY ms | ratio |\n|---|---|---|---|---|")
+    for count in SIZES:
+        some = max(3, min(rounds, 200_000 // count))
+        insert_s(api, count, 2, batch_ids)  # warm: connections, prepared statements
+        took, floor = insert_s(api, count, some, batch_ids), bare_copy_s(db, count, some)
+        print(f"| {count:,} | {took * 1e3:.2f} | {count / took:,.0f} | {floor * 1e3:.2f} "
+              f"| {took / floor:.1f} |", flush=True)
+    with db.cursor() as cursor:
+        cursor.execute("drop table bench_entry")
+    db.close()
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    options.add_argument("--programs", default="build/release")
+    options.add_argument("--rounds", type=int, default=15)
+    asked = options.parse_args()
+
+    print("| body of | bytes | scanner ms | MB/s | jansson ms | ratio | numbering plan, us a number |")
+    print("|---|---|---|---|---|---|---|")
+    for scan in scan_lines(asked.programs):
+        print(f"| {scan['entries']:,} entries | {scan['bytes']:,} | {scan['scan_us'] / 1e3:.2f} "
+              f"| {scan['scan_mb_s']} | {scan['jansson_us'] / 1e3:.2f} | {scan['ratio']} "
+              f"| {scan['number_us_each']} |")
+    print(flush=True)
+    with tempfile.TemporaryDirectory(prefix="ccs-bench-") as folder:
+        stack = Stack.up(Path(folder) / "stack", Plan(programs=asked.programs), Teller(sys.stderr))
+        try:
+            api = Api(stack.base_url, stack.tenant["api_key"], ca_file=stack.folder / "tls/ca.pem")
+            measure(api, stack.superuser_dsn(), asked.rounds)
+        finally:
+            stack.down()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except proc.StackError as error:
+        sys.exit(str(error))

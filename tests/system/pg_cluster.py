@@ -21,7 +21,8 @@ class Server:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="ccs-sql-"))
         self.folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
-        self.cluster = Cluster(self.folder / "pg", settings={"fsync": "off"})  # it lives for minutes
+        # It lives for minutes: nothing in it has to survive a power cut.
+        self.cluster = Cluster(self.folder / "pg", settings={"fsync": "off"})
         self.cluster.create()
         self.cluster.start()
         self.cluster.psql(subprocess.check_output([PROGRAMS / "ccsctl", "db", "roles"], text=True))
@@ -68,7 +69,7 @@ class Database:
 
     @contextlib.contextmanager
     def as_role(self, role, client_id=None):
-        """A cursor in a transaction that is rolled back; client_id is what the API's workers set."""
+        """A cursor in a transaction that is rolled back; client_id: for row-level security."""
         connection = psycopg2.connect(self.dsn(role))
         try:
             with connection.cursor() as cursor:

@@ -166,7 +166,8 @@ uint64_t req_param_id(const struct req *req, const char *name)
 
 static bool json_refused(const json_error_t *why, struct err *err)
 {
-	if (json_error_code(why) == json_error_out_of_memory)
+	/* jansson has nothing to say when it is its memory that ran out. */
+	if (!why->text[0] || json_error_code(why) == json_error_out_of_memory)
 		return fail(err, ERR_TOO_LARGE, "the body needs too much memory");
 	return fail_code(err, ERR_INPUT, "invalid_json",
 		"the body is not valid JSON: line %d, column %d: %s", why->line, why->column,

@@ -51,23 +51,21 @@ static bool parameter(struct str segment, struct str *name, struct str *type)
 	return str_split(type, ':', name);
 }
 
-/* "/clients/me/" and "/clients/me" both have the segments "clients", "me". */
-static struct str without_slashes(struct str path)
+/* "clients/me/" and "clients/me" have the same segments. */
+static struct str without_last_slash(struct str path)
 {
-	if (path.n && path.p[0] == '/')
-		path = (struct str){path.p + 1, path.n - 1};
 	if (path.n && path.p[path.n - 1] == '/')
 		path.n--;
 	return path;
 }
 
-/* Compares segment by segment and notes the texts of parameters. */
+/* Compares segment by segment, path without its first slash, and notes the texts of parameters. */
 static bool matches(const struct route *route, struct str path, struct str texts[REQ_PARAMS_MAX])
 {
-	struct str rest = without_slashes(str_of(route->pattern)), name, type, want, have;
+	struct str rest = str_of(route->pattern + 1), name, type, want, have;
 	size_t n = 0;
 
-	path = without_slashes(path);
+	path = without_last_slash(path);
 	while (str_split(&rest, '/', &want)) {
 		if (!str_split(&path, '/', &have) || have.n == 0)
 			return false;
@@ -120,16 +118,17 @@ static void allow_add(char *allow, size_t size, enum method method)
 		method == METHOD_GET ? "GET, HEAD" : method_name(method));
 }
 
-bool route_find(struct req *req, char *allow, size_t allow_size, struct err *err)
+bool route_find(const struct route *table, size_t n, struct req *req, char *allow,
+	size_t allow_size, struct err *err)
 {
 	struct str path = req->path, prefix = STR(API_PREFIX "/");
-	struct str texts[REQ_PARAMS_MAX];
+	struct str texts[REQ_PARAMS_MAX] = {{NULL, 0}};
 
 	allow[0] = '\0';
 	if (path.n < prefix.n || memcmp(path.p, prefix.p, prefix.n) != 0)
 		return fail(err, ERR_MISSING, "the API lives below %s/", API_PREFIX);
 	path = (struct str){path.p + prefix.n, path.n - prefix.n};
-	for (const struct route *route = routes; route < routes + routes_n; route++) {
+	for (const struct route *route = table; route < table + n; route++) {
 		if (!matches(route, path, texts))
 			continue;
 		if (route->method != req->method) {

@@ -41,9 +41,11 @@ extern const size_t routes_n;
 #include "fcgi/routes.def"
 #undef ROUTE
 
-/* Finds the route of path and method and fills req->route and parameters. Fails with MISSING,
- * METHOD (allow says which would do: "GET, POST") or INPUT (a parameter of the wrong type). */
-MUST_USE bool route_find(struct req *req, char *allow, size_t allow_size, struct err *err);
+/* Finds the route of path and method in a table and fills req->route and parameters. Fails with
+ * MISSING, METHOD (allow says which would do: "GET, HEAD, POST") or INPUT (a parameter of the wrong
+ * type). */
+MUST_USE bool route_find(const struct route *table, size_t n, struct req *req, char *allow,
+	size_t allow_size, struct err *err);
 
 /* The place of a pattern's parameter; a name that it does not have ends the process. */
 size_t route_param(const struct route *route, const char *name);

@@ -72,7 +72,7 @@ static bool answer(
 
 	if (!req_read(req, fcgx->envp, app->arena, clock_wall_us(), err))
 		return false;
-	if (!route_find(req, allow, sizeof(allow), err)) {
+	if (!route_find(routes, routes_n, req, allow, sizeof(allow), err)) {
 		if (allow[0])
 			reply_header(reply, "Allow", "%s", allow);
 		return false;

@@ -1,0 +1,233 @@
+/* Who asks, by which credential, from the segment; and how often. */
+#include "fcgi/auth.h"
+#include "fcgi/limit.h"
+#include "shm/directory.h"
+#include "shm/tenant.h"
+#include "tests/unit/fcgi/request.h"
+#include "tests/unit/shm/rig.h"
+
+#include "common/base.h"
+
+/* A dispatcher's segment with one client, and a fast worker that has attached it. */
+struct world {
+	struct rig *rig;
+	struct request *request;
+	struct app app;
+	struct shm_client client;
+	char key[TOKEN_KEY_CHARS + 1];
+	char other_key[TOKEN_KEY_CHARS + 1]; /* of nobody */
+};
+
+static void put_client(struct world *w)
+{
+	assert_true(tenant_generation(&w->rig->seg, w->client.id, &w->client.generation));
+	assert_non_null(dir_put_client(&w->rig->seg, &w->client));
+}
+
+static void put_key(struct world *w, int64_t expires_us)
+{
+	const struct shm_key key = {.digest = digest_of(str_of(w->key)),
+		.id = 1,
+		.client_id = w->client.id,
+		.expires_us = expires_us};
+	assert_non_null(dir_put_key(&w->rig->seg, &key));
+}
+
+static int open_world(void **state)
+{
+	static struct world w;
+	struct err err;
+	void *part;
+
+	if (rig_open(&part) != 0)
+		return -1;
+	w = (struct world){.rig = part, .client = {.id = 7, .is_active = 1, .weight = 1}};
+	w.rig->conf.api_request_memory_bytes = 1024 * 1024;
+	w.rig->conf.api_requests_per_minute = 2;
+	(void)strcpy(w.client.accountcode, "ACME");
+	token_new_key(w.key);
+	token_new_key(w.other_key);
+	(void)segment_begin_epoch(&w.rig->seg);
+	put_client(&w);
+	put_key(&w, 0);
+	segment_beat(&w.rig->seg, clock_mono_us());
+	segment_set_ready(&w.rig->seg, true);
+	if (!app_open(&w.app, &w.rig->conf, POOL_FAST, &err))
+		return -1;
+	(void)request_open(&part);
+	w.request = part;
+	*state = &w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+	void *request = w->request, *rig = w->rig;
+	app_close(&w->app);
+	(void)request_close(&request);
+	return rig_close(&rig);
+}
+
+static enum auth_verdict ask_with(struct world *w, const char *key)
+{
+	request_begin(w->request, "GET", "/", "");
+	request_env(w->request, "HTTP_X_API_KEY", key);
+	assert_true(request_read(w->request));
+	app_turn(&w->app);
+	return auth_check(&w->app, &w->request->req, &w->request->err);
+}
+
+static void assert_refused(struct world *w, enum auth_verdict verdict, const char *code)
+{
+	assert_int_equal(verdict, AUTH_REFUSED);
+	assert_string_equal(w->request->err.code, code);
+}
+
+static void test_one_credential(void **state)
+{
+	static const struct {
+		const char *header, *bearer, *query, *found; /* found NULL: refused */
+	} cases[] = {
+		{"h", NULL, "", "h"},
+		{NULL, "Bearer b", "", "b"},
+		{NULL, "bearer  b ", "", "b"},
+		{NULL, NULL, "x-api-key=q", "q"},
+		{"s", "Bearer s", "x-api-key=s", "s"},
+		{"h", "Basic dXNlcjpw", "", "h"},
+		{"", NULL, "x-api-key=q", "q"},
+		{"h", "Bearer b", "", NULL},
+		{"h", NULL, "x-api-key=q", NULL},
+		{NULL, "Bearer b", "x-api-key=q", NULL},
+		{NULL, "Basic dXNlcjpw", "", NULL},
+		{NULL, "Bearer", "", NULL},
+		{NULL, NULL, "X-API-KEY=q", NULL},
+		{NULL, NULL, "x-api-key=", NULL},
+		{NULL, NULL, "", NULL},
+	};
+	struct request *r = ((struct world *)*state)->request;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str found;
+		request_begin(r, "GET", "/", cases[i].query);
+		if (cases[i].header)
+			request_env(r, "HTTP_X_API_KEY", cases[i].header);
+		if (cases[i].bearer)
+			request_env(r, "HTTP_AUTHORIZATION", cases[i].bearer);
+		assert_true(request_read(r));
+		if (auth_credential(&r->req, &found, &r->err) != (cases[i].found != NULL))
+			fail_msg("case %zu", i);
+		if (cases[i].found)
+			assert_true(str_eq(found, str_of(cases[i].found)));
+	}
+}
+
+static void test_known_by_the_directory(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+	assert_int_equal(w->request->req.source, AUTH_SEGMENT);
+	assert_int_equal(w->request->req.client->id, 7);
+	assert_true(own_accountcode(&w->request->req, STR("ACME"), &w->request->err));
+	assert_true(own_accountcode(&w->request->req, (struct str){NULL, 0}, &w->request->err));
+	assert_true(own_client_id(&w->request->req, 7, &w->request->err));
+	assert_false(own_client_id(&w->request->req, 8, &w->request->err));
+	assert_false(own_accountcode(&w->request->req, STR("acme"), &w->request->err));
+	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+}
+
+static void test_typing_errors_cost_no_look_up(void **state)
+{
+	struct world *w = *state;
+	char key[TOKEN_KEY_CHARS + 1];
+	memcpy(key, w->key, sizeof(key));
+	key[20] = key[20] == 'a' ? 'b' : 'a';
+	assert_refused(w, ask_with(w, key), "key_malformed");
+	assert_refused(w, ask_with(w, "secret"), "key_malformed");
+	assert_int_equal(w->request->err.kind, ERR_AUTH);
+}
+
+static void test_what_the_directory_does_not_know_goes_to_sql(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(ask_with(w, w->other_key), AUTH_ASK_SQL);
+}
+
+static void test_a_change_voids_the_directory_until_it_is_read_again(void **state)
+{
+	struct world *w = *state;
+	app_client_changed(&w->app, w->client.id);
+	assert_int_equal(ask_with(w, w->key), AUTH_ASK_SQL);
+	put_client(w);
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+}
+
+static void test_a_silent_dispatcher_is_not_believed(void **state)
+{
+	struct world *w = *state;
+	segment_beat(&w->rig->seg, clock_mono_us() - (SEGMENT_STALE_MS + 1) * US_PER_MS);
+	assert_int_equal(ask_with(w, w->key), AUTH_ASK_SQL);
+	segment_beat(&w->rig->seg, clock_mono_us());
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+}
+
+static void test_expired_and_inactive(void **state)
+{
+	struct world *w = *state;
+	put_key(w, NOW_US);
+	assert_refused(w, ask_with(w, w->key), "key_expired");
+	put_key(w, NOW_US + 1);
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+
+	w->client.is_active = 0;
+	put_client(w);
+	assert_refused(w, ask_with(w, w->key), "client_inactive");
+	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+	w->client.is_active = 1;
+	w->client.status = CLIENT_SUSPENDED;
+	put_client(w);
+	assert_refused(w, ask_with(w, w->key), "client_inactive");
+	w->client.status = CLIENT_PAUSED;
+	put_client(w);
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+}
+
+static bool take(struct world *w, struct reply *reply)
+{
+	reply_reset(reply);
+	return limit_take(&w->app, &w->request->req, reply, &w->request->err);
+}
+
+static void test_the_limit_is_counted_and_told(void **state)
+{
+	struct world *w = *state;
+	struct reply reply = REPLY_INIT;
+	const char *first = "X-RateLimit-Limit: 2\r\nX-RateLimit-Remaining: 1\r\n"
+			    "X-RateLimit-Reset: 1795338000\r\n";
+
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+	assert_true(take(w, &reply));
+	assert_string_equal(reply.headers.p, first);
+	assert_true(take(w, &reply));
+	assert_false(take(w, &reply));
+	assert_int_equal(w->request->err.kind, ERR_LIMIT);
+	assert_int_equal(w->request->err.retry_after_s, 10);
+	assert_non_null(strstr(reply.headers.p, "X-RateLimit-Remaining: 0\r\n"));
+	w->request->req.now_us += 10 * US_PER_S;
+	assert_true(take(w, &reply));
+	reply_free(&reply);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_credential),
+		cmocka_unit_test(test_known_by_the_directory),
+		cmocka_unit_test(test_typing_errors_cost_no_look_up),
+		cmocka_unit_test(test_what_the_directory_does_not_know_goes_to_sql),
+		cmocka_unit_test(test_a_change_voids_the_directory_until_it_is_read_again),
+		cmocka_unit_test(test_a_silent_dispatcher_is_not_believed),
+		cmocka_unit_test(test_expired_and_inactive),
+		cmocka_unit_test(test_the_limit_is_counted_and_told),
+	};
+	return cmocka_run_group_tests_name("auth", tests, open_world, close_world);
+}

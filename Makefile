@@ -127,8 +127,15 @@ $(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
 unit: $(UNIT)
 	$(Q)tests/run unit tap $(UNIT)
 
+# Parts of ccs as programs of their own, for system tests to drive.
+PROBES := $(patsubst %.c,$(OUT)/%,$(wildcard tests/system/*.c))
+$(OUT)/tests/system/%: $(OUT)/tests/system/%.c.o $(foreach l,dispatcher $(LIBS.program),$(call archive,$(l)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
+check: $(PROBES)
+
 .PHONY: format format-check lint clean
-SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch])
+SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch] tests/system/*.[ch])
 format:
 	clang-format -i $(SOURCES)
 format-check:

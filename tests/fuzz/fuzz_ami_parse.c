@@ -1,6 +1,9 @@
 /* Anything may come from the other side of an AMI connection: whole or in pieces, it means the same,
  * and no view leaves the buffer.
  *
+ * Run: make fuzz. Its corpus is replayed by tests/unit/dispatcher/test_ami_parse.c, which includes
+ * this file.
+ *
  * Sources: dispatcher/ami_parse.c common/str.c
  */
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* One blocking connection: see db.h. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -131,11 +132,19 @@ static bool connect_now(struct db *db, struct err *err)
 	return true;
 }
 
+/* Reads what has arrived, without waiting: the server's last words, and the end behind them. */
+static bool is_alive(PGconn *conn)
+{
+	struct pollfd socket = {.fd = PQsocket(conn), .events = POLLIN};
+	while (PQstatus(conn) == CONNECTION_OK && poll(&socket, 1, 0) > 0)
+		if (!PQconsumeInput(conn))
+			return false;
+	return PQstatus(conn) == CONNECTION_OK;
+}
+
 bool db_ready(struct db *db, struct err *err)
 {
-	/* Reads what has arrived without waiting: a server that went away since the last statement
-	 * shows here. */
-	if (db->conn && (!PQconsumeInput(db->conn) || PQstatus(db->conn) != CONNECTION_OK)) {
+	if (db->conn && !is_alive(db->conn)) {
 		log_warn("db.lost", "statement=none why=%s", log_q(session_words(db->conn, NULL)));
 		disconnect(db);
 	}

@@ -9,17 +9,34 @@ RUN     := tests/run -r $(RESULTS)
 ASAN_OUT  := $(if $(filter asan,$(BUILD)),,$(if $(filter build/%,$(OUT)),build/,$(OUT)-)asan)
 ASAN_UNIT := $(if $(ASAN_OUT),$(UNIT:$(OUT)/%=$(ASAN_OUT)/%))
 
+# Those of the segment run a third time, their threads under ThreadSanitizer.
+TSAN_OUT  := $(patsubst %asan,%tsan,$(ASAN_OUT))
+TSAN_UNIT := $(if $(TSAN_OUT),$(patsubst $(OUT)/%,$(TSAN_OUT)/%,$(filter $(OUT)/tests/unit/shm/%,$(UNIT))))
+
+# Processes on a segment, killed at random: a few in `make check`, KILLS of them in `make torture`.
+TORTURE := $(OUT)/tests/shm/torture
+KILLS   ?= 10000
+$(TORTURE): $(call objects,tests/shm) $(call archive,shm) $(call archive,common)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: torture
+torture: $(TORTURE)
+	$(Q)$(TORTURE) $(KILLS)
+
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
-check: all unit-programs
+check: all unit-programs $(TORTURE)
 	$(if $(ASAN_OUT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=asan OUT=$(ASAN_OUT) unit-programs)
+	$(if $(TSAN_UNIT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=tsan OUT=$(TSAN_OUT) $(TSAN_UNIT))
 	@rm -f $(RESULTS)
 	@$(RUN) lint exit $(LINTS) || :
 	@$(RUN) unit tap $(UNIT) || :
 	$(if $(ASAN_UNIT),@$(RUN) 'unit, asan' tap $(ASAN_UNIT) || :)
+	$(if $(TSAN_UNIT),@$(RUN) 'unit, tsan' tap $(TSAN_UNIT) || :)
+	@$(RUN) torture exit $(TORTURE) || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum
 

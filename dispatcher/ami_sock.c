@@ -56,6 +56,18 @@ static void prepare(struct ami_sock *sock)
 	ami_sock_expect_more(sock, 0);
 }
 
+/* Where nobody listens on a port of the ephemeral range, the kernel may choose just that port as ours,
+ * and TCP connects the socket to itself; it would then keep a returning Asterisk from its port. */
+static bool is_own_echo(int fd)
+{
+	struct sockaddr_storage own = {0}, peer = {0};
+	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
+
+	return getsockname(fd, (struct sockaddr *)&own, &own_bytes) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0 &&
+	       own_bytes == peer_bytes && memcmp(&own, &peer, own_bytes) == 0;
+}
+
 bool ami_sock_connected(struct ami_sock *sock, struct err *err)
 {
 	int error = 0;
@@ -63,6 +75,8 @@ bool ami_sock_connected(struct ami_sock *sock, struct err *err)
 
 	if (getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
 		error = errno;
+	if (!error && is_own_echo(sock->fd))
+		error = ECONNREFUSED;
 	errno = error;
 	if (error)
 		return failed(err, "no connection");

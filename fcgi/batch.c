@@ -64,7 +64,7 @@ bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 		reject(batch, entry, entry->problem);
 		return true;
 	}
-	enum number_fault fault = number_read(entry->phone_number, batch->region, &number);
+	enum number_fault fault = number_read(entry->phone_number, &number);
 	if (fault != NUMBER_FINE) {
 		(void)fail_code(&why, ERR_INPUT, "invalid_number",
 			"phone_number of entry %" PRIu32 " %s", entry->index,

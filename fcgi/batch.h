@@ -20,7 +20,7 @@ enum { BATCH_CHUNK_ENTRIES = 1024, BATCH_UNNEST_MAX = 2000 };
 struct batch_row {
 	struct str phone_number; /* in the body or the arena, like custom_data */
 	struct str custom_data;	 /* p NULL: none */
-	struct number number;
+	struct number number;	 /* looked up in the plan when it is stored */
 };
 
 struct batch {

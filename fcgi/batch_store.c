@@ -21,6 +21,8 @@ static void add_master(struct sql_args *args, const struct app *app, const struc
 
 static void add_entries(struct sql_args *args, const struct batch *batch)
 {
+	for (size_t i = 0; i < batch->n; i++)
+		number_look_up(&batch->rows[i].number, batch->region);
 	struct sql_array column = arg_array(args, TEXTOID);
 	for (size_t i = 0; i < batch->n; i++)
 		array_text(&column, batch->rows[i].phone_number);

@@ -7,7 +7,7 @@
 
 #include "common/base.h"
 
-enum { COPY_COLUMNS = 8, COPY_FLUSH_BYTES = 256 * 1024 };
+enum { COPY_COLUMNS = 8, COPY_FLUSH_BYTES = 32 * 1024 };
 
 static void copy_i16(struct strbuf *sb, int16_t value)
 {
@@ -51,22 +51,28 @@ static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
 	copy_text(sb, row->custom_data);
 }
 
-/* One chunk's entries, from batch->rows[from] on. */
-static bool copy_chunk(struct app *app, const struct batch *batch, const struct rows *chunks,
-	int chunk, struct strbuf *sb, struct err *err)
+static bool copy_flush(struct app *app, struct strbuf *sb, struct err *err)
 {
-	uint64_t first = (uint64_t)row_i64(chunks, chunk, CHUNK_ID) * BATCH_CHUNK_ENTRIES;
-	uint64_t queue_master_id = (uint64_t)row_i64(chunks, chunk, CHUNK_QUEUE_MASTER);
-	size_t from = (size_t)chunk * BATCH_CHUNK_ENTRIES,
-	       n = (size_t)row_i64(chunks, chunk, CHUNK_ENTRIES);
-
-	for (size_t i = 0; i < n; i++)
-		copy_row(sb, first + i, app->client.id, queue_master_id, &batch->rows[from + i]);
-	if (sb->n < COPY_FLUSH_BYTES)
-		return true;
 	bool ok = db_copy_data(app->db, strbuf_view(sb), err);
 	strbuf_reset(sb);
 	return ok;
+}
+
+/* One chunk's entries. PostgreSQL stores what has been sent while the next numbers are looked up. */
+static bool copy_chunk(struct app *app, const struct batch *batch, const struct rows *chunks,
+	int chunk, struct strbuf *sb, struct err *err)
+{
+	uint64_t entry_id = (uint64_t)row_i64(chunks, chunk, CHUNK_ID) * BATCH_CHUNK_ENTRIES;
+	uint64_t queue_master_id = (uint64_t)row_i64(chunks, chunk, CHUNK_QUEUE_MASTER);
+	struct batch_row *row = &batch->rows[(size_t)chunk * BATCH_CHUNK_ENTRIES];
+
+	for (int64_t left = row_i64(chunks, chunk, CHUNK_ENTRIES); left > 0; left--, row++) {
+		number_look_up(&row->number, batch->region);
+		copy_row(sb, entry_id++, app->client.id, queue_master_id, row);
+		if (sb->n >= COPY_FLUSH_BYTES && !copy_flush(app, sb, err))
+			return false;
+	}
+	return true;
 }
 
 /* The partition of entry that a chunk belongs to: migration 0002. */
@@ -92,7 +98,7 @@ static bool copy_partition(struct app *app, const struct batch *batch, const str
 		if (!copy_chunk(app, batch, chunks, *at, sb, err))
 			return false;
 	copy_i16(sb, -1); /* the end */
-	return db_copy_data(app->db, strbuf_view(sb), err) && db_copy_end(app->db, err);
+	return copy_flush(app, sb, err) && db_copy_end(app->db, err);
 }
 
 bool entry_copy(

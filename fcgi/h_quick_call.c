@@ -15,11 +15,11 @@ static bool read_call(const struct req *req, struct batch_row *call, struct err 
 	struct batch_entry entry;
 	if (!entry_scan(req->body, req->arena, &entry, err))
 		return false;
-	enum number_fault fault =
-		number_read(entry.phone_number, req->client->region, &call->number);
+	enum number_fault fault = number_read(entry.phone_number, &call->number);
 	if (fault != NUMBER_FINE)
 		return fail_code(err, ERR_INPUT, "invalid_number", "phone_number %s",
 			number_fault_text(fault));
+	number_look_up(&call->number, req->client->region);
 	call->phone_number = entry.phone_number;
 	call->custom_data = entry.custom_data;
 	return true;

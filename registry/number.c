@@ -46,16 +46,19 @@ static enum number_fault strip(struct str given, char out[NUMBER_MAX_DIGITS + 2]
 	return n - plus < NUMBER_MIN_DIGITS ? NUMBER_FEW : NUMBER_FINE;
 }
 
-enum number_fault number_read(struct str given, const char *region, struct number *out)
+enum number_fault number_read(struct str given, struct number *out)
 {
 	struct number made = {.country_digits = 0};
 	if (given.n > NUMBER_GIVEN_BYTES)
 		return NUMBER_SPELT_LONG;
 	enum number_fault fault = strip(given, made.number);
-	if (fault != NUMBER_FINE)
-		return fault;
-	if (!number_plan_e164(made.number, region, made.e164, &made.country_digits))
-		made.e164[0] = '\0';
-	*out = made;
-	return NUMBER_FINE;
+	if (fault == NUMBER_FINE)
+		*out = made;
+	return fault;
+}
+
+void number_look_up(struct number *number, const char *region)
+{
+	if (!number_plan_e164(number->number, region, number->e164, &number->country_digits))
+		number->e164[0] = '\0';
 }

@@ -33,7 +33,9 @@ static bool read_number(void *arg, const struct batch_entry *entry, struct err *
 	struct number number;
 	(void)arg;
 	(void)err;
-	sink += number_read(entry->phone_number, "IN", &number) == NUMBER_FINE;
+	if (number_read(entry->phone_number, &number) == NUMBER_FINE)
+		number_look_up(&number, "IN");
+	sink += number.country_digits;
 	return true;
 }
 

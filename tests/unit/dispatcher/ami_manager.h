@@ -38,6 +38,7 @@ struct rig {
 
 	unsigned ups, downs, probes, messages;
 	char why[256];
+	int64_t pause_us; /* until the next attempt, as it was when it went down */
 	struct ami_live live[8];
 	size_t live_n;
 	enum ami_event event; /* of the last message */
@@ -66,6 +67,7 @@ static inline void on_down(void *arg, const char *why)
 {
 	struct rig *rig = arg;
 	rig->downs++;
+	rig->pause_us = ami_conn_deadline(rig->conn) - clock_mono_us();
 	copy(rig->why, sizeof(rig->why), str_of(why));
 	assert_string_equal(ami_conn_error(rig->conn), why);
 	assert_int_equal(ami_conn_state(rig->conn), AMI_DOWN);

@@ -8,7 +8,7 @@ static void pings_and_gives_up_without_a_pong(void **state)
 	(void)state;
 	struct rig *rig = rig_up(NULL);
 	int64_t now = clock_mono_us();
-	assert_in_range(ami_conn_deadline(rig->conn) - now, 3 * US_PER_S, 5 * US_PER_S);
+	assert_true(ami_conn_deadline(rig->conn) <= now + 5 * US_PER_S);
 	ami_conn_tick(rig->conn, now + 5 * US_PER_S);
 	expect(rig, "Action: Ping\r\n");
 	ami_conn_tick(rig->conn, now + 14 * US_PER_S);

@@ -436,6 +436,16 @@ void directory_load(struct dispatcher *d)
 	stream_end(d->lookups, loaded, d);
 }
 
+bool directory_is_behind(const struct dispatcher *d)
+{
+	uint64_t now;
+	for (const struct client *c = d->clients; c; c = c->hh.next)
+		if (c->usage && tenant_generation(d->seg, c->id, &now) &&
+			now != c->facts.generation)
+			return true;
+	return false;
+}
+
 int64_t directory_window_ends_us(const struct dispatcher *d)
 {
 	int64_t least = INT64_MAX;

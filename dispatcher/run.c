@@ -133,7 +133,7 @@ static void every_second(struct dispatcher *d)
 	slots_audit(d);
 	if (!segment_still_named(d->seg))
 		d->segment_lost = true;
-	if (d->now_us >= directory_window_ends_us(d))
+	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))
 		d->directory_wanted = true;
 	if (!stream_is_up(d->lookups))
 		return;

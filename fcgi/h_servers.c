@@ -1,5 +1,6 @@
-/* GET /clients/allocated-servers and /monitoring/serverstatus: the caller's share of each server,
- * from the segment, or from PostgreSQL without what only the segment knows. */
+/* GET /clients/allocated-servers and /monitoring/serverstatus: the caller's share of each server.
+ * Limits come from the segment, or from PostgreSQL when only that is certain; what happens now comes
+ * from the segment or is null. */
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -12,18 +13,22 @@
 
 #include "common/base.h"
 
+struct share {
+	struct view_allocation row;
+	bool live; /* usage, connection and last error are known */
+};
+
 struct shares {
-	struct view_allocation *v; /* in the arena, by server code */
+	struct share *v; /* in the arena, by server code */
 	size_t n, cap;
-	bool live; /* usage, connection and errors are known */
 };
 
 static bool share_add(struct shares *shares, struct arena *arena, const struct view_allocation *row,
-	struct err *err)
+	bool live, struct err *err)
 {
 	if (shares->n == shares->cap) {
 		size_t cap = MAX(shares->cap * 2, (size_t)16);
-		struct view_allocation *v = arena_alloc(arena, cap * sizeof(*v));
+		struct share *v = arena_alloc(arena, cap * sizeof(*v));
 		if (!v)
 			return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
 		if (shares->n)
@@ -31,7 +36,7 @@ static bool share_add(struct shares *shares, struct arena *arena, const struct v
 		shares->v = v;
 		shares->cap = cap;
 	}
-	shares->v[shares->n++] = *row;
+	shares->v[shares->n++] = (struct share){.row = *row, .live = live};
 	return true;
 }
 
@@ -40,9 +45,8 @@ static bool from_segment(struct app *app, uint64_t client_id, struct shares *out
 	struct view view = view_of(app->segment, client_id);
 	struct view_allocation row;
 	for (uint32_t at = 0; view_next_allocation(&view, &at, &row);)
-		if (!share_add(out, app->arena, &row, err))
+		if (!share_add(out, app->arena, &row, true, err))
 			return false;
-	out->live = true;
 	return true;
 }
 
@@ -55,7 +59,7 @@ static bool from_rows(
 			return false;
 		struct view_allocation row = {
 			.allocation = read.allocation, .server.server = read.server};
-		if (!share_add(out, arena, &row, err))
+		if (!share_add(out, arena, &row, false, err))
 			return false;
 	}
 	return true;
@@ -71,10 +75,27 @@ static bool from_sql(struct app *app, uint64_t client_id, struct shares *out, st
 	return done;
 }
 
+/* The directory may be out of date about this client; what its calls and servers do is not. */
+static void add_live(const struct app *app, uint64_t client_id, struct shares *shares)
+{
+	struct view view = view_of(app->segment, client_id);
+	struct view_allocation now;
+	for (uint32_t at = 0; view_next_allocation(&view, &at, &now);)
+		for (size_t i = 0; i < shares->n; i++) {
+			struct share *share = &shares->v[i];
+			if (share->row.server.server.id != now.server.server.id)
+				continue;
+			share->row.usage = now.usage;
+			share->row.server.ami = now.server.ami;
+			share->row.server.error = now.server.error;
+			share->live = true;
+		}
+}
+
 static int by_code(const void *a, const void *b)
 {
-	const struct view_allocation *x = a, *y = b;
-	return strcmp(x->server.server.server_code, y->server.server.server_code);
+	const struct share *x = a, *y = b;
+	return strcmp(x->row.server.server.server_code, y->row.server.server.server_code);
 }
 
 static bool shares_load(struct app *app, const struct req *req, struct shares *out, struct err *err)
@@ -82,20 +103,24 @@ static bool shares_load(struct app *app, const struct req *req, struct shares *o
 	*out = (struct shares){.n = 0};
 	bool loaded = req->source == AUTH_SEGMENT ? from_segment(app, req->client->id, out, err)
 						  : from_sql(app, req->client->id, out, err);
-	if (loaded && out->n > 1)
+	if (!loaded)
+		return false;
+	if (req->source == AUTH_SQL && app->live)
+		add_live(app, req->client->id, out);
+	if (out->n > 1)
 		qsort(out->v, out->n, sizeof(*out->v), by_code);
-	return loaded;
+	return true;
 }
 
 /* A share takes calls only while both sides of it do: the more closed of the two is what counts. */
-static struct str share_status(const struct view_allocation *share)
+static struct str share_status(const struct view_allocation *row)
 {
 	static const char *const names[SERVER_STATUS__N] = {
 		[SERVER_ACTIVE] = "active",
 		[SERVER_DRAINING] = "draining",
 		[SERVER_DISABLED] = "disabled",
 	};
-	uint32_t status = MAX(share->allocation.status, share->server.server.status);
+	uint32_t status = MAX(row->allocation.status, row->server.server.status);
 	return str_of(names[MIN(status, (uint32_t)SERVER_DISABLED)]);
 }
 
@@ -103,12 +128,12 @@ static void put_allocated(struct strbuf *sb, const struct shares *shares)
 {
 	put_object(sb, "allocated_servers");
 	for (size_t i = 0; i < shares->n; i++) {
-		const struct view_allocation *share = &shares->v[i];
-		put_name(sb, str_of(share->server.server.server_code));
+		const struct view_allocation *row = &shares->v[i].row;
+		put_name(sb, str_of(row->server.server.server_code));
 		put_object(sb, NULL);
-		put_u64(sb, "allowed_active_calls", share->allocation.allowed_active_calls);
-		put_u64(sb, "rate_limit", share->allocation.rate_limit);
-		put_text(sb, "status", share_status(share));
+		put_u64(sb, "allowed_active_calls", row->allocation.allowed_active_calls);
+		put_u64(sb, "rate_limit", row->allocation.rate_limit);
+		put_text(sb, "status", share_status(row));
 		put_end(sb, '}');
 	}
 	put_end(sb, '}');
@@ -156,21 +181,23 @@ static void put_last_error(struct strbuf *sb, const struct shm_server_error *err
 }
 
 /* active and allowed are the caller's own: what others do on the server is not theirs to know. */
-static void put_server(struct strbuf *sb, const struct view_allocation *share, bool live)
+static void put_server(struct strbuf *sb, const struct share *share)
 {
+	const struct view_allocation *row = &share->row;
+
 	put_object(sb, NULL);
-	put_text(sb, "server_code", str_of(share->server.server.server_code));
-	put_text(sb, "status", share_status(share));
-	put_u64(sb, "allowed", share->allocation.allowed_active_calls);
-	put_u64(sb, "rate_limit", share->allocation.rate_limit);
-	if (share->allocation.calls_per_second)
-		put_u64(sb, "calls_per_second", share->allocation.calls_per_second);
+	put_text(sb, "server_code", str_of(row->server.server.server_code));
+	put_text(sb, "status", share_status(row));
+	put_u64(sb, "allowed", row->allocation.allowed_active_calls);
+	put_u64(sb, "rate_limit", row->allocation.rate_limit);
+	if (row->allocation.calls_per_second)
+		put_u64(sb, "calls_per_second", row->allocation.calls_per_second);
 	else
 		put_null(sb, "calls_per_second");
-	if (live) {
-		put_u64(sb, "active", share->usage.channels);
-		put_connection(sb, &share->server.ami);
-		put_last_error(sb, &share->server.error);
+	if (share->live) {
+		put_u64(sb, "active", row->usage.channels);
+		put_connection(sb, &row->server.ami);
+		put_last_error(sb, &row->server.error);
 	} else {
 		put_null(sb, "active");
 		put_null(sb, "ami");
@@ -196,8 +223,8 @@ bool handle_server_status(struct app *app, struct req *req, struct reply *reply,
 	put_time_ms(sb, "as_of", req->now_us);
 	put_array(sb, "servers");
 	for (size_t i = 0; i < shares.n; i++)
-		if (!wanted.p || shares.v[i].server.server.id == id)
-			put_server(sb, &shares.v[i], shares.live);
+		if (!wanted.p || shares.v[i].row.server.server.id == id)
+			put_server(sb, &shares.v[i]);
 	put_end(sb, ']');
 	put_end(sb, '}');
 	return true;

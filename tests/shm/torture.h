@@ -52,6 +52,8 @@ _Noreturn void be_reader(const struct torture *t);
 void append(const struct torture *t, enum file file, uint64_t id);
 uint64_t file_count(const struct torture *t, enum file file);
 uint64_t file_at(const struct torture *t, enum file file, uint64_t i);
+/* What stands there from place `from` on, and how many ids that is; free it. */
+uint64_t *file_load(const struct torture *t, enum file file, uint64_t from, uint64_t *n);
 void number_of(uint64_t id, char out[20]);
 void client_of(uint64_t client_id, uint32_t version, struct shm_client *out);
 bool client_is_whole(const struct shm_client *client);

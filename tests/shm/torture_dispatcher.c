@@ -113,18 +113,18 @@ static void pop_submits(struct life *l)
 static void sweep(struct life *l)
 {
 	for (int k = 0; k < WORKERS; k++) {
-		enum file file = COMMITTED + (enum file)k;
-		uint64_t n = file_count(l->t, file);
-		for (bool room = true; l->swept[k] < n && room;) {
-			uint64_t id = file_at(l->t, file, l->swept[k]);
-			bool fresh = !l->ids[id];
+		uint64_t n, *ids = file_load(l->t, COMMITTED + (enum file)k, l->swept[k], &n);
+		for (uint64_t i = 0; i < n; i++) {
+			bool fresh = !l->ids[ids[i]];
 			if (fresh)
-				admit(l, id);
-			room = l->ids[id];
-			l->swept[k] += room;
-			if (fresh && room)
+				admit(l, ids[i]);
+			if (!l->ids[ids[i]])
+				break; /* no room: from here on at the next sweep */
+			l->swept[k]++;
+			if (fresh)
 				score_add(&l->t->score->swept);
 		}
+		free(ids);
 	}
 	l->next_sweep_us = clock_mono_us() + SWEEP_US;
 }
@@ -207,11 +207,12 @@ static void step_all(struct life *l)
 
 static void mark(struct life *l, enum file file, uint8_t bit)
 {
-	for (uint64_t i = 0, n = file_count(l->t, file); i < n; i++) {
-		uint64_t id = file_at(l->t, file, i);
-		l->ids[id] |= bit;
-		l->highest = MAX(l->highest, id);
+	uint64_t n, *ids = file_load(l->t, file, 0, &n);
+	for (uint64_t i = 0; i < n; i++) {
+		l->ids[ids[i]] |= bit;
+		l->highest = MAX(l->highest, ids[i]);
 	}
+	free(ids);
 }
 
 /* Whatever was journalled and is not done must be in an adopted slot: else it could never end. */
@@ -239,15 +240,16 @@ static void continue_ring(struct life *l)
 {
 	struct event_cursor cursor;
 	struct event_copy copy;
-	uint64_t missed;
+	uint64_t missed, n, *done = file_load(l->t, DONE, 0, &n);
 	event_cursor_newest(&l->seg, &cursor);
 	l->published = cursor.index;
 	for (uint64_t i = 0; i < l->published; i++)
-		l->seq[client_id_of(file_at(l->t, DONE, i))]++;
+		l->seq[client_id_of(done[i])]++;
+	free(done);
 	event_cursor_oldest(&l->seg, &cursor);
 	while (event_next(&l->seg, &cursor, &copy, &missed) == EVENT_OK)
 		l->last_event[copy.head.client_id] = copy.head.position;
-	if (l->published < file_count(l->t, DONE))
+	if (l->published < n)
 		score_add(&l->t->score->republished);
 	publish_done(l);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -33,6 +34,17 @@ uint64_t file_at(const struct torture *t, enum file file, uint64_t i)
 	if (pread(t->fd[file], &id, sizeof(id), (off_t)(i * sizeof(id))) != sizeof(id))
 		die("torture.disk", "why=short");
 	return id;
+}
+
+uint64_t *file_load(const struct torture *t, enum file file, uint64_t from, uint64_t *n)
+{
+	*n = file_count(t, file) - from;
+	size_t bytes = *n * sizeof(uint64_t);
+	uint64_t *ids = malloc(bytes + 1);
+	if (!ids ||
+		pread(t->fd[file], ids, bytes, (off_t)(from * sizeof(uint64_t))) != (ssize_t)bytes)
+		die("torture.disk", "why=\"cannot load a file\"");
+	return ids;
 }
 
 void number_of(uint64_t id, char out[20])

@@ -224,6 +224,32 @@ static void test_a_publisher_killed_midway_leaves_the_ring_whole(void **state)
 	}
 }
 
+/* What a killed publisher overwrote ahead is gone for a reader as if it had been published. */
+static void test_bytes_spoilt_by_a_killed_publisher_count_as_missed(void **state)
+{
+	struct rig *rig = *state;
+	struct publisher p = publisher_of(rig);
+	struct shm_ring_head *head = seg_ring_head(&rig->seg, NULL);
+	struct event_cursor cursor;
+	struct event_copy copy;
+	uint64_t missed, size = (uint64_t)rig->conf.segment_event_bytes;
+	event_cursor_oldest(&rig->seg, &cursor);
+	while (atomic_load(&head->writing) + 1500 < cursor.position + size)
+		publish(&p);
+	struct publisher doomed = p;
+	uint64_t newest = atomic_load(&head->newest);
+	while (atomic_load(&head->writing) <= cursor.position + size)
+		publish(&doomed);
+	atomic_store(&head->newest, newest);
+	uint64_t last = 0;
+	struct event small = {.type = EVENT_call_started, .client_id = 1, .seq = 1, .payload = ""};
+	assert_true(event_publish(&rig->seg, &small, &last));
+	assert_int_equal(event_next(&rig->seg, &cursor, &copy, &missed), EVENT_OVERRUN);
+	assert_int_equal(missed, cursor.index);
+	assert_int_equal(event_next(&rig->seg, &cursor, &copy, &missed), EVENT_OK);
+	assert_true(is_event(&copy, cursor.index - 1));
+}
+
 static void test_a_new_ring_resets_the_reader(void **state)
 {
 	struct rig *rig = *state;
@@ -350,6 +376,7 @@ int main(void)
 		RIG_TEST(test_a_clients_chain_leads_back_through_its_own_events),
 		RIG_TEST(test_too_long_a_payload_is_refused),
 		RIG_TEST(test_a_publisher_killed_midway_leaves_the_ring_whole),
+		RIG_TEST(test_bytes_spoilt_by_a_killed_publisher_count_as_missed),
 		RIG_TEST(test_a_new_ring_resets_the_reader),
 		RIG_TEST(test_a_damaged_record_resets_the_reader_once),
 		cmocka_unit_test(test_types_have_names),

@@ -66,8 +66,12 @@ enum {
 	BOOLARRAYOID = 1000,
 	TEXTARRAYOID = 1009,
 	INT8ARRAYOID = 1016,
+	DATEOID = 1082,
+	TIMEOID = 1083,
 	TIMESTAMPTZOID = 1184,
 	TIMESTAMPTZARRAYOID = 1185,
+	NUMERICOID = 1700,
+	JSONBOID = 3802,
 };
 
 /* The parameters as libpq's PQexecPrepared and its like take them; borrows from args, valid until

@@ -87,14 +87,42 @@ double row_f64(const struct rows *rows, int row, int column)
 	return number;
 }
 
+/* Types that our statements may return and whose binary form is not their text. */
+static bool is_text(Oid type)
+{
+	switch (type) {
+	case BOOLOID:
+	case BYTEAOID:
+	case INT2OID:
+	case INT4OID:
+	case INT8OID:
+	case FLOAT8OID:
+	case TEXTARRAYOID:
+	case TIMESTAMPTZOID:
+	case NUMERICOID:
+	case DATEOID:
+	case TIMEOID:
+	case JSONBOID:
+		return false;
+	default:
+		return true;
+	}
+}
+
 struct str row_text(const struct rows *rows, int row, int column)
 {
-	return value(rows, row, column);
+	struct str v = value(rows, row, column);
+	if (!is_text(PQftype(rows->result, column)))
+		wrong_type(rows, column);
+	return v;
 }
 
 struct str row_bytes(const struct rows *rows, int row, int column)
 {
-	return value(rows, row, column);
+	struct str v = value(rows, row, column);
+	if (PQftype(rows->result, column) != BYTEAOID)
+		wrong_type(rows, column);
+	return v;
 }
 
 int64_t row_time(const struct rows *rows, int row, int column)
@@ -109,7 +137,7 @@ int64_t row_time(const struct rows *rows, int row, int column)
 
 bool row_copy(const struct rows *rows, int row, int column, char *out, size_t size)
 {
-	return str_copy(out, size, value(rows, row, column));
+	return str_copy(out, size, row_text(rows, row, column));
 }
 
 struct row_list row_list(const struct rows *rows, int row, int column)

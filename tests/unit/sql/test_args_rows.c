@@ -2,7 +2,11 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -207,6 +211,47 @@ static void test_float_and_small_integers_are_read(void **state)
 	rows_free(&rows);
 }
 
+/* Our own bugs end the process: seen from a child. */
+static void assert_ends(const struct rows *rows, int column, int how)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)close(STDERR_FILENO);
+		if (how == 'i')
+			(void)row_i64(rows, 0, column);
+		else if (how == 't')
+			(void)row_text(rows, 0, column);
+		else if (how == 'b')
+			(void)row_bytes(rows, 0, column);
+		else
+			(void)row_time(rows, 0, column);
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
+}
+
+static void test_a_column_read_as_what_it_is_not_ends_the_process(void **state)
+{
+	(void)state;
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_i64(&args, 7);
+	arg_text(&args, STR("seven"));
+	struct rows rows = echo(&args);
+	assert_ends(&rows, 0, 't');
+	assert_ends(&rows, 0, 'b');
+	assert_ends(&rows, 0, '@');
+	assert_ends(&rows, 1, 'i');
+	assert_ends(&rows, 1, 'b');
+	assert_ends(&rows, 2, 'i');
+	rows_free(&rows);
+	args_free(&args);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_arrays_of_all_types_have_the_server_s_form),
 		cmocka_unit_test(test_args_can_be_used_again),
 		cmocka_unit_test(test_float_and_small_integers_are_read),
+		cmocka_unit_test(test_a_column_read_as_what_it_is_not_ends_the_process),
 	};
 	return cmocka_run_group_tests_name("sql/args and rows", tests, NULL, NULL);
 }

@@ -235,7 +235,9 @@ static bool encode(
 		.caller_number = str_of(call->did),
 		.account = str_of(slot->client ? slot->client->facts.accountcode : ""),
 		.ring_ms = (uint32_t)conf->dispatcher_ring_seconds * 1000,
-		.max_call_s = (uint32_t)conf->dispatcher_max_call_seconds,
+		/* Asterisk counts from the dial, ringing included. */
+		.max_call_s = (uint32_t)(conf->dispatcher_ring_seconds +
+					 conf->dispatcher_max_call_seconds),
 	};
 	return ami_originate(out, &originate, err);
 }

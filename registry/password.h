@@ -1,5 +1,4 @@
-/* Passwords of users, hashed with yescrypt (crypt(5)): slow on purpose, some 30 ms and 4 MB
- * each. */
+/* Passwords of users, hashed with yescrypt (crypt(5)): slow and greedy on purpose, see COST. */
 #ifndef CCS_REGISTRY_PASSWORD_H
 #define CCS_REGISTRY_PASSWORD_H
 
@@ -7,9 +6,9 @@
 #include "common/str.h"
 
 enum {
-	PASSWORD_HASH_BYTES = 384 /* CRYPT_OUTPUT_SIZE */,
+	PASSWORD_HASH_BYTES = 384, /* CRYPT_OUTPUT_SIZE */
 	PASSWORD_MIN_BYTES = 8,
-	PASSWORD_MAX_BYTES = 256
+	PASSWORD_MAX_BYTES = 256,
 };
 
 MUST_USE bool password_hash(struct str password, char out[PASSWORD_HASH_BYTES], struct err *err);

@@ -1,9 +1,9 @@
 /* A batch on its way into PostgreSQL: gathered entry by entry from the body, then stored whole or
  * not at all.
  *
- * Up to BATCH_UNNEST_MAX entries go in as one statement with arrays, in one round trip; more go
- * by binary COPY straight into the leaf partition of entry, which is faster from there on. Chunks
- * of BATCH_CHUNK_ENTRIES either way.
+ * Entries go by binary COPY straight into the leaf partition of entry, in chunks of
+ * BATCH_CHUNK_ENTRIES. (One statement with arrays saves round trips, but gains nothing from ten
+ * entries on and takes PostgreSQL twice the time: docs/BENCHMARKS.md.)
  *
  * The unique constraint on (client, batch_id) decides who was first, so that a batch that is sent
  * again, at the same time or after an answer that was lost, is stored once and answered alike.
@@ -15,7 +15,7 @@
 #include "fcgi/batch_scan.h"
 #include "registry/number.h"
 
-enum { BATCH_CHUNK_ENTRIES = 1024, BATCH_UNNEST_MAX = 2000 };
+enum { BATCH_CHUNK_ENTRIES = 1024 };
 
 struct batch_row {
 	struct str phone_number; /* in the body or the arena, like custom_data */

@@ -8,59 +8,16 @@
 
 #include "common/base.h"
 
-/* The parameters that every way of storing begins with: the queue master. */
-static void add_master(struct sql_args *args, const struct app *app, const struct batch *batch)
-{
-	arg_i64(args, (int64_t)app->client.id);
-	arg_i64(args, (int64_t)batch->head.batch_id);
-	arg_bytes(args, &batch->head.content, sizeof(batch->head.content));
-	arg_i64(args, (int64_t)batch->n);
-	arg_text(args, strbuf_view(&batch->rejected));
-	arg_bool(args, app->client.auto_dispatch);
-}
-
-static void add_entries(struct sql_args *args, const struct batch *batch)
-{
-	for (size_t i = 0; i < batch->n; i++)
-		number_look_up(&batch->rows[i].number, batch->region);
-	struct sql_array column = arg_array(args, TEXTOID);
-	for (size_t i = 0; i < batch->n; i++)
-		array_text(&column, batch->rows[i].phone_number);
-	array_end(&column);
-	column = arg_array(args, TEXTOID);
-	for (size_t i = 0; i < batch->n; i++)
-		array_text(&column, str_of(batch->rows[i].number.number));
-	array_end(&column);
-	column = arg_array(args, TEXTOID);
-	for (size_t i = 0; i < batch->n; i++)
-		array_text(&column, batch_e164(&batch->rows[i].number));
-	array_end(&column);
-	column = arg_array(args, INT8OID);
-	for (size_t i = 0; i < batch->n; i++)
-		array_i64(&column, batch->rows[i].number.country_digits);
-	array_end(&column);
-	column = arg_array(args, TEXTOID);
-	for (size_t i = 0; i < batch->n; i++)
-		array_text(&column, batch->rows[i].custom_data);
-	array_end(&column);
-}
-
-static bool store_by_unnest(
-	struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
+/* Queue master and chunks, then the entries, in one transaction. No chunks: batch_id is used. */
+static bool store(struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
-	add_master(&args, app, batch);
-	add_entries(&args, batch);
-	bool ok = db_query_as(app->db, app->client.id, SQL_BATCH_INSERT, &args, chunks, err);
-	args_free(&args);
-	return ok;
-}
-
-static bool store_by_copy(
-	struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
-{
-	struct sql_args args = SQL_ARGS_INIT;
-	add_master(&args, app, batch);
+	arg_i64(&args, (int64_t)app->client.id);
+	arg_i64(&args, (int64_t)batch->head.batch_id);
+	arg_bytes(&args, &batch->head.content, sizeof(batch->head.content));
+	arg_i64(&args, (int64_t)batch->n);
+	arg_text(&args, strbuf_view(&batch->rejected));
+	arg_bool(&args, app->client.auto_dispatch);
 	bool ok = db_begin_as(app->db, app->client.id, err) &&
 		  db_query(app->db, SQL_BATCH_OPEN, &args, chunks, err) &&
 		  entry_copy(app, batch, chunks, err) && db_commit(app->db, err);
@@ -69,8 +26,6 @@ static bool store_by_copy(
 	args_free(&args);
 	return ok;
 }
-
-/* ---- what is stored already ---- */
 
 static bool read_receipt(const struct app *app, const struct batch *batch, const struct rows *rows,
 	struct batch_receipt *receipt, struct err *err)
@@ -131,8 +86,7 @@ bool batch_store(
 	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
 {
 	struct rows chunks = ROWS_INIT;
-	bool ok = batch->n <= BATCH_UNNEST_MAX ? store_by_unnest(app, batch, &chunks, err)
-					       : store_by_copy(app, batch, &chunks, err);
+	bool ok = store(app, batch, &chunks, err);
 	if (ok && chunks.n == 0) {
 		ok = find_stored(app, batch, receipt, err);
 	} else if (ok) {

@@ -1,4 +1,4 @@
-/* The entries of a large batch by binary COPY, straight into the leaf partition of entry that
+/* The entries of a batch by binary COPY, straight into the leaf partition of entry that
  * their ids belong to. */
 #ifndef CCS_FCGI_ENTRY_COPY_H
 #define CCS_FCGI_ENTRY_COPY_H
@@ -6,7 +6,7 @@
 #include "fcgi/batch.h"
 #include "sql/db.h"
 
-/* Columns of the rows that batch_insert and batch_open return: the chunks of a batch, in order. */
+/* Columns of batch_open, which returns the chunks of a batch in order. */
 enum chunk_column { CHUNK_ID, CHUNK_ENTRIES, CHUNK_QUEUE_MASTER };
 
 /* Copies all rows of the batch under the ids of its chunks, inside the caller's transaction. */

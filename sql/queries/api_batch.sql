@@ -1,34 +1,10 @@
 -- role: ccs_api
 -- How work comes in. Each statement is a transaction of its own (db_query_as), except where it says otherwise. chunk_id_seq
--- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/batch_store.c.
-
--- name: batch_insert
--- A batch of up to a few thousand entries, whole. Returns its chunks in order; none: this batch_id is used, and nothing has
--- been stored.
-with master as (
-    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at)
-    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end)
-    on conflict (client_id, batch_id) do nothing
-    returning id, dispatched_at
-), ids as materialized (
-    select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
-      from master, generate_series(0, ($4 - 1) / 1024) as k
-), chunks as (
-    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
-    select ids.id, $1, master.id, ids.entry_count, master.dispatched_at from ids, master
-), entries as (
-    insert into entry (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, custom_data)
-    select ids.id * 1024 + (e.at - 1) % 1024, $1, master.id, e.phone_number, e.number, e.e164,
-           case when e.e164 is not null then e.country_digits::smallint end, e.custom_data
-      from master, ids
-      join unnest($7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[]) with ordinality
-               as e (phone_number, number, e164, country_digits, custom_data, at)
-        on (e.at - 1) / 1024 = ids.k
-)
-select ids.id, ids.entry_count, master.id from ids, master order by ids.k;
+-- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/entry_copy.h.
 
 -- name: batch_open
--- The same without entries, which follow by COPY in the same transaction.
+-- A batch without its entries, which follow by COPY in the same transaction. Returns its chunks in order; none: this batch_id
+-- is used, and nothing has been stored.
 with master as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at)
     values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end)

@@ -37,8 +37,7 @@ def batches(stack, client):
           from queue_master q where q.client_id = %s""", client.client_id)}
 
 
-# One way of storing ends and the other begins at 2,000; a chunk is full at 1,024.
-@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 2000, 2001, 5000])
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 5000])  # a chunk is full at 1,024
 def test_what_is_stored_is_what_was_sent(stack, client, count):
     sent = []
     for i in range(count):
@@ -156,9 +155,9 @@ def insert_while_cut(stack, client, body):
 def test_a_batch_is_whole_or_not_there_when_the_connection_is_lost(stack, client):
     """A 503 leaves open whether the batch is stored; sending it again settles that."""
     lost, until, ids = 0, time.monotonic() + 60, itertools.count(100_000)
+    count = 2500
     while lost < 6 and time.monotonic() < until:
         batch_id = next(ids)
-        count = 1500 if batch_id % 2 else 2500  # by one statement, by COPY
         data = [{"phone_number": "9876543210"}] * count
         body = json.dumps({"batch_id": batch_id, "data": data}).encode()
         answer = insert_while_cut(stack, client, body)

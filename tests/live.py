@@ -223,8 +223,7 @@ class Live:
         elif part == "api-worker":
             self._kill_child("api")
         else:
-            part = part.removesuffix("-holder")
-            assert self.stack.processes()[part].kill(), f"{part} did not run"
+            assert self.stack.kill(part.removesuffix("-holder")), f"{part} did not run"
 
     def _kill_child(self, part):
         victim = self.children(part)[0]
@@ -232,7 +231,7 @@ class Live:
         self.wait_until(lambda: victim not in self.children(part), f"{part} {victim} is dead")
 
     def stop(self, part):
-        assert self.stack.processes()[part].stop(), f"{part} did not run"
+        assert self.stack.stop(part), f"{part} did not run"
 
     def start(self, part):
         self.stack.start(part.removesuffix("-holder"))

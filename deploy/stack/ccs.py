@@ -9,6 +9,7 @@ from pathlib import Path
 from .proc import Process, StackError
 
 _NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
+_LINES_SHOWN = 20
 PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccsctl")
 SHM = Path("/dev/shm")
 
@@ -82,8 +83,8 @@ class Ccs:
         done = subprocess.run([self.programs / program, *map(str, words)], input=text or "",
                               capture_output=True, text=True, check=False)
         if done.returncode:
-            raise StackError(f"{program} {' '.join(map(str, words))} failed: "
-                             f"{(done.stderr or done.stdout).strip()}")
+            said = (done.stdout + done.stderr).strip().splitlines()[-_LINES_SHOWN:]
+            raise StackError("\n".join([f"{program} {' '.join(map(str, words))} failed:", *said]))
         return done.stdout
 
     def shared_memory(self) -> list[Path]:

@@ -1,6 +1,7 @@
 """nginx in front of ccs: TLS on one loopback port, rendered from the templates in nginx/."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from . import ports
 from .ccs import worker_account
 from .ports import HOST
-from .proc import Process, StackError
+from .proc import Process, StackError, wait_until
 
 _TEMPLATES = Path(__file__).resolve().parents[2] / "nginx"
 
@@ -49,6 +50,15 @@ class Nginx:
 
     def stop(self) -> bool:
         return self.process.stop()
+
+    def kill(self) -> bool:
+        """kill -9 of all of it: workers outlive their master and would keep the port."""
+        pid = self.process.pid()
+        if pid:
+            os.killpg(pid, signal.SIGKILL)
+            wait_until(lambda: not self.process.pid() and ports.is_free(self.port),
+                       seconds=10, what="nginx is dead")
+        return pid is not None
 
     def _take_port(self):
         self._lease = ports.Lease()

@@ -241,6 +241,16 @@ class Stack:
         else:
             asterisk.restart(self.rig(), part)
 
+    def stop(self, part) -> bool:
+        """Ends one part in good order; False when it does not run."""
+        return {"postgres": self.postgres, "nginx": self.nginx}.get(
+            part, self.processes()[part]).stop()
+
+    def kill(self, part) -> bool:
+        """kill -9 of one part; False when it does not run."""
+        return {"postgres": self.postgres, "nginx": self.nginx}.get(
+            part, self.processes()[part]).kill()
+
     def description(self) -> dict:
         """What a program needs to use this stack."""
         host = self.base_url.removeprefix("https://")

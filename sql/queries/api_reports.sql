@@ -3,7 +3,7 @@
 -- they cost the same whatever was dialled; only attempts count (n > 0), as in the rollups.
 
 -- name: summary_hours
--- By local hour: calls, milliseconds. No dates: today.
+-- By local hour: calls, milliseconds. No dates: today. A start alone runs until today, an end alone is that day.
 select local_hour::bigint, sum(calls)::bigint, sum(duration_ms)::bigint
   from rollup_hour
  where client_id = $1::bigint

@@ -139,29 +139,36 @@ bool object_named(const char *node, enum shm_object which, dev_t *dev, ino_t *in
 }
 
 /* The header is copied once, then judged: in .in anybody in the group can change it under us. */
-static bool judge(enum shm_object which, struct segment_map *map, const char *name, struct err *err)
+static enum object_result judge(
+	enum shm_object which, struct segment_map *map, const char *name, struct err *err)
 {
 	struct shm_header header;
 	memcpy(&header, map->base, sizeof(header));
 	uint8_t boot_id[16];
 	read_boot_id(boot_id);
-	if (memcmp(header.marker, objects[which].marker, sizeof(header.marker)) != 0)
-		return fail(err, ERR_BUSY, "%s has marker \"%.7s\", this program needs \"%.7s\"",
-			name, header.marker, objects[which].marker);
-	if (header.layout_hash != shm_layout_hash())
-		return fail(err, ERR_BUSY,
+	enum object_result result = OBJECT_UNFIT;
+	if (memcmp(header.marker, objects[which].marker, sizeof(header.marker)) != 0) {
+		fail(err, ERR_BUSY, "%s has marker \"%.7s\", this program needs \"%.7s\"", name,
+			header.marker, objects[which].marker);
+	} else if (memcmp(header.boot_id, boot_id, sizeof(boot_id)) != 0) {
+		fail(err, ERR_BUSY, "%s is of an earlier boot", name);
+		result = OBJECT_OVER;
+	} else if (header.state != SHM_READY) {
+		fail(err, ERR_BUSY, "%s is retired", name);
+		result = OBJECT_OVER;
+	} else if (header.layout_hash != shm_layout_hash()) {
+		fail(err, ERR_BUSY,
 			"%s has layout %016" PRIx64 ", this program has %016" PRIx64
 			": restart all of ccs in one version",
 			name, header.layout_hash, shm_layout_hash());
-	if (memcmp(header.boot_id, boot_id, sizeof(boot_id)) != 0)
-		return fail(err, ERR_BUSY, "%s is of an earlier boot", name);
-	if (header.bytes != map->bytes || object_bytes(which, header.counts) != map->bytes)
-		return fail(err, ERR_BUSY, "%s is damaged: its header does not fit its size", name);
-	if (header.state != SHM_READY)
-		return fail(err, ERR_BUSY, "%s is retired", name);
-	map->created_us = header.created_us;
-	memcpy(map->counts, header.counts, sizeof(map->counts));
-	return true;
+	} else if (header.bytes != map->bytes || object_bytes(which, header.counts) != map->bytes) {
+		fail(err, ERR_BUSY, "%s is damaged: its header does not fit its size", name);
+	} else {
+		map->created_us = header.created_us;
+		memcpy(map->counts, header.counts, sizeof(map->counts));
+		result = OBJECT_OK;
+	}
+	return result;
 }
 
 static enum object_result failed(struct err *err, const char *what, const char *name)
@@ -190,11 +197,12 @@ static enum object_result map_fd(enum shm_object which, const char *name, bool w
 	if (base == MAP_FAILED)
 		return failed(err, "map", name);
 	map->base = base;
-	if (judge(which, map, name, err))
-		return OBJECT_OK;
-	(void)munmap(base, map->bytes);
-	map->base = NULL;
-	return OBJECT_UNFIT;
+	enum object_result result = judge(which, map, name, err);
+	if (result != OBJECT_OK) {
+		(void)munmap(base, map->bytes);
+		map->base = NULL;
+	}
+	return result;
 }
 
 enum object_result object_open(const char *node, enum shm_object which, bool writable,
@@ -290,7 +298,7 @@ enum object_result object_link(
 		return OBJECT_OK;
 	bool taken = errno == EEXIST;
 	enum object_result result = failed(err, "name", name);
-	return taken ? OBJECT_UNFIT : result;
+	return taken ? OBJECT_TAKEN : result;
 }
 
 /* Only a header of our shape has its state where we think. */
@@ -309,14 +317,17 @@ static void mark_retired(int fd, enum shm_object which)
 	(void)munmap(base, sizeof(struct shm_header));
 }
 
-void object_retire(const char *node, enum shm_object which)
+bool object_retire(const char *node, enum shm_object which, struct err *err)
 {
 	char name[SEGMENT_NAME_BYTES];
 	segment_name(node, which, name);
 	int fd = shm_open(name, O_RDWR | O_CLOEXEC, 0);
-	(void)shm_unlink(name);
-	if (fd < 0)
-		return;
-	mark_retired(fd, which);
-	(void)close(fd);
+	if (fd >= 0) {
+		mark_retired(fd, which);
+		(void)close(fd);
+	}
+	if (shm_unlink(name) == 0 || errno == ENOENT)
+		return true;
+	(void)failed(err, "remove", name);
+	return false;
 }

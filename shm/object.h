@@ -7,14 +7,16 @@
 enum object_result {
 	OBJECT_OK,
 	OBJECT_ABSENT, /* nothing has this name */
-	OBJECT_UNFIT,  /* another layout or boot, retired, or damaged: err says which */
+	OBJECT_OVER,   /* retired, or of an earlier boot: it serves nobody any more */
+	OBJECT_UNFIT,  /* of another layout, or damaged: err says which */
+	OBJECT_TAKEN,  /* another has the name */
 	OBJECT_FAILED, /* the kernel refused */
 };
 
 /* Rows of every table as the configuration asks for. */
 void object_rows(const struct conf *conf, uint64_t rows[SHM_TABLE__N]);
 
-/* Opens by name and maps. err is filled unless OK. When UNFIT, only map->fd is set, so that the
+/* Opens by name and maps. err is filled unless OK. When OVER or UNFIT, only map->fd is set, so that the
  * dispatcher can take its lock before it replaces the object; object_unmap closes it. */
 enum object_result object_open(const char *node, enum shm_object which, bool writable,
 	struct segment_map *map, struct err *err);
@@ -23,12 +25,13 @@ enum object_result object_open(const char *node, enum shm_object which, bool wri
 MUST_USE bool object_make(enum shm_object which, const uint64_t rows[SHM_TABLE__N],
 	struct segment_map *map, struct err *err);
 
-/* Gives a made object its name. ABSENT never; UNFIT when the name is taken. */
+/* Gives a made object its name. OK, TAKEN or FAILED. */
 enum object_result object_link(
 	const char *node, enum shm_object which, const struct segment_map *map, struct err *err);
 
-/* Removes the name and marks what it led to RETIRED. */
-void object_retire(const char *node, enum shm_object which);
+/* Marks what the name leads to RETIRED and removes the name. /dev/shm lets only the owner remove it:
+ * when that is somebody else (.in may be a worker's), the mark makes its programs do it. */
+MUST_USE bool object_retire(const char *node, enum shm_object which, struct err *err);
 
 /* Where the name leads. False when it leads nowhere. */
 bool object_named(const char *node, enum shm_object which, dev_t *dev, ino_t *ino);

@@ -77,37 +77,40 @@ static bool attach(struct segment *seg, enum shm_object which, bool writable, st
 	return true;
 }
 
-/* .in, made when nobody has. Whoever links it first wins; the others find the winner's. */
+/* One look: attaches .in, or makes it, or clears its place and asks for another look. */
+static bool try_in(
+	struct segment *seg, const uint64_t rows[SHM_TABLE__N], bool *again, struct err *err)
+{
+	struct segment_map fresh = {.fd = -1};
+	enum object_result result = object_open(seg->node, SHM_IN, true, &fresh, err);
+	if (result == OBJECT_ABSENT && object_make(SHM_IN, rows, &fresh, err)) {
+		result = object_link(seg->node, SHM_IN, &fresh, err);
+		*again = result == OBJECT_TAKEN;
+	} else if (result == OBJECT_OVER) {
+		*again = object_retire(seg->node, SHM_IN, err);
+	}
+	if (result != OBJECT_OK) {
+		object_unmap(&fresh);
+		return false;
+	}
+	install(seg, SHM_IN, &fresh);
+	return true;
+}
+
+/* Whoever links it first wins; the others find the winner's. */
 static bool attach_or_make_in(struct segment *seg, struct err *err)
 {
 	uint64_t rows[SHM_TABLE__N];
 	object_rows(seg->conf, rows);
 	seg->map[SHM_IN].wanted = true;
 	seg->map[SHM_IN].writable = true;
-	for (int attempt = 0; attempt < 10; attempt++) {
-		struct segment_map fresh = {.fd = -1};
-		enum object_result result = object_open(seg->node, SHM_IN, true, &fresh, err);
-		if (result == OBJECT_OK) {
-			install(seg, SHM_IN, &fresh);
+	bool again = true;
+	for (int attempt = 0; attempt < 10 && again; attempt++) {
+		again = false;
+		if (try_in(seg, rows, &again, err))
 			return true;
-		}
-		object_unmap(&fresh);
-		if (result != OBJECT_ABSENT)
-			return false;
-		if (!object_make(SHM_IN, rows, &fresh, err))
-			return false;
-		result = object_link(seg->node, SHM_IN, &fresh, err);
-		if (result == OBJECT_OK) {
-			install(seg, SHM_IN, &fresh);
-			return true;
-		}
-		object_unmap(&fresh);
-		if (result == OBJECT_FAILED)
-			return false;
 	}
-	return fail(err, ERR_BUSY,
-		"the .in object of node %s comes and goes: is another program removing it?",
-		seg->node);
+	return false;
 }
 
 bool segment_open_in(struct segment *seg, const struct conf *conf, struct err *err)
@@ -145,14 +148,14 @@ static void refresh(struct segment *seg, enum shm_object which)
 	dev_t dev;
 	ino_t ino;
 	bool named = object_named(seg->node, which, &dev, &ino);
-	if (map->base && named && dev == map->dev && ino == map->ino && !is_retired(map))
-		return;
 	if (is_retired(map))
 		detach(seg, which);
-	if (which == SHM_IN && seg->conf && !named && !map->base)
+	else if (map->base && (!named || (dev == map->dev && ino == map->ino)))
+		return;
+	if (which == SHM_IN && seg->conf)
 		(void)attach_or_make_in(seg, NULL);
 	else if (named)
-		(void)attach(seg, which, map->writable, NULL);
+		(void)!attach(seg, which, map->writable, NULL);
 }
 
 bool segment_check(struct segment *seg)

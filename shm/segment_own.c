@@ -82,7 +82,7 @@ static enum own_result make(struct segment *seg, enum shm_object which,
 		return OWN_DONE;
 	}
 	object_unmap(&fresh);
-	return result == OBJECT_UNFIT ? OWN_AGAIN : OWN_FAILED;
+	return result == OBJECT_TAKEN ? OWN_AGAIN : OWN_FAILED;
 }
 
 /* One look at one object: adopts it, or makes it, or clears its place and asks for another look. */
@@ -103,18 +103,19 @@ static enum own_result take(struct segment *seg, enum shm_object which,
 		object_unmap(&found);
 		return OWN_FAILED;
 	}
-	if (has_name(seg, which, &found)) {
-		if (result == OBJECT_OK && worth_keeping(which, &found, rows)) {
-			hold(seg, which, &found);
-			*adopted = true;
-			return OWN_DONE;
-		}
+	bool named = has_name(seg, which, &found), removed = true;
+	if (named && result == OBJECT_OK && worth_keeping(which, &found, rows)) {
+		hold(seg, which, &found);
+		*adopted = true;
+		return OWN_DONE;
+	}
+	if (named) {
 		log_info("segment.retired", "node=%s object=%d why=%s", seg->node, (int)which,
 			log_q(why.text));
-		object_retire(seg->node, which);
+		removed = object_retire(seg->node, which, err);
 	}
 	object_unmap(&found);
-	return OWN_AGAIN;
+	return removed ? OWN_AGAIN : OWN_FAILED;
 }
 
 static bool take_until_done(struct segment *seg, enum shm_object which,
@@ -232,6 +233,6 @@ bool segment_still_named(const struct segment *seg)
 void segment_remove(struct segment *seg)
 {
 	for (int i = 0; i < SHM_OBJECT__N; i++)
-		object_retire(seg->node, (enum shm_object)i);
+		(void)!object_retire(seg->node, (enum shm_object)i, NULL);
 	segment_close(seg);
 }

@@ -269,6 +269,29 @@ static void test_without_a_dispatcher_state_is_busy_and_in_is_made(void **state)
 	segment_remove(&worker);
 }
 
+/* The dispatcher could not remove it, because it was a worker's: its owner does. */
+static void test_an_in_that_serves_nobody_is_replaced_by_a_worker(void **state)
+{
+	struct rig *rig = *state;
+	struct segment worker;
+	struct err err;
+	struct shm_header *header = object_header(&rig->seg.map[SHM_IN]);
+	rig_worker(rig, &worker);
+	atomic_store(&header->state, SHM_RETIRED);
+	assert_true(segment_check(&worker));
+	assert_true(worker.map[SHM_IN].ino != rig->seg.map[SHM_IN].ino);
+
+	uint64_t before = worker.map[SHM_IN].ino;
+	object_header(&worker.map[SHM_IN])->boot_id[0] ^= 1;
+	assert_ok(segment_open_in(&worker, &rig->conf, &err), &err);
+	assert_true(worker.map[SHM_IN].ino != before);
+
+	object_header(&worker.map[SHM_IN])->layout_hash ^= 1; /* not ours to replace */
+	assert_false(segment_open_in(&worker, &rig->conf, &err));
+	assert_non_null(strstr(err.text, "layout"));
+	segment_close(&worker);
+}
+
 /* Many come at once; all must end in the same object. */
 static void test_everybody_may_come_first(void **state)
 {
@@ -407,6 +430,7 @@ int main(void)
 		RIG_TEST(test_an_event_ring_of_odd_size_is_refused),
 		RIG_TEST(test_an_object_cut_short_is_refused),
 		cmocka_unit_test(test_without_a_dispatcher_state_is_busy_and_in_is_made),
+		RIG_TEST(test_an_in_that_serves_nobody_is_replaced_by_a_worker),
 		cmocka_unit_test(test_everybody_may_come_first),
 		RIG_TEST(test_a_reader_notices_a_new_object_under_the_name),
 		RIG_TEST(test_a_removed_segment_is_let_go),

@@ -44,7 +44,8 @@ void bell_close(struct bell *bell)
 	bell->fd = -1;
 }
 
-/* Acquire-release exchanges of one word have an order: see bell.h. A load first would not have it. */
+/* Acquire-release exchanges of one word have an order: see bell.h. A load first would not have it.
+ * */
 void bell_ring(const struct bell *bell, struct shm_shared *shared)
 {
 	if (shared && !atomic_exchange_explicit(&shared->armed, 0, memory_order_acq_rel))

@@ -9,7 +9,8 @@
  *                └──────────────── holds its grant ──────────────┘
  *
  * Steps may be skipped; the only one undone is SENT, by a successor that can prove that no byte was
- * written. */
+ * written.
+ */
 #ifndef CCS_SHM_CALLS_H
 #define CCS_SHM_CALLS_H
 

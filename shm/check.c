@@ -1,4 +1,5 @@
-/* The segment's auditor: the runner, and the rules about objects, rows and the directory. See check.h. */
+/* The segment's auditor: the runner, and the rules about objects, rows and the directory. See
+ * check.h. */
 #include "shm/check.h"
 
 #include <stdarg.h>

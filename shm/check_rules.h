@@ -4,8 +4,8 @@
 
 #include "shm/segment.h"
 
-/* What one look found. subject names the thing, so that a later look knows it again although the numbers in
- * the text have changed. */
+/* What one look found. subject names the thing, so that a later look knows it again although the
+ * numbers in the text have changed. */
 struct finding {
 	const char *invariant;
 	char subject[64];

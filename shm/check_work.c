@@ -1,4 +1,5 @@
-/* The auditor's rules about work: calls, grants, submit rings, waiting entries, events, tenant words. */
+/* The auditor's rules about work: calls, grants, submit rings, waiting entries, events, tenant
+ * words. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -181,8 +181,8 @@ void dir_server_error(struct shm_server_row *server, const char *text, int64_t a
 
 /* ---- readers ---- */
 
-/* A consistent copy of the row with this key, and where it lies (NULL: not found). Between search and
- * copy the place may have been given to another key: the copy decides. */
+/* A consistent copy of the row with this key, and where it lies (NULL: not found). Between search
+ * and copy the place may have been given to another key: the copy decides. */
 static const void *find(
 	const struct segment *seg, const struct kind *kind, const void *key, void *data)
 {

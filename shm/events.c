@@ -50,7 +50,8 @@ static uint64_t newest_of(const struct ring *ring)
 	return atomic_load_explicit(&ring->head->newest, memory_order_acquire);
 }
 
-/* The writer has not come within one ring of what lies at position. Signed: position may be ahead. */
+/* The writer has not come within one ring of what lies at position. Signed: position may be ahead.
+ * */
 static bool is_whole(const struct ring *ring, uint64_t position)
 {
 	uint64_t writing = atomic_load_explicit(&ring->head->writing, memory_order_acquire);
@@ -59,9 +60,9 @@ static bool is_whole(const struct ring *ring, uint64_t position)
 
 /* ---- owner ---- */
 
-/* From here on readers know that what lies one ring before end is no longer theirs. Relaxed is enough:
- * the words that follow are stored with release, and so after it. Never lowered: a predecessor may
- * have been killed while it overwrote further than we are about to. */
+/* From here on readers know that what lies one ring before end is no longer theirs. Relaxed is
+ * enough: the words that follow are stored with release, and so after it. Never lowered: a
+ * predecessor may have been killed while it overwrote further than we are about to. */
 static void claim(const struct ring *ring, uint64_t end)
 {
 	if (atomic_load_explicit(&ring->head->writing, memory_order_relaxed) < end)
@@ -88,7 +89,8 @@ static void store_record(const struct ring *ring, const struct shm_event *head, 
 	store_payload(at + HEAD_BYTES / WORD, payload, head->payload);
 }
 
-/* Where a record of this size goes, and its index; what it leaves free at the ring's end is filled. */
+/* Where a record of this size goes, and its index; what it leaves free at the ring's end is filled.
+ * */
 static void find_place(const struct ring *ring, uint32_t bytes, uint64_t *position, uint64_t *index)
 {
 	uint64_t newest = newest_of(ring);
@@ -165,7 +167,8 @@ static enum look look_at(const struct ring *ring, uint64_t position, struct even
 	return fine ? LOOK_OK : LOOK_STRANGE;
 }
 
-/* A reader who starts here is not lapped at once: a quarter of the ring lies between the writer and it. */
+/* A reader who starts here is not lapped at once: a quarter of the ring lies between the writer and
+ * it. */
 static bool has_room(const struct ring *ring, uint64_t position)
 {
 	return is_whole(ring, position - ring->size / 4);
@@ -184,8 +187,8 @@ static uint64_t safe_mark(const struct ring *ring)
 	return best;
 }
 
-/* Moves the cursor to a record that is still there: its own head says which one it is. False when the
- * writer outran us at every try. */
+/* Moves the cursor to a record that is still there: its own head says which one it is. False when
+ * the writer outran us at every try. */
 static bool move_to_mark(const struct ring *ring, struct event_cursor *cursor)
 {
 	struct event_copy copy;

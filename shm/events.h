@@ -1,13 +1,16 @@
 /* The event ring: the dispatcher tells every reader, and waits for none.
  *
- *   [record][record][record]...........[record][padding|      records are 8-byte aligned and never
- * split at the end ▲ marks: one record start in every sixteenth    ▲ newest: the commit
+ *   [record][record][record][record]...........[record][record][padding]
+ *    ▲           ▲                                ▲
+ *    └ marks: a record that begins in each        └ newest: its store is the commit
+ *      sixteenth of the ring
  *
- * Publishing: raise `writing` past the new record, write its words, store `newest`. Reading: copy,
- * then look at `writing` again; if it has come within one ring of the copy, the copy may be torn
- * and counts as overrun. A lapped reader goes on at the oldest mark with room before the writer,
- * and learns from the record there exactly how many it missed. A kill at any point leaves the ring
- * whole: `writing` is never lowered, so what was half overwritten stays unreadable.
+ * Records are 8-byte aligned and never split at the end. Publishing: raise `writing` past the new
+ * record, write its words, store `newest`. Reading: copy, then look at `writing` again; if it has
+ * come within one ring of the copy, the copy may be torn and counts as overrun. A lapped reader
+ * goes on at the oldest mark with room before the writer, and learns from the record there exactly
+ * how many it missed. A kill at any point leaves the ring whole: `writing` is never lowered, so
+ * what was half overwritten stays unreadable.
  *
  * Readers keep a cursor of three words; nobody's slowness costs the dispatcher anything.
  */
@@ -64,10 +67,10 @@ void event_cursor_newest(const struct segment *seg, struct event_cursor *cursor)
 void event_cursor_oldest(const struct segment *seg, struct event_cursor *cursor);
 
 enum event_result {
-	EVENT_OK,   /* copy holds the next event */
-	EVENT_NONE, /* nothing new */
-	EVENT_OVERRUN, /* *missed events are gone for this reader, exactly; the cursor is behind them */
-	EVENT_RESET, /* another ring, or a damaged one: how many were missed is unknown */
+	EVENT_OK,      /* copy holds the next event */
+	EVENT_NONE,    /* nothing new */
+	EVENT_OVERRUN, /* exactly *missed events are gone for this reader */
+	EVENT_RESET,   /* another ring, or a damaged one: how many were missed is unknown */
 };
 
 /* The next event. After OVERRUN and RESET the cursor stands where reading goes on: call again. */

@@ -1,4 +1,5 @@
-/* Gates: see gate.h. One function per row of gate.def; each asks only about the parts that are there. */
+/* Gates: see gate.h. One function per row of gate.def; each asks only about the parts that are
+ * there. */
 #include "shm/gate.h"
 
 #define NEVER INT64_MAX
@@ -10,8 +11,8 @@ const struct gate_text gate_texts[GATE__N] = {
 #undef GATE
 };
 
-/* When to ask again if the gate blocks; PASS if it does not. A moment that has passed blocks nothing,
- * so no gate answers with one. */
+/* When to ask again if the gate blocks; PASS if it does not. A moment that has passed blocks
+ * nothing, so no gate answers with one. */
 #define PASS INT64_MIN
 
 typedef int64_t gate_fn(const struct gate_view *v);
@@ -86,8 +87,8 @@ static int64_t number_live(const struct gate_view *v)
 	return blocked_if(v->entry && v->entry->number_live, NEVER);
 }
 
-/* A window that is over when we ask, because nobody has computed the next one yet, is asked for again
- * when something changes. */
+/* A window that is over when we ask, because nobody has computed the next one yet, is asked for
+ * again when something changes. */
 static int64_t window_closed(const struct gate_view *v)
 {
 	const struct gate_client *c = v->client;

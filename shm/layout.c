@@ -1,5 +1,5 @@
-/* The layout's fingerprint: names, offsets and sizes of all that lies in the segment, and the names whose order is a number
- * there. */
+/* The layout's fingerprint: names, offsets and sizes of all that lies in the segment, and the names
+ * whose order is a number there. */
 #include "shm/layout.h"
 
 #include <string.h>

@@ -308,8 +308,7 @@ struct shm_counters {
 /* Log-linear histogram of microseconds: 8 steps per power of two (12 % wide), 1 us to 2^32 us. */
 enum { LATENCY_BUCKETS = 33 * 8 };
 enum shm_latency_kind {
-	LATENCY_SUBMIT_TO_SENT, /* committed by a worker -> Originate bytes written, when nothing
-				   blocked */
+	LATENCY_SUBMIT_TO_SENT, /* committed -> Originate bytes written, when nothing blocked */
 	LATENCY_FREED_TO_SENT,	/* hang-up read -> next Originate of that server written */
 	LATENCY_COMMIT,		/* one turn's transaction */
 	LATENCY_TURN,		/* one turn of the loop */
@@ -344,12 +343,13 @@ struct shm_submit_head {
 	uint8_t pad[56];
 };
 
-/* A record, 8-byte aligned, never split at the ring's end (a PAD record fills it). */
+/* A record, 8-byte aligned, never split at the ring's end: padding, a record without a client,
+ * fills what is left there. */
 struct shm_event {
-	uint64_t position; /* bytes before it since the ring began: proves it is the record that was
-			      looked for */
-	uint64_t index;	   /* records before it */
-	uint64_t previous; /* position of the same client's event before; 0 = none known */
+	/* Bytes before it since the ring began: proves it is the record that was looked for. */
+	uint64_t position;
+	uint64_t index;	    /* records before it */
+	uint64_t previous;  /* position of the same client's event before; 0 = none known */
 	uint64_t client_id; /* 0: padding */
 	uint64_t seq;	    /* dense per client */
 	int64_t occurred_us;

@@ -1,4 +1,5 @@
-/* One POSIX object of the segment: made, opened, judged, retired. Used by segment.c and segment_own.c only. */
+/* One POSIX object of the segment: made, opened, judged, retired. Used by segment.c and
+ * segment_own.c only. */
 #ifndef CCS_SHM_OBJECT_H
 #define CCS_SHM_OBJECT_H
 
@@ -16,8 +17,8 @@ enum object_result {
 /* Rows of every table as the configuration asks for. */
 void object_rows(const struct conf *conf, uint64_t rows[SHM_TABLE__N]);
 
-/* Opens by name and maps. err is filled unless OK. When OVER or UNFIT, only map->fd is set, so that the
- * dispatcher can take its lock before it replaces the object; object_unmap closes it. */
+/* Opens by name and maps. err is filled unless OK. When OVER or UNFIT, only map->fd is set, so that
+ * the dispatcher can take its lock before it replaces the object; object_unmap closes it. */
 enum object_result object_open(const char *node, enum shm_object which, bool writable,
 	struct segment_map *map, struct err *err);
 
@@ -29,8 +30,8 @@ MUST_USE bool object_make(enum shm_object which, const uint64_t rows[SHM_TABLE__
 enum object_result object_link(
 	const char *node, enum shm_object which, const struct segment_map *map, struct err *err);
 
-/* Marks what the name leads to RETIRED and removes the name. /dev/shm lets only the owner remove it:
- * when that is somebody else (.in may be a worker's), the mark makes its programs do it. */
+/* Marks what the name leads to RETIRED and removes the name. /dev/shm lets only the owner remove
+ * it: when that is somebody else (.in may be a worker's), the mark makes its programs do it. */
 MUST_USE bool object_retire(const char *node, enum shm_object which, struct err *err);
 
 /* Where the name leads. False when it leads nowhere. */

@@ -140,8 +140,8 @@ static bool is_retired(const struct segment_map *map)
 				    memory_order_acquire) == SHM_RETIRED;
 }
 
-/* A retired object is let go even when nothing has taken its place. One whose name was merely removed
- * stays: its dispatcher lives, notices (segment_still_named) and makes another. */
+/* A retired object is let go even when nothing has taken its place. One whose name was merely
+ * removed stays: its dispatcher lives, notices (segment_still_named) and makes another. */
 static void refresh(struct segment *seg, enum shm_object which)
 {
 	struct segment_map *map = &seg->map[which];

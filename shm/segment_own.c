@@ -1,4 +1,5 @@
-/* The dispatcher's segment: one owner per node, adopted after a death, replaced when it does not fit. */
+/* The dispatcher's segment: one owner per node, adopted after a death, replaced when it does not
+ * fit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -130,8 +131,8 @@ static bool take_until_done(struct segment *seg, enum shm_object which,
 		err, ERR_BUSY, "the segment of node %s comes and goes: who removes it?", seg->node);
 }
 
-/* What was announced to a dispatcher whose state is gone, the sweep finds: an old record could speak
- * of an entry that is finished. */
+/* What was announced to a dispatcher whose state is gone, the sweep finds: an old record could
+ * speak of an entry that is finished. */
 static void skip_announced(struct segment *seg)
 {
 	uint32_t heads_n, workers_n;
@@ -166,9 +167,9 @@ bool segment_create_or_adopt(
 	return true;
 }
 
-/* A call row that a killed predecessor was writing holds words of before and after one step. That is
- * its state before the step: the state word was not stored, and the event that caused the step is
- * still unread in the socket, so the step is done again. */
+/* A call row that a killed predecessor was writing holds words of before and after one step. That
+ * is its state before the step: the state word was not stored, and the event that caused the step
+ * is still unread in the socket, so the step is done again. */
 static void repair_calls(struct segment *seg)
 {
 	uint32_t n;
@@ -177,8 +178,8 @@ static void repair_calls(struct segment *seg)
 		(void)row_repair(&calls[i].row);
 }
 
-/* Directory rows that are odd stay so, and unreadable, until the load under way puts them again; but
- * nobody puts an error text again. */
+/* Directory rows that are odd stay so, and unreadable, until the load under way puts them again;
+ * but nobody puts an error text again. */
 static void repair_errors(struct segment *seg)
 {
 	static const struct shm_server_error none;

@@ -4,9 +4,11 @@
  * PostgreSQL already holds the work, and the sweep finds what a killed worker could not announce.
  * So a full ring is not an error.
  *
- *   tail   in .in, stored by the worker with release after the record: a kill before that leaves no
- * trace head   in .state, because a worker may not write what the dispatcher trusts ring untrusted
- * to the dispatcher: it copies a record out, checks it (submit_valid), then believes it
+ *   tail   in .in, stored by the worker with release after the record: a kill before that store
+ *          leaves no trace
+ *   head   in .state, because a worker may not write what the dispatcher trusts
+ *   ring   untrusted to the dispatcher: it copies a record out, checks it (submit_valid), then
+ *          believes it
  *
  * A slot belongs to a process (pid and start time in one word) from a CAS until it gives it back or
  * is seen dead by the next taker. What a dead worker had pushed is still drained: tail goes on from

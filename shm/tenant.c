@@ -17,7 +17,7 @@ struct shm_tenant *tenant_find(const struct segment *seg, uint64_t client_id, bo
 		uint64_t id = atomic_load_explicit(&words->client_id, memory_order_acquire);
 		if (id == 0 && !(create && seg->map[SHM_IN].writable))
 			return NULL;
-		/* Losing the race to somebody who wants the same row for the same client is winning. */
+		/* Losing the race to somebody who takes the row for the same client is winning. */
 		if (id == 0 && atomic_compare_exchange_strong_explicit(&words->client_id, &id,
 				       client_id, memory_order_acq_rel, memory_order_acquire))
 			return words;
@@ -55,8 +55,8 @@ bool tenant_request(struct shm_tenant *words, int64_t now_us, uint32_t limit, ui
 	uint64_t window = atomic_load_explicit(&words->window, memory_order_relaxed);
 	for (;;) {
 		uint64_t held = window >> 32;
-		/* A worker whose clock reading is a little older counts in the newer minute; a clock
-		 * that was set back begins again. */
+		/* A worker whose clock reading is a little older counts in the newer minute; a
+		 * clock that was set back begins again. */
 		bool current = held == minute || held == minute + 1;
 		uint64_t count = current ? window & UINT32_MAX : 0;
 		*remaining = count < limit ? limit - (uint32_t)count : 0;

@@ -1,7 +1,6 @@
-/* What one client may see of the segment. Everything that a tenant's request reads about clients,
- *allocations, servers, calls and waiting entries comes through a view: there is no other way to a
- *row of the tables that carries a client id, so no tenant sees a row of another. Views hold no
- *pointer into the segment and survive segment_check.
+/* What one client may see of the segment. Whoever answers a tenant reads clients, allocations,
+ * servers, calls and waiting entries through a view and in no other way, so no tenant sees a row of
+ * another. Views hold no pointer into the segment and survive segment_check.
  *
  *	struct view view = view_of(seg, client_id);
  *	struct shm_call_view call;
@@ -9,7 +8,7 @@
  *		...
  *
  * An iteration shows each row that was there all the time once, and those that came or went
- *meanwhile perhaps.
+ * meanwhile perhaps.
  */
 #ifndef CCS_SHM_VIEW_H
 #define CCS_SHM_VIEW_H

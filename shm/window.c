@@ -45,7 +45,8 @@ void window_remove(struct window_table *table, uint32_t i)
 	table->free[table->free_n++] = i;
 }
 
-/* A word of its own meaning needs no bracket: readers that see half of two changes see two truths. */
+/* A word of its own meaning needs no bracket: readers that see half of two changes see two truths.
+ * */
 void window_gate(struct segment *seg, uint32_t i, uint32_t gate)
 {
 	struct shm_window *row = &seg_window(seg, NULL)[i];

@@ -1,4 +1,5 @@
-/* Kills processes of the segment at random moments, then counts: torture [KILLS [SEED]]. See torture.h. */
+/* Kills processes of the segment at random moments, then counts: torture [KILLS [SEED]]. See
+ * torture.h. */
 #include "tests/shm/torture.h"
 
 #include <errno.h>

@@ -1,14 +1,16 @@
-/* Torture of the segment: processes that do what workers, dispatcher and readers do with it, killed at random moments.
+/* Torture of the segment: processes that do what workers, dispatcher and readers do with it, killed
+ * at random moments.
  *
- * PostgreSQL and Asterisk are append-only files of ids: what is written there is what the world has seen.
+ * PostgreSQL and Asterisk are append-only files of ids: what is there, the world has seen.
  *
- *   committed.<k>  a worker's transaction committed                (before the record in the submit ring)
- *   journal        the attempt is journalled                       (slot PLANNED -> ARMED)
- *   dialled        the Originate was written; the phone rings      (after SENT was stored)
- *   done           the detail is committed; event number = place   (slot ENDED -> free)
+ *   committed.<k>  a worker's transaction committed (before the record in the submit ring)
+ *   journal        the attempt is journalled (slot PLANNED -> ARMED)
+ *   dialled        the Originate was written; the phone rings (after SENT was stored)
+ *   done           the detail is committed; event number = place (slot ENDED -> free)
  *
- * Promised, whoever dies when: every committed id is dialled exactly once and done exactly once; events come in the order of
- * `done`, whole, each once or counted as missed; no reader ever believes a half-written row.
+ * Promised, whoever dies when: every committed id is dialled exactly once and done exactly once;
+ * events come in the order of `done`, whole, each once or counted as missed; no reader ever
+ * believes a half-written row.
  */
 #ifndef CCS_TESTS_SHM_TORTURE_H
 #define CCS_TESTS_SHM_TORTURE_H

@@ -107,8 +107,8 @@ static void test_refuses_what_is_no_fifo(void **state)
 	assert_false(bell_open(&other, "/nonexistent", &err));
 }
 
-/* One publishes and rings, the other sleeps whenever it finds nothing. A wake-up that got lost would let
- * it sleep until the timeout, which fails the test. */
+/* One publishes and rings, the other sleeps whenever it finds nothing. A wake-up that got lost
+ * would let it sleep until the timeout, which fails the test. */
 enum { ROUNDS = 20000 };
 
 static _Atomic uint64_t published;
@@ -120,7 +120,7 @@ static void *publish(void *arg)
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
 		atomic_store_explicit(&published, i, memory_order_release);
 		bell_ring(&bell, &shared);
-		/* Every other time let it fall asleep first: that is where a wake-up can get lost. */
+		/* Every other time it falls asleep first: there a wake-up can get lost. */
 		while (i % 2 && atomic_load_explicit(&taken, memory_order_acquire) < i)
 			(void)sched_yield();
 	}

@@ -135,7 +135,8 @@ static void test_a_view_shows_calls_of_one_client_only(void **state)
 	}
 }
 
-/* A slot that is taken again never shows the call it held before, and to a client never another's. */
+/* A slot that is taken again never shows the call it held before, and to a client never another's.
+ * */
 enum { LOOKS = 5000 };
 
 static _Atomic uint64_t released;

@@ -64,7 +64,8 @@ static void test_an_empty_ring_has_nothing(void **state)
 	assert_false(event_at(&rig->seg, rig->conf.segment_event_bytes, 1, &copy));
 }
 
-/* A reader that keeps up sees every event once, over many wraps and every way to meet the ring's end. */
+/* A reader that keeps up sees every event once, over many wraps and every way to meet the ring's
+ * end. */
 static void test_a_reader_that_keeps_up_misses_nothing(void **state)
 {
 	struct rig *rig = *state;

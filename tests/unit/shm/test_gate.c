@@ -216,7 +216,7 @@ static void test_at_the_promised_time_the_gate_is_open(void **state)
 		struct situation s;
 		struct gate_verdict v;
 		if (closers[gate].next_us == SOMETHING || gate == GATE_daily_cap)
-			continue; /* the count of the day is set to 0 by its keeper, not by the clock */
+			continue; /* the day's count is set to 0 by its keeper, not the clock */
 		all_open(&s);
 		s.client.window_close_us = NOW + US_PER_S;
 		closers[gate].close(&s);

@@ -118,7 +118,8 @@ static void test_zero_an_hour_is_never_and_zero_a_second_is_no_limit(void **stat
 	}
 }
 
-/* A new limit is applied to the starts of the last hour. What was started under the old one counts. */
+/* A new limit is applied to the starts of the last hour. What was started under the old one counts.
+ * */
 static void test_a_lowered_limit_never_adds_to_what_was_started(void **state)
 {
 	(void)state;

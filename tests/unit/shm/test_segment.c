@@ -366,7 +366,8 @@ static void test_a_removed_segment_is_let_go(void **state)
 	segment_remove(&worker);
 }
 
-/* A child that holds the mapping keeps the lock for its holder: OFD locks belong to the open file. */
+/* A child that holds the mapping keeps the lock for its holder: OFD locks belong to the open file.
+ * */
 static void test_the_lock_lives_as_long_as_any_of_the_family(void **state)
 {
 	struct rig *rig = *state;

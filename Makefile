@@ -119,7 +119,7 @@ $(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.c.o $(call archive,$(1)) \
 	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) -lphonenumber -lstdc++ $(LDLIBS)
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
-.PRECIOUS: $(OUT)/tests/unit/%.c.o
+.SECONDARY: # objects of tests stay, too
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 

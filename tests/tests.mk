@@ -2,7 +2,7 @@
 
 # The same folder for every suite of one `make check`, so that the last line can sum them.
 RESULTS := $(OUT)/results
-LINTS   := '$(MAKE) -s NO_INSTALL=1 format-check' $(wildcard tests/lint/*)
+LINTS   := 'env MAKEFLAGS= $(MAKE) -s NO_INSTALL=1 format-check' $(wildcard tests/lint/*)
 RUN     := tests/run -r $(RESULTS)
 
 # The unit tests run a second time with AddressSanitizer and UBSan, unless all of ccs is built so.
@@ -34,8 +34,8 @@ check: all unit-programs $(TORTURE)
 	@rm -f $(RESULTS)
 	@$(RUN) lint exit $(LINTS) || :
 	@$(RUN) unit tap $(UNIT) || :
-	$(if $(ASAN_UNIT),@$(RUN) 'unit, asan' tap $(ASAN_UNIT) || :)
-	$(if $(TSAN_UNIT),@$(RUN) 'unit, tsan' tap $(TSAN_UNIT) || :)
+	$(if $(ASAN_UNIT),@$(RUN) 'unit with asan' tap $(ASAN_UNIT) || :)
+	$(if $(TSAN_UNIT),@$(RUN) 'unit with tsan' tap $(TSAN_UNIT) || :)
 	@$(RUN) torture exit $(TORTURE) || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum

@@ -113,7 +113,7 @@ print(make_request_with_retry("{stack.base_url}/api/v1/clients/me", {{"X-API-KEY
 
 
 def test_rate_limit_helper_waits_as_long_as_it_is_told(stack, run, filled_in):
-    hasty = stack.new_client("HASTY", requests_per_minute=2)
+    hasty = stack.new_client("IMPATIENT", requests_per_minute=2)
     for _ in range(3):
         refused = hasty.api.get("/clients/me")
     assert refused.status == 429

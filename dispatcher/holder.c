@@ -158,8 +158,8 @@ static void describe_death(const struct holder *h, int status)
 		log_error("child.killed", "child=%d signal=%d name=%s", (int)pid, WTERMSIG(status),
 			log_q(strsignal(WTERMSIG(status))));
 	else
-		log_line(h->stopping && WEXITSTATUS(status) == EX_OK ? LOG_INFO : LOG_WARN, "child.ended",
-			"child=%d status=%d", (int)pid, WEXITSTATUS(status));
+		log_line(h->stopping && WEXITSTATUS(status) == EX_OK ? LOG_INFO : LOG_WARN,
+			"child.ended", "child=%d status=%d", (int)pid, WEXITSTATUS(status));
 }
 
 static bool make_segment(struct holder *h, struct err *err)

@@ -47,10 +47,14 @@ create table entry (
     client_id       bigint not null,
     queue_master_id bigint,
     phone_number    text not null,  -- as given
-    number          text not null check (number ~ '^\+?[0-9]{3,15}$'), -- without blanks, dashes, dots, parentheses
-    e164            text check (e164 ~ '^[0-9]{3,15}$'),               -- without '+'; null when no plan knows it
+    number          text not null,  -- without blanks, dashes, dots, parentheses
+    e164            text,           -- without '+'; null when no plan knows it
     country_digits  smallint,                                          -- how many digits of e164 are the country code
     custom_data     text,           -- the JSON object exactly as it was sent
+    -- 3 to 15 digits; written without a regular expression, which was more than half of what a COPY cost.
+    constraint entry_number check (case rtrim(number, '0123456789') when '' then length(number) between 3 and 15
+                                        when '+' then length(number) between 4 and 16 else false end),
+    constraint entry_e164 check (rtrim(e164, '0123456789') = '' and length(e164) between 3 and 15),
     primary key (entry_id)
 ) partition by range (entry_id);
 

@@ -70,17 +70,6 @@ static void read_texts(
 
 /* ---- clients ---- */
 
-static struct client *client_add(struct dispatcher *d, uint64_t id)
-{
-	struct client *client = calloc(1, sizeof(*client));
-	if (!client)
-		die("memory.exhausted", "bytes=%zu", sizeof(*client));
-	client->id = id;
-	client->heap_at = NOT_IN_HEAP;
-	HASH_ADD(hh, d->clients, id, sizeof(client->id), client);
-	return client;
-}
-
 static bool read_client(const struct rows *rows, int i, struct shm_client *c)
 {
 	*c = (struct shm_client){
@@ -107,6 +96,26 @@ static bool read_client(const struct rows *rows, int i, struct shm_client *c)
 	       row_copy(rows, i, 7, c->region, sizeof(c->region));
 }
 
+/* In the segment at once, because its usage words are needed, but under generation 0, which nobody trusts: its tenant's
+ * words were not read before its row. The next load, asked for here, does that in order. */
+static struct client *client_add(struct dispatcher *d, const struct shm_client *facts)
+{
+	struct shm_client_row *row = dir_put_client(d->seg, facts);
+	if (!row) {
+		log_error("directory.full", "table=clients do=\"raise segment.clients\"");
+		return NULL;
+	}
+	struct client *client = calloc(1, sizeof(*client));
+	if (!client)
+		die("memory.exhausted", "bytes=%zu", sizeof(*client));
+	client->id = facts->id;
+	client->heap_at = NOT_IN_HEAP;
+	client->usage = &row->usage;
+	HASH_ADD(hh, d->clients, id, sizeof(client->id), client);
+	d->directory_wanted = true;
+	return client;
+}
+
 static void take_clients(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -119,20 +128,13 @@ static void take_clients(void *arg, const struct rows *rows)
 			continue;
 		}
 		struct client *client = client_find(d, facts.id);
-		if (client) {
+		if (client)
 			facts.generation = client->generation_before;
-		} else {
-			/* Its words were not read before its row: nobody may trust this one; the next load is asked for now. */
-			client = client_add(d, facts.id);
-			d->directory_wanted = true;
-		}
-		struct shm_client_row *row = dir_put_client(d->seg, &facts);
-		if (!row) {
-			log_error("directory.full", "table=clients do=\"raise segment.clients\"");
+		else
+			client = client_add(d, &facts);
+		if (!client)
 			continue;
-		}
 		client->facts = facts;
-		client->usage = &row->usage;
 		client->seen = true;
 		sched_client_ready(d, client);
 	}
@@ -389,6 +391,14 @@ static void remove_unseen(struct dispatcher *d)
 	}
 }
 
+/* Last of all: a client's row carries the generation that makes its keys and allocations believed, so those that are gone
+ * must be gone before. */
+static void publish_clients(struct dispatcher *d)
+{
+	for (struct client *c = d->clients; c; c = c->hh.next)
+		(void)dir_put_client(d->seg, &c->facts); /* has its row already */
+}
+
 static void mark_unseen(struct dispatcher *d)
 {
 	for (struct client *c = d->clients; c; c = c->hh.next) {
@@ -415,6 +425,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 		return;
 	}
 	remove_unseen(d);
+	publish_clients(d);
 	log_info("directory.loaded", "clients=%u servers=%u keys=%u", HASH_COUNT(d->clients),
 		HASH_COUNT(d->servers), HASH_COUNT(known_keys));
 	if (!d->recovered)

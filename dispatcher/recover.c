@@ -114,10 +114,25 @@ static void resume(struct dispatcher *d, struct slot *slot)
 
 /* ---- the steps ---- */
 
+/* Each client's newest event that is still in the ring: the chain that readers walk back goes on from there. */
+static void find_last_events(struct dispatcher *d)
+{
+	static struct event_copy copy;
+	struct event_cursor cursor;
+	uint64_t missed;
+	event_cursor_oldest(d->seg, &cursor);
+	while (event_next(d->seg, &cursor, &copy, &missed) == EVENT_OK) {
+		struct client *client = client_find(d, copy.head.client_id);
+		if (client)
+			client->last_event = copy.head.position;
+	}
+}
+
 static void finish_recovery(struct dispatcher *d)
 {
 	struct slot *slot, *next;
 	unsigned adopted = HASH_COUNT(d->by_entry);
+	find_last_events(d);
 	HASH_ITER (hh, d->by_entry, slot, next)
 		resume(d, slot);
 	d->recovered = true;

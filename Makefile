@@ -35,7 +35,7 @@ endif
 
 CC  := gcc
 CXX := g++
-PKGS := libpq jansson openssl libxxhash inih zlib
+PKGS := libpq jansson openssl libjwt libxxhash inih zlib
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wcast-qual -Wpointer-arith -Wvla -Wundef -Wformat=2 -Wformat-truncation=2 -Wimplicit-fallthrough \

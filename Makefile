@@ -135,7 +135,7 @@ $(OUT)/tests/system/%: $(OUT)/tests/system/%.c.o $(foreach l,dispatcher $(LIBS.p
 check: $(PROBES)
 
 .PHONY: format format-check lint clean
-SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch] tests/system/*.[ch])
+SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch])
 format:
 	clang-format -i $(SOURCES)
 format-check:

@@ -23,12 +23,20 @@ $(TORTURE): $(call objects,tests/shm) $(call archive,shm) $(call archive,common)
 torture: $(TORTURE)
 	$(Q)$(TORTURE) $(KILLS)
 
+# Simulated Asterisk servers, for tests and for `deploy/demo --farm N`.
+FARM := $(OUT)/tests/farm/ccs-farm
+$(FARM): $(call objects,tests/farm) $(call archive,common)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: farm
+farm: $(FARM)
+
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
-check: all unit-programs $(TORTURE)
+check: all unit-programs $(TORTURE) $(FARM)
 	$(if $(ASAN_OUT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=asan OUT=$(ASAN_OUT) unit-programs)
 	$(if $(TSAN_UNIT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=tsan OUT=$(TSAN_OUT) $(TSAN_UNIT))
 	@rm -f $(RESULTS)

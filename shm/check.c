@@ -108,6 +108,7 @@ static void check_sequences(struct findings *f, const char *table, const void *r
 void check_rows(const struct segment *seg, struct findings *f)
 {
 	CHECK_SEQUENCES(clients, shm_client_row, row);
+	CHECK_SEQUENCES(users, shm_user_row, row);
 	CHECK_SEQUENCES(keys, shm_key_row, row);
 	CHECK_SEQUENCES(servers, shm_server_row, row);
 	CHECK_SEQUENCES(servers, shm_server_row, error_row);
@@ -125,6 +126,7 @@ void check_places(const struct segment *seg, struct findings *f)
 		const char *name;
 	} tables[] = {
 		{SHM_TABLE_clients, "clients row"},
+		{SHM_TABLE_users, "users row"},
 		{SHM_TABLE_keys, "keys row"},
 		{SHM_TABLE_servers, "servers row"},
 		{SHM_TABLE_allocations, "allocations row"},
@@ -182,6 +184,14 @@ void check_references(const struct segment *seg, struct findings *f)
 			!dir_client(seg, key.client_id, &client))
 			found(f, "key", key.id, "client %llu is not in the directory",
 				(unsigned long long)key.client_id);
+	}
+	const struct shm_user_row *users = seg_users(seg, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct shm_user user;
+		if (row_read(&users[i].row, &user, &users[i].data, sizeof(user)) &&
+			!dir_client(seg, user.client_id, &client))
+			found(f, "user", user.id, "client %llu is not in the directory",
+				(unsigned long long)user.client_id);
 	}
 	for (uint32_t i = 0; i < seg->table[SHM_TABLE_allocations].n; i++) {
 		struct allocation_facts a;

@@ -1,8 +1,9 @@
-/* The directory: four tables, one way of probing. See directory.h. */
+/* The directory: five tables, one way of probing. See directory.h. */
 #include "shm/directory.h"
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "shm/hash.h"
 #include "shm/tenant.h"
 
@@ -24,6 +25,7 @@ struct kind {
 	}
 
 static const struct kind clients = KIND(clients, shm_client_row, sizeof(uint64_t));
+static const struct kind users = KIND(users, shm_user_row, sizeof(uint64_t));
 static const struct kind keys = KIND(keys, shm_key_row, DIGEST_BYTES);
 static const struct kind servers = KIND(servers, shm_server_row, sizeof(uint64_t));
 static const struct kind allocations = KIND(allocations, shm_allocation_row, 2 * sizeof(uint64_t));
@@ -127,6 +129,11 @@ struct shm_client_row *dir_put_client(struct segment *seg, const struct shm_clie
 	return put(seg, &clients, client);
 }
 
+struct shm_user_row *dir_put_user(struct segment *seg, const struct shm_user *user)
+{
+	return put(seg, &users, user);
+}
+
 struct shm_key_row *dir_put_key(struct segment *seg, const struct shm_key *key)
 {
 	return put(seg, &keys, key);
@@ -146,6 +153,11 @@ struct shm_allocation_row *dir_put_allocation(
 bool dir_remove_client(struct segment *seg, uint64_t client_id)
 {
 	return take_away(seg, &clients, &client_id);
+}
+
+bool dir_remove_user(struct segment *seg, uint64_t user_id)
+{
+	return take_away(seg, &users, &user_id);
 }
 
 bool dir_remove_key(struct segment *seg, const struct digest *digest)
@@ -201,6 +213,11 @@ bool dir_client(const struct segment *seg, uint64_t client_id, struct shm_client
 	return find(seg, &clients, &client_id, client) != NULL;
 }
 
+bool dir_user(const struct segment *seg, uint64_t user_id, struct shm_user *user)
+{
+	return find(seg, &users, &user_id, user) != NULL;
+}
+
 bool dir_key(const struct segment *seg, const struct digest *digest, struct shm_key *key)
 {
 	return find(seg, &keys, digest, key) != NULL;
@@ -225,6 +242,30 @@ bool dir_identify(const struct segment *seg, const struct digest *digest, struct
 	return dir_key(seg, digest, key) && dir_client(seg, key->client_id, client) &&
 	       dir_current(seg, client) && dir_key(seg, digest, key) &&
 	       key->client_id == client->id;
+}
+
+/* The user of a current client, as dir_identify finds a key. */
+static bool identify_user(
+	const struct segment *seg, uint64_t id, struct shm_user *user, struct shm_client *client)
+{
+	return dir_user(seg, id, user) && dir_client(seg, user->client_id, client) &&
+	       dir_current(seg, client) && dir_user(seg, id, user) && user->client_id == client->id;
+}
+
+enum dir_session dir_session(
+	const struct segment *seg, const struct jwt_claims *token, struct shm_client *client)
+{
+	struct shm_user user;
+	if (!identify_user(seg, token->user_id, &user, client) || token->version > user.version)
+		return DIR_SESSION_UNSURE;
+	if (token->version < user.version)
+		return DIR_SESSION_ENDED;
+	for (size_t i = 0; i < ARRAY_LEN(user.ended); i++)
+		if (user.ended[i] == token->session_id)
+			return DIR_SESSION_ENDED;
+	/* Issued by our clock, ended by PostgreSQL's. */
+	bool is_later = token->issued_s > user.unsure_until_us / US_PER_S + JWT_LEEWAY_S;
+	return is_later || user.unsure_until_us == 0 ? DIR_SESSION_GOOD : DIR_SESSION_UNSURE;
 }
 
 /* ---- facts: a row and the words beside it ---- */
@@ -318,6 +359,7 @@ bool dir_allocation_at(const struct segment *seg, uint32_t i, struct allocation_
 bool dir_is_in_place(const struct segment *seg, enum shm_table which, uint32_t i)
 {
 	const struct kind *kind = which == SHM_TABLE_clients   ? &clients
+				  : which == SHM_TABLE_users   ? &users
 				  : which == SHM_TABLE_keys    ? &keys
 				  : which == SHM_TABLE_servers ? &servers
 							       : &allocations;

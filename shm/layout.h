@@ -7,8 +7,9 @@
  *   /ccs-<node>.state  0640  the dispatcher: facts that workers and ccsctl read
  *   /ccs-<node>.ev     0640  the dispatcher: the event ring
  *
- *   .in     [header][shared words][tenant words x T][worker slot + submit ring x W]
- *   .state  [header][status][submit heads x W][clients][keys][servers][allocations]
+ *   .in     [header][shared words][tenant words x T][throttles][familiars]
+ *           [worker slot + submit ring x W]
+ *   .state  [header][status][submit heads x W][clients][users][keys][servers][allocations]
  *           [call heads][calls][window][counters][latency]
  *   .ev     [header][ring head][bytes .....................................................]
  *
@@ -61,6 +62,20 @@ struct shm_tenant {
 	_Atomic uint64_t generation;
 	_Atomic uint64_t window; /* API requests: minute since the epoch << 32 | count */
 	uint64_t pad;
+};
+
+/* How often passwords may be tried: see shm/throttle.h. A user, a network and all together have a
+ * word each, found by hash; who shares a word is slowed down by the other. */
+enum { SHM_THROTTLES = 4096 };
+
+struct shm_throttle {
+	_Atomic int64_t tat_mono_us; /* GCRA: theoretical arrival time */
+};
+
+/* A network from which a user has signed in: it has a word of its own for that user. */
+struct shm_familiar {
+	_Atomic uint64_t pair; /* hash of both; 0: free */
+	_Atomic int64_t tat_mono_us;
 };
 
 enum shm_submit_kind { SUBMIT_NONE, SUBMIT_CHUNK, SUBMIT_CONTROL, SUBMIT_KIND__N };
@@ -140,6 +155,19 @@ struct shm_client {
 	int64_t created_us, updated_us;
 };
 
+enum { SHM_ENDED_SESSIONS = 4 };
+
+/* Somebody who signs in with a password, and what his tokens are held against. */
+struct shm_user {
+	uint64_t id;
+	uint64_t client_id;
+	uint64_t version; /* tokens of an earlier one are void */
+	/* those that ended while tokens of them may still be good, the latest first; 0: none */
+	uint64_t ended[SHM_ENDED_SESSIONS];
+	/* there are more: of tokens issued up to then only PostgreSQL can tell; 0: there are not */
+	int64_t unsure_until_us;
+};
+
 struct shm_key {
 	struct digest digest;
 	uint64_t id;
@@ -185,6 +213,11 @@ struct shm_client_row {
 	struct shm_row row;
 	struct shm_usage usage;
 	struct shm_client data;
+};
+
+struct shm_user_row {
+	struct shm_row row;
+	struct shm_user data;
 };
 
 struct shm_key_row {

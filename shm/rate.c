@@ -11,11 +11,21 @@ static struct rate rate_of(uint32_t n, int64_t period_us, uint32_t divisor)
 	return (struct rate){interval, (burst - 1) * interval, period_us};
 }
 
-struct rate rate_per_hour(uint32_t n)
+static struct rate rate_or_never(uint32_t n, int64_t period_us, uint32_t divisor)
 {
 	if (n == 0)
-		return (struct rate){.interval_us = RATE_NEVER, .period_us = 3600 * US_PER_S};
-	return rate_of(n, 3600 * US_PER_S, 20);
+		return (struct rate){.interval_us = RATE_NEVER, .period_us = period_us};
+	return rate_of(n, period_us, divisor);
+}
+
+struct rate rate_per_hour(uint32_t n)
+{
+	return rate_or_never(n, 3600 * US_PER_S, 20);
+}
+
+struct rate rate_per_minute(uint32_t n)
+{
+	return rate_or_never(n, 60 * US_PER_S, 2);
 }
 
 struct rate rate_per_second(uint32_t n)

@@ -25,6 +25,9 @@ struct rate rate_per_hour(uint32_t n);
 /* N a second, burst N / 10; 0 = no limit (a rate of calls per second is optional everywhere). */
 struct rate rate_per_second(uint32_t n);
 
+/* N a minute, burst N / 2; 0 = never. */
+struct rate rate_per_minute(uint32_t n);
+
 /* One may start now. */
 bool rate_check(const struct rate *rate, int64_t tat_us, int64_t now_us);
 

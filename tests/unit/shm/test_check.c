@@ -16,6 +16,7 @@ struct world {
 	struct rig *rig;
 	struct segment *seg;
 	struct shm_client_row *client;
+	struct shm_user_row *user;
 	struct shm_key_row *key;
 	struct shm_server_row *server;
 	struct shm_allocation_row *allocation;
@@ -31,8 +32,10 @@ static void load_directory(void)
 {
 	struct shm_client client = {.id = 3, .weight = 1, .is_active = 1, .name = "three"};
 	struct shm_key key = {.id = 30, .client_id = 3, .digest = digest_of(STR("key"))};
+	struct shm_user user = {.id = 70, .client_id = 3, .version = 1};
 	struct shm_server server = {.id = 9, .port = 5038, .server_code = "nine"};
 	struct shm_allocation allocation = {.client_id = 3, .server_id = 9};
+	w.user = dir_put_user(w.seg, &user);
 	w.key = dir_put_key(w.seg, &key);
 	w.server = dir_put_server(w.seg, &server);
 	w.allocation = dir_put_allocation(w.seg, &allocation);
@@ -161,8 +164,9 @@ static void test_finds_a_lost_name(void **state)
 static void test_finds_rows_left_odd(void **state)
 {
 	(void)state;
-	struct shm_row *const rows[] = {&w.key->row, &w.server->error_row, &w.allocation->row,
-		&seg_calls(w.seg, NULL)[5].row, &seg_window(w.seg, NULL)[5].row};
+	struct shm_row *const rows[] = {&w.user->row, &w.key->row, &w.server->error_row,
+		&w.allocation->row, &seg_calls(w.seg, NULL)[5].row,
+		&seg_window(w.seg, NULL)[5].row};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		row_write_begin(rows[i]);
 		assert_broken("INV-3", "row");
@@ -209,6 +213,9 @@ static void test_finds_references_to_nothing(void **state)
 	w.key->data.client_id = 4;
 	assert_broken("INV-6", "key 30: client 4");
 	w.key->data.client_id = 3;
+	w.user->data.client_id = 4;
+	assert_broken("INV-6", "user 70: client 4");
+	w.user->data.client_id = 3;
 	assert_true(dir_remove_server(w.seg, 9));
 	assert_broken("INV-6", "server 9");
 }

@@ -200,6 +200,70 @@ static void test_a_key_leads_to_its_client(void **state)
 	segment_close(&worker);
 }
 
+static void load_user(struct rig *rig, const struct shm_user *user)
+{
+	struct shm_client client = client_of(user->client_id);
+	assert_true(tenant_generation(&rig->seg, user->client_id, &client.generation));
+	assert_non_null(dir_put_user(&rig->seg, user));
+	assert_non_null(dir_put_client(&rig->seg, &client));
+}
+
+static enum dir_session session_of(
+	const struct rig *rig, uint64_t user, uint64_t session, uint64_t version, int64_t issued_s)
+{
+	const struct jwt_claims token = {
+		.user_id = user, .session_id = session, .version = version, .issued_s = issued_s};
+	struct shm_client client;
+	enum dir_session found = dir_session(&rig->seg, &token, &client);
+	if (found == DIR_SESSION_GOOD)
+		assert_int_equal(client.id, 3);
+	return found;
+}
+
+static void test_a_session_goes_on_until_it_ends(void **state)
+{
+	struct rig *rig = *state;
+	struct shm_user user = {.id = 70, .client_id = 3, .version = 2, .ended = {12, 11}};
+	load_user(rig, &user);
+	assert_int_equal(session_of(rig, 70, 10, 2, 1000), DIR_SESSION_GOOD);
+	assert_int_equal(session_of(rig, 70, 11, 2, 1000), DIR_SESSION_ENDED);
+	assert_int_equal(session_of(rig, 70, 12, 2, 1000), DIR_SESSION_ENDED);
+	assert_int_equal(session_of(rig, 70, 10, 1, 1000), DIR_SESSION_ENDED);
+	assert_int_equal(
+		session_of(rig, 70, 10, 3, 1000), DIR_SESSION_UNSURE); /* newer than the row */
+	assert_int_equal(session_of(rig, 71, 10, 2, 1000), DIR_SESSION_UNSURE);
+	assert_true(dir_remove_user(&rig->seg, 70));
+	assert_int_equal(session_of(rig, 70, 10, 2, 1000), DIR_SESSION_UNSURE);
+}
+
+static void test_more_ended_sessions_than_a_row_holds_make_old_tokens_unsure(void **state)
+{
+	struct rig *rig = *state;
+	struct shm_user user = {.id = 70,
+		.client_id = 3,
+		.version = 1,
+		.ended = {4, 3, 2, 1},
+		.unsure_until_us = 5000 * US_PER_S};
+	load_user(rig, &user);
+	assert_int_equal(session_of(rig, 70, 4, 1, 1000), DIR_SESSION_ENDED);
+	assert_int_equal(session_of(rig, 70, 9, 1, 5000), DIR_SESSION_UNSURE);
+	assert_int_equal(session_of(rig, 70, 9, 1, 5000 + JWT_LEEWAY_S), DIR_SESSION_UNSURE);
+	assert_int_equal(session_of(rig, 70, 9, 1, 5001 + JWT_LEEWAY_S), DIR_SESSION_GOOD);
+}
+
+static void test_a_change_voids_every_session_until_it_is_read_again(void **state)
+{
+	struct rig *rig = *state;
+	struct shm_user user = {.id = 70, .client_id = 3, .version = 1};
+	load_user(rig, &user);
+	assert_true(tenant_changed(&rig->seg, 3));
+	assert_int_equal(session_of(rig, 70, 10, 1, 1000), DIR_SESSION_UNSURE);
+	user.version = 2;
+	load_user(rig, &user);
+	assert_int_equal(session_of(rig, 70, 10, 1, 1000), DIR_SESSION_ENDED);
+	assert_int_equal(session_of(rig, 70, 10, 2, 1000), DIR_SESSION_GOOD);
+}
+
 static void test_a_change_voids_the_client_until_it_is_read_again(void **state)
 {
 	struct rig *rig = *state;
@@ -311,6 +375,9 @@ int main(void)
 		RIG_TEST(test_removals_leave_no_gone_rows_at_the_end_of_a_run),
 		RIG_TEST(test_a_row_left_odd_is_not_certain),
 		RIG_TEST(test_a_key_leads_to_its_client),
+		RIG_TEST(test_a_session_goes_on_until_it_ends),
+		RIG_TEST(test_more_ended_sessions_than_a_row_holds_make_old_tokens_unsure),
+		RIG_TEST(test_a_change_voids_every_session_until_it_is_read_again),
 		RIG_TEST(test_a_change_voids_the_client_until_it_is_read_again),
 		RIG_TEST(test_without_in_nothing_is_current),
 		RIG_TEST(test_a_view_shows_the_clients_own_allocations),

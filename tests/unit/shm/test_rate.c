@@ -105,6 +105,18 @@ static void test_no_second_has_more_than_n(void **state)
 	}
 }
 
+static void test_no_minute_has_more_than_n(void **state)
+{
+	(void)state;
+	const uint32_t per_minute[] = {1, 2, 3, 10, 60, 240};
+	for (size_t i = 0; i < ARRAY_LEN(per_minute); i++) {
+		struct rate rate = rate_per_minute(per_minute[i]);
+		size_t n = run(&rate, 0, 1200 * US_PER_S, 0);
+		assert_true(most_in_a_period(starts, n, 60 * US_PER_S) <= per_minute[i]);
+		assert_true(n >= per_minute[i] * 10);
+	}
+}
+
 static void test_zero_an_hour_is_never_and_zero_a_second_is_no_limit(void **state)
 {
 	(void)state;
@@ -178,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_no_hour_has_more_than_n_with_random_pauses),
 		cmocka_unit_test(test_bursts_after_idleness_stay_within_the_hour),
 		cmocka_unit_test(test_no_second_has_more_than_n),
+		cmocka_unit_test(test_no_minute_has_more_than_n),
 		cmocka_unit_test(test_zero_an_hour_is_never_and_zero_a_second_is_no_limit),
 		cmocka_unit_test(test_a_lowered_limit_never_adds_to_what_was_started),
 		cmocka_unit_test(test_a_raised_limit_takes_effect_at_once),

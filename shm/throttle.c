@@ -1,0 +1,98 @@
+/* Limits on trying passwords: see throttle.h. */
+#include "shm/throttle.h"
+
+#include <xxhash.h>
+
+#include "common/clock.h"
+
+/* Which word means what; makes hashes of the same text differ. */
+enum kind { OF_USER, OF_NETWORK, OF_ALL };
+
+/* The object's birth, in microseconds, keeps outsiders from looking for texts that share a word. */
+static uint64_t hash_of(const struct segment *seg, enum kind kind, struct str text)
+{
+	return XXH64(text.p, text.n, seg->map[SHM_IN].created_us + kind);
+}
+
+void throttle_open(struct throttle *throttle, const struct segment *seg,
+	const struct throttle_limits *limits, struct str user, struct str network)
+{
+	uint64_t both[] = {hash_of(seg, OF_USER, user), hash_of(seg, OF_NETWORK, network)};
+	*throttle = (struct throttle){
+		.seg = seg,
+		.user = rate_per_minute(limits->user),
+		.network = rate_per_minute(limits->network),
+		.total = rate_per_minute(limits->total),
+		.user_hash = both[0],
+		.network_hash = both[1],
+		.pair_hash = MAX(XXH64(both, sizeof(both), 0), UINT64_C(1)), /* 0 means free */
+	};
+}
+
+static void give_back(struct throttle *throttle, bool all)
+{
+	for (int i = 0; i < throttle->turns_n; i++)
+		if (all || !throttle->turns[i].is_kept)
+			atomic_fetch_sub_explicit(throttle->turns[i].word,
+				throttle->turns[i].interval_us, memory_order_relaxed);
+	throttle->turns_n = 0;
+}
+
+static bool take(struct throttle *throttle, _Atomic int64_t *word, const struct rate *rate,
+	bool is_kept, int64_t now_us, uint32_t *wait_s)
+{
+	int64_t tat = atomic_load_explicit(word, memory_order_relaxed);
+	do {
+		if (!rate_check(rate, tat, now_us)) {
+			int64_t wait_us = rate_next_us(rate, tat) - now_us;
+			*wait_s = (uint32_t)MIN((wait_us + US_PER_S - 1) / US_PER_S, INT64_C(3600));
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(word, &tat, rate_take(rate, tat, now_us),
+		memory_order_relaxed, memory_order_relaxed));
+	throttle->turns[throttle->turns_n++] =
+		(struct throttle_turn){word, rate->interval_us, is_kept};
+	return true;
+}
+
+static struct shm_familiar *familiar_of(const struct throttle *throttle)
+{
+	uint32_t n;
+	struct shm_familiar *rows = seg_familiars(throttle->seg, &n);
+	return n ? &rows[throttle->pair_hash % n] : NULL;
+}
+
+bool throttle_take(struct throttle *throttle, int64_t now_mono_us, uint32_t *wait_s)
+{
+	uint32_t n;
+	struct shm_throttle *rows = seg_throttles(throttle->seg, &n);
+	struct shm_familiar *familiar = familiar_of(throttle);
+
+	if (n == 0 || !familiar || !throttle->seg->map[SHM_IN].writable)
+		return true;
+	if (atomic_load_explicit(&familiar->pair, memory_order_relaxed) == throttle->pair_hash)
+		return take(throttle, &familiar->tat_mono_us, &throttle->user, false, now_mono_us,
+			wait_s);
+	/* Row 0 is everybody's. */
+	_Atomic int64_t *user = &rows[1 + throttle->user_hash % (n - 1)].tat_mono_us;
+	_Atomic int64_t *network = &rows[1 + throttle->network_hash % (n - 1)].tat_mono_us;
+	if (take(throttle, network, &throttle->network, false, now_mono_us, wait_s) &&
+		take(throttle, user, &throttle->user, false, now_mono_us, wait_s) &&
+		take(throttle, &rows[0].tat_mono_us, &throttle->total, true, now_mono_us, wait_s))
+		return true;
+	give_back(throttle, true);
+	return false;
+}
+
+/* A kill between the two words leaves a word that somebody else has counted in: a delay. */
+void throttle_right(struct throttle *throttle)
+{
+	struct shm_familiar *familiar = familiar_of(throttle);
+
+	give_back(throttle, false);
+	if (!familiar || !throttle->seg->map[SHM_IN].writable ||
+		atomic_load_explicit(&familiar->pair, memory_order_relaxed) == throttle->pair_hash)
+		return;
+	atomic_store_explicit(&familiar->tat_mono_us, 0, memory_order_relaxed);
+	atomic_store_explicit(&familiar->pair, throttle->pair_hash, memory_order_relaxed);
+}

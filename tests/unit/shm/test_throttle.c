@@ -1,0 +1,167 @@
+/* Limits on trying passwords: exact, shared, a delay and never a lock. */
+#include <pthread.h>
+
+#include "shm/throttle.h"
+#include "tests/unit/shm/rig.h"
+
+#define NOW (1000 * US_PER_S)
+
+static const struct throttle_limits limits = {.user = 10, .network = 60, .total = 240};
+
+/* Tries one password; the seconds to wait, 0 = it was tried. */
+static uint32_t try_once(
+	const struct rig *rig, const char *user, const char *network, int64_t now_us, bool right)
+{
+	struct throttle throttle;
+	uint32_t wait_s = 0;
+	throttle_open(&throttle, &rig->seg, &limits, str_of(user), str_of(network));
+	if (!throttle_take(&throttle, now_us, &wait_s)) {
+		assert_int_not_equal(wait_s, 0);
+		return wait_s;
+	}
+	if (right)
+		throttle_right(&throttle);
+	return 0;
+}
+
+/* How many of n wrong passwords are tried within these seconds, evenly, the last at their end. */
+static int tried(const struct rig *rig, const char *user, const char *network, int n, int seconds)
+{
+	int done = 0;
+	for (int i = 0; i < n; i++)
+		done += try_once(rig, user, network, NOW + seconds * US_PER_S * i / (n - 1),
+				false) == 0;
+	return done;
+}
+
+static void test_a_user_has_ten_a_minute(void **state)
+{
+	struct rig *rig = *state;
+	assert_int_equal(tried(rig, "ann", "192.0.2.0", 10000, 60), 10);
+}
+
+static void test_a_limit_is_a_delay(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t wait_s = 0;
+	while (wait_s == 0)
+		wait_s = try_once(rig, "ann", "192.0.2.0", NOW, false);
+	assert_in_range(wait_s, 1, 12);
+	assert_int_equal(try_once(rig, "ann", "192.0.2.0", NOW + wait_s * US_PER_S, false), 0);
+}
+
+static void test_a_network_has_its_own_limit(void **state)
+{
+	struct rig *rig = *state;
+	char user[16];
+	int done = 0;
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(user, sizeof(user), "user%d", i);
+		done += try_once(rig, user, "192.0.2.0", NOW, false) == 0;
+	}
+	assert_in_range(done, 25, 30); /* fewer where two names share a word */
+	assert_int_equal(try_once(rig, "somebody", "198.51.100.0", NOW, false), 0);
+}
+
+static void test_all_together_have_a_limit(void **state)
+{
+	struct rig *rig = *state;
+	char user[16], network[16];
+	int done = 0;
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(user, sizeof(user), "user%d", i);
+		(void)snprintf(network, sizeof(network), "net%d", i);
+		done += try_once(rig, user, network, NOW, false) == 0;
+	}
+	assert_int_equal(done, 120);
+}
+
+static void test_what_was_refused_costs_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct shm_throttle *words = seg_throttles(&rig->seg, NULL);
+	(void)tried(rig, "ann", "192.0.2.0", 100, 0);
+	int64_t total = atomic_load(&words[0].tat_mono_us);
+	(void)tried(rig, "ann", "192.0.2.0", 1000, 0);
+	assert_true(atomic_load(&words[0].tat_mono_us) == total);
+	assert_int_equal(try_once(rig, "bob", "192.0.2.0", NOW, false), 0);
+}
+
+static void test_right_passwords_are_not_counted(void **state)
+{
+	struct rig *rig = *state;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(try_once(rig, "ann", "192.0.2.0", NOW, true), 0);
+}
+
+static void test_no_flood_keeps_a_user_out_where_he_is_known(void **state)
+{
+	struct rig *rig = *state;
+	char network[16];
+	assert_int_equal(try_once(rig, "ann", "192.0.2.0", NOW, true), 0);
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(network, sizeof(network), "net%d", i);
+		(void)try_once(rig, "ann", network, NOW, false);
+		(void)try_once(rig, network, "192.0.2.0", NOW, false);
+	}
+	assert_int_not_equal(try_once(rig, "ann", "203.0.113.0", NOW, false), 0);
+	assert_int_equal(try_once(rig, "ann", "192.0.2.0", NOW, true), 0);
+	/* But he, too, is not asked for more than ten wrong ones a minute there. */
+	assert_int_equal(tried(rig, "ann", "192.0.2.0", 10000, 60), 10);
+}
+
+static void test_without_words_there_is_no_limit(void **state)
+{
+	struct rig *rig = *state;
+	struct segment reader;
+	struct throttle throttle;
+	struct err err;
+	uint32_t wait_s;
+	assert_ok(segment_init(&reader, rig->conf.common_node, &err), &err);
+	throttle_open(&throttle, &reader, &limits, STR("ann"), STR("192.0.2.0"));
+	assert_true(throttle_take(&throttle, NOW, &wait_s));
+	throttle_right(&throttle);
+	assert_ok(segment_attach_in(&reader, &err), &err);
+	throttle_open(&throttle, &reader, &limits, STR("ann"), STR("192.0.2.0"));
+	assert_true(throttle_take(&throttle, NOW, &wait_s));
+	throttle_right(&throttle);
+	segment_close(&reader);
+}
+
+enum { THREADS = 3, TRIES = 5000 };
+
+static void *try_often(void *arg)
+{
+	return (void *)(intptr_t)tried(arg, "ann", "192.0.2.0", TRIES, 60);
+}
+
+/* Each alone would have ten; whatever the order of their clocks, together they have no more. */
+static void test_threads_share_one_limit(void **state)
+{
+	pthread_t threads[THREADS];
+	intptr_t done = 0;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, try_often, *state), 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *one;
+		(void)pthread_join(threads[i], &one);
+		done += (intptr_t)one;
+	}
+	assert_in_range(done, 5, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(test_a_user_has_ten_a_minute),
+		RIG_TEST(test_a_limit_is_a_delay),
+		RIG_TEST(test_a_network_has_its_own_limit),
+		RIG_TEST(test_all_together_have_a_limit),
+		RIG_TEST(test_what_was_refused_costs_nothing),
+		RIG_TEST(test_right_passwords_are_not_counted),
+		RIG_TEST(test_no_flood_keeps_a_user_out_where_he_is_known),
+		RIG_TEST(test_without_words_there_is_no_limit),
+		RIG_TEST(test_threads_share_one_limit),
+	};
+	return cmocka_run_group_tests_name("throttle", tests, NULL, NULL);
+}

@@ -1,4 +1,4 @@
-/* ccsctl server: add, list; ccsctl alloc: set, list. */
+/* ccsctl server: add, set, list; ccsctl alloc: set, list. */
 #include <stdio.h>
 
 #include "ctl/ctl.h"
@@ -29,8 +29,43 @@ bool server_add(struct ctl *ctl, struct err *err)
 	return true;
 }
 
+bool server_set(struct ctl *ctl, struct err *err)
+{
+	const struct server_input *input = &ctl->input.server;
+	bool has_secret = input->ami_secret.p;
+	struct secret_key key = {0};
+	uint64_t id;
+
+	if (!fields_check_given(server_fields, server_fields_n, input, err) ||
+		(has_secret && !secret_load_key(ctl->conf.common_secret_key_file, &key, err)))
+		return false;
+	bool ok = ctl_db(ctl, err) && server_change(ctl->db, &key, ctl_actor(), input, &id, err);
+	secret_wipe(&key, sizeof(key));
+	if (!ok)
+		return false;
+	if (ctl->json)
+		out_json(json_pack("{s:I, s:s%}", "id", (json_int_t)id, "server_code",
+			input->server_code.p, input->server_code.n));
+	else
+		(void)printf("Server %.*s is changed.\n", (int)input->server_code.n,
+			input->server_code.p);
+	return true;
+}
+
 /* Columns behind SERVER_COLUMNS. */
-enum { AMI_USER = SERVER_COLUMNS, TEMPLATE, EXTENSION, CONTEXTS, PREFIXES, DIDS, ENDPOINTS };
+enum {
+	AMI_USER = SERVER_COLUMNS,
+	TEMPLATE,
+	EXTENSION,
+	CONTEXTS,
+	PREFIXES,
+	DIDS,
+	ENDPOINTS,
+	TLS,
+	TLS_VERIFY,
+	TLS_CA,
+	TLS_NAME
+};
 
 static json_t *server_json(const struct rows *rows, int row, const struct shm_server *s)
 {
@@ -38,7 +73,8 @@ static json_t *server_json(const struct rows *rows, int row, const struct shm_se
 	struct str extension = row_text(rows, row, EXTENSION);
 
 	return json_pack(
-		"{s:I, s:s, s:s, s:i, s:s, s:i, s:i, s:i, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o}",
+		"{s:I, s:s, s:s, s:i, s:s, s:i, s:i, s:i, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, "
+		"s:b, s:b, s:o, s:o}",
 		"id", (json_int_t)s->id, "server_code", s->server_code, "host", s->host, "port",
 		(int)s->port, "status", server_status_name(s->status), "allowed_active_calls",
 		(int)s->allowed_active_calls, "rate_limit", (int)s->rate_limit, "calls_per_second",
@@ -46,7 +82,18 @@ static json_t *server_json(const struct rows *rows, int row, const struct shm_se
 		template.p, template.n, "extension", extension.p, extension.n, "context",
 		out_list(rows, row, CONTEXTS), "provided_prefix", out_list(rows, row, PREFIXES),
 		"allocated_dids", out_list(rows, row, DIDS), "provided_endpoints",
-		out_list(rows, row, ENDPOINTS));
+		out_list(rows, row, ENDPOINTS), "tls", (int)row_bool(rows, row, TLS), "tls_verify",
+		(int)row_bool(rows, row, TLS_VERIFY), "tls_ca",
+		out_text(row_text(rows, row, TLS_CA)), "tls_name",
+		out_text(row_text(rows, row, TLS_NAME)));
+}
+
+/* How it is reached, as the list shows it. */
+static const char *security(const struct rows *rows, int row)
+{
+	if (!row_bool(rows, row, TLS))
+		return "";
+	return row_bool(rows, row, TLS_VERIFY) ? " TLS" : " TLS, unverified";
 }
 
 bool server_list_all(struct ctl *ctl, struct err *err)
@@ -66,7 +113,8 @@ bool server_list_all(struct ctl *ctl, struct err *err)
 		if (ok && ctl->json) {
 			json_array_append_new(servers, server_json(&rows, row, &s));
 		} else if (ok) {
-			(void)snprintf(manager, sizeof(manager), "%s:%u", s.host, s.port);
+			(void)snprintf(manager, sizeof(manager), "%s:%u%s", s.host, s.port,
+				security(&rows, row));
 			(void)printf("%-6llu %-24s %-9s %8u %10u  %-28s %.*s\n",
 				(unsigned long long)s.id, s.server_code,
 				server_status_name(s.status), s.allowed_active_calls, s.rate_limit,

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/token.h"
 #include "dispatcher/ami_session.h"
+#include "dispatcher/tls_link.h"
 
 #include "common/base.h"
 
@@ -24,6 +25,7 @@ static const struct {
 	[PHASE_IDLE] = {AMI_DOWN, ""},
 	[PHASE_RESOLVING] = {AMI_CONNECTING, "host name: no answer in time"},
 	[PHASE_CONNECTING] = {AMI_CONNECTING, "no connection: no answer in time"},
+	[PHASE_SECURING] = {AMI_CONNECTING, "TLS: no answer from the process that speaks it"},
 	[PHASE_BANNER] = {AMI_LOGIN, "connected, but no Asterisk manager greets"},
 	[PHASE_CHALLENGE] = {AMI_LOGIN, "no answer to Challenge in time"},
 	[PHASE_LOGIN] = {AMI_LOGIN, "no answer to Login in time"},
@@ -119,6 +121,7 @@ static void closed(struct ami_conn *conn)
 /* One look at the socket. Returns true when another is worth it: there may be more. */
 static bool read_once(struct ami_conn *conn, bool hung_up, size_t *budget)
 {
+	static const char endless[] = "a message without an end";
 	struct err err;
 	struct str in = STR("");
 	bool bad = false;
@@ -138,10 +141,10 @@ static bool read_once(struct ami_conn *conn, bool hung_up, size_t *budget)
 	if (!ami_sock_discard(&conn->sock, taken, &err))
 		ami_conn_lose(conn, err.text);
 	else if (bad)
-		ami_conn_lose(conn, conn->phase == PHASE_BANNER ? "no Asterisk manager on this port"
-								: "a message without an end");
-	else if (peek == AMI_PEEK_FULL && taken == 0)
-		ami_sock_widen(&conn->sock);
+		ami_conn_lose(conn,
+			conn->phase == PHASE_BANNER ? "no Asterisk manager on this port" : endless);
+	else if (peek == AMI_PEEK_FULL && taken == 0 && !ami_sock_widen(&conn->sock))
+		ami_conn_lose(conn, endless);
 	else if (peek == AMI_PEEK_SOME && hung_up)
 		closed(conn);
 	else if (peek == AMI_PEEK_SOME)
@@ -157,17 +160,46 @@ static bool read_messages(struct ami_conn *conn, bool hung_up)
 	while (read_once(conn, hung_up, &budget))
 		if (budget == 0) {
 			ami_sock_expect_more(&conn->sock, 0); /* what is there is enough */
+			poll_change(conn->poll, conn->sock.fd, ami_sock_events(&conn->sock));
 			return true;
 		}
 	return false;
 }
 
+static bool ask_wire(struct ami_conn *conn, const struct sockaddr_storage *address, socklen_t bytes,
+	struct err *err)
+{
+	struct tls_request request = {.address = *address,
+		.address_bytes = bytes,
+		.timeout_us = conn->conf.timeout_us,
+		.trust = conn->conf.tls};
+	int fd;
+
+	if (!tls_ask(conn->conf.tls_run_dir, &request, &fd, err))
+		return false;
+	ami_sock_adopt(&conn->sock, fd);
+	return watch(conn, fd, ami_sock_events(&conn->sock), err);
+}
+
 static bool try_address(struct ami_conn *conn, size_t i, struct err *err)
 {
-	const struct sockaddr *address = (const void *)&conn->addresses.at[i].sa;
+	const struct sockaddr_storage *address = &conn->addresses.at[i].sa;
+	socklen_t bytes = conn->addresses.at[i].bytes;
 
-	return ami_sock_connect(&conn->sock, address, conn->addresses.at[i].bytes, err) &&
+	if (conn->conf.tls_run_dir)
+		return ask_wire(conn, address, bytes, err);
+	return ami_sock_connect(&conn->sock, (const void *)address, bytes, err) &&
 	       watch(conn, conn->sock.fd, EPOLLOUT, err);
+}
+
+/* The wire has a time limit of its own for each of its two steps: ours is for when it hangs. */
+static void enter_connecting(struct ami_conn *conn)
+{
+	bool by_wire = conn->conf.tls_run_dir;
+
+	ami_conn_enter(conn, by_wire ? PHASE_SECURING : PHASE_CONNECTING);
+	if (by_wire)
+		conn->deadline_us += 2 * conn->conf.timeout_us;
 }
 
 /* Goes on to the host's next address; why says what was wrong with the one before. */
@@ -180,7 +212,7 @@ static void connect_next(struct ami_conn *conn, const char *why)
 		unwatch(conn);
 		ami_sock_close(&conn->sock);
 		if (try_address(conn, conn->address_next++, &err)) {
-			ami_conn_enter(conn, PHASE_CONNECTING);
+			enter_connecting(conn);
 			return;
 		}
 	}
@@ -195,8 +227,26 @@ static void connected(struct ami_conn *conn)
 		connect_next(conn, err.text);
 		return;
 	}
-	poll_change(conn->poll, conn->sock.fd, EPOLLIN | EPOLLRDHUP);
+	poll_change(conn->poll, conn->sock.fd, ami_sock_events(&conn->sock));
 	ami_conn_enter(conn, PHASE_BANNER);
+}
+
+/* What follows the verdict may be there already, and would not wake us again. */
+static void secured(struct ami_conn *conn, bool hung_up)
+{
+	struct err err;
+
+	switch (tls_hear(conn->sock.fd, &err)) {
+	case TLS_NOTHING_YET:
+		break;
+	case TLS_REFUSED:
+		connect_next(conn, err.text);
+		break;
+	case TLS_SECURED:
+		ami_conn_enter(conn, PHASE_BANNER);
+		(void)read_messages(conn, hung_up);
+		break;
+	}
 }
 
 static void resolved(struct ami_conn *conn)
@@ -226,14 +276,17 @@ static void begin(struct ami_conn *conn)
 static void on_ready(void *arg, uint32_t events)
 {
 	struct ami_conn *conn = arg;
+	bool hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
 
 	conn->now_us = clock_mono_us();
 	if (conn->phase == PHASE_RESOLVING)
 		resolved(conn);
 	else if (conn->phase == PHASE_CONNECTING)
 		connected(conn);
+	else if (conn->phase == PHASE_SECURING)
+		secured(conn, hung_up);
 	else
-		(void)read_messages(conn, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+		(void)read_messages(conn, hung_up);
 }
 
 /* The time of a phase is up. What has arrived is read first: perhaps it was us who slept. */
@@ -247,7 +300,7 @@ static void late(struct ami_conn *conn)
 		return;
 	if (more)
 		conn->deadline_us = conn->now_us + conn->conf.timeout_us;
-	else if (phase == PHASE_CONNECTING)
+	else if (phase == PHASE_CONNECTING || phase == PHASE_SECURING)
 		connect_next(conn, phases[phase].late);
 	else
 		ami_conn_lose(conn, phases[phase].late);
@@ -299,7 +352,7 @@ void ami_conn_adopt(struct ami_conn *conn, int fd, int64_t now_us)
 
 	conn->now_us = now_us;
 	ami_sock_adopt(&conn->sock, fd);
-	if (!watch(conn, fd, EPOLLIN | EPOLLRDHUP, &err)) {
+	if (!watch(conn, fd, ami_sock_events(&conn->sock), &err)) {
 		ami_conn_lose(conn, err.text);
 		return;
 	}
@@ -331,6 +384,9 @@ struct ami_conn *ami_conn_new(struct poll *poll, const struct ami_conn_conf *con
 	conn->host = copy(conf->host);
 	conn->user = copy(conf->user);
 	conn->secret = copy(conf->secret);
+	if (!*conn->conf.tls.name &&
+		!str_copy(conn->conf.tls.name, TLS_NAME_BYTES, str_of(conn->host)))
+		*conn->conf.tls.name = '\0';
 	conn->lookup = AMI_LOOKUP_NONE;
 	conn->sock = AMI_SOCK_NONE;
 	random_bytes(random, sizeof(random));

@@ -3,8 +3,8 @@
  *
  *   DOWN --tick--> CONNECTING --> LOGIN --> RESYNC --> UP          DOWN again from anywhere,
  *   (back-off)     resolve,       banner,   CoreShow-  Ping every  after down(why)
- *                  connect        login,    Channels   ping_us
- *                                 booted
+ *                  connect,       login,    Channels   ping_us
+ *                  TLS            booted
  *
  * One thread, one poll; nothing here blocks, also not the resolver. Bytes are looked at with
  * MSG_PEEK and discarded after the callbacks for them have returned: if this process is killed,
@@ -21,6 +21,7 @@
 #include "common/poll.h"
 #include "dispatcher/ami_action.h"
 #include "dispatcher/ami_parse.h"
+#include "dispatcher/tls_trust.h"
 #include "shm/layout.h"
 
 struct ami_conn;
@@ -30,9 +31,11 @@ struct ami_conn_conf {
 	uint16_t port;
 	const char *user, *secret; /* copied, and wiped at the end */
 	bool md5;		   /* log in by challenge; false sends the secret itself */
-	int64_t ping_us;	   /* pause between Pings */
-	int64_t timeout_us;	   /* no answer for so long: lost */
-	int64_t backoff_max_us;	   /* longest pause between two attempts to connect */
+	const char *tls_run_dir; /* where the TLS wire is asked; NULL: the connection is in clear */
+	struct tls_trust tls;	 /* name "": host */
+	int64_t ping_us;	 /* pause between Pings */
+	int64_t timeout_us;	 /* no answer for so long: lost */
+	int64_t backoff_max_us;	 /* longest pause between two attempts to connect */
 };
 
 /* A channel that Asterisk has and whose Uniqueid is a call's. */

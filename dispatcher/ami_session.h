@@ -13,6 +13,7 @@ enum phase {
 	PHASE_IDLE, /* until the back-off is over */
 	PHASE_RESOLVING,
 	PHASE_CONNECTING,
+	PHASE_SECURING, /* the TLS wire connects and shakes hands for us */
 	PHASE_BANNER,
 	PHASE_CHALLENGE,
 	PHASE_LOGIN,

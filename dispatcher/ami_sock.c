@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ static void prepare(struct ami_sock *sock)
 {
 	int mark = 2 * AMI_MESSAGE_MAX;
 
+	if (sock->is_local)
+		return;
 	(void)setsockopt(sock->fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
 	sock->lowat = mark;
 	ami_sock_expect_more(sock, 0);
@@ -84,11 +87,25 @@ bool ami_sock_connected(struct ami_sock *sock, struct err *err)
 	return true;
 }
 
+static bool is_unix_stream(int fd)
+{
+	int domain = 0;
+	socklen_t bytes = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 && domain == AF_UNIX;
+}
+
 void ami_sock_adopt(struct ami_sock *sock, int fd)
 {
 	sock->fd = fd;
 	sock->window = WINDOW_FIRST;
+	sock->is_local = is_unix_stream(fd);
 	prepare(sock);
+}
+
+uint32_t ami_sock_events(const struct ami_sock *sock)
+{
+	return EPOLLIN | EPOLLRDHUP | (sock->is_local ? (uint32_t)EPOLLET : 0);
 }
 
 void ami_sock_close(struct ami_sock *sock)
@@ -121,12 +138,17 @@ enum ami_peek ami_sock_peek(struct ami_sock *sock, struct str *seen, struct err 
 	return (size_t)n == sock->window ? AMI_PEEK_FULL : AMI_PEEK_SOME;
 }
 
-void ami_sock_widen(struct ami_sock *sock)
+bool ami_sock_widen(struct ami_sock *sock)
 {
-	sock->window = MIN(2 * sock->window, (size_t)AMI_MESSAGE_MAX);
+	size_t most = sock->is_local ? AMI_LOCAL_MESSAGE_MAX : AMI_MESSAGE_MAX;
+	bool may = sock->window < most;
+
+	sock->window = MIN(2 * sock->window, most);
+	return may;
 }
 
-/* MSG_TRUNC throws TCP's bytes away without copying them. */
+/* MSG_TRUNC throws TCP's bytes away without copying them; a Unix stream's are copied to where they
+ * were seen. */
 bool ami_sock_discard(struct ami_sock *sock, size_t n, struct err *err)
 {
 	while (n > 0) {
@@ -145,7 +167,7 @@ bool ami_sock_discard(struct ami_sock *sock, size_t n, struct err *err)
 void ami_sock_expect_more(struct ami_sock *sock, size_t n)
 {
 	int lowat = (int)n + 1;
-	if (lowat == sock->lowat)
+	if (sock->is_local || lowat == sock->lowat)
 		return;
 	if (setsockopt(sock->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat)) == 0)
 		sock->lowat = lowat;
@@ -153,7 +175,7 @@ void ami_sock_expect_more(struct ami_sock *sock, size_t n)
 
 static bool has_room(const struct ami_sock *sock)
 {
-	int unsent = 0; /* and unacknowledged */
+	int unsent = 0; /* and unacknowledged; with what the kernel adds, in a Unix stream */
 	return ioctl(sock->fd, SIOCOUTQ, &unsent) == 0 && (size_t)unsent + sock->out.n <= ROOM;
 }
 

@@ -188,8 +188,38 @@ static void take_keys(void *arg, const struct rows *rows)
 
 /* ---- servers ---- */
 
-static bool read_server(
-	struct dispatcher *d, const struct rows *rows, int i, struct server *server, bool *moved)
+static const char too_long[] = "a text is longer than the segment holds";
+
+static bool read_secret(const struct dispatcher *d, const struct rows *rows, int i,
+	struct access *access, struct err *err)
+{
+	struct strbuf plain = STRBUF_INIT;
+	bool ok = secret_open(&d->secret_key, row_bytes(rows, i, 5), &plain, err);
+	if (ok && !str_copy(access->secret, sizeof(access->secret), strbuf_view(&plain)))
+		ok = fail(err, ERR_INPUT, "%s", too_long);
+	secret_wipe(plain.p, plain.n);
+	strbuf_free(&plain);
+	return ok || fail_context(err, "set its AMI secret again");
+}
+
+/* Every byte of it, also between its members. */
+static bool read_access(const struct dispatcher *d, const struct rows *rows, int i,
+	struct access *access, struct err *err)
+{
+	memset(access, 0, sizeof(*access));
+	access->port = (uint32_t)row_i64(rows, i, 3);
+	access->md5 = row_bool(rows, i, 6);
+	access->tls = row_bool(rows, i, 17);
+	access->trust.verify = row_bool(rows, i, 18);
+	if (!row_copy(rows, i, 2, access->host, sizeof(access->host)) ||
+		!row_copy(rows, i, 4, access->user, sizeof(access->user)) ||
+		!row_copy(rows, i, 19, access->trust.ca, sizeof(access->trust.ca)) ||
+		!row_copy(rows, i, 20, access->trust.name, sizeof(access->trust.name)))
+		return fail(err, ERR_INPUT, "%s", too_long);
+	return read_secret(d, rows, i, access, err);
+}
+
+static bool read_facts(const struct rows *rows, int i, struct server *server, struct err *err)
 {
 	struct shm_server f = {
 		.id = server->id,
@@ -199,41 +229,35 @@ static bool read_server(
 		.calls_per_second = (uint32_t)row_i64(rows, i, 10),
 		.status = by_name(row_text(rows, i, 16), server_statuses, SERVER_STATUS__N),
 	};
-	char user[TEXT_BYTES], secret[sizeof(server->ami_secret)];
-	struct strbuf plain = STRBUF_INIT;
-	struct err err;
 	if (!row_copy(rows, i, 1, f.server_code, sizeof(f.server_code)) ||
 		!row_copy(rows, i, 2, f.host, sizeof(f.host)) ||
-		!row_copy(rows, i, 4, user, sizeof(user)) ||
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
-		!row_copy(rows, i, 13, server->extension, sizeof(server->extension))) {
-		log_error("directory.server",
-			"server_id=%llu why=\"a text is longer than the segment holds\"",
-			(unsigned long long)server->id);
-		return false;
-	}
-	if (!secret_open(&d->secret_key, row_bytes(rows, i, 5), &plain, &err) ||
-		!str_copy(secret, sizeof(secret), strbuf_view(&plain))) {
-		log_error("directory.server", "server=%s why=%s do=\"set its AMI secret again\"",
-			f.server_code, log_q(err.text));
-		strbuf_free(&plain);
-		return false;
-	}
-	secret_wipe(plain.p, plain.n);
-	strbuf_free(&plain);
-	bool md5 = row_bool(rows, i, 6);
-	*moved = strcmp(f.host, server->facts.host) != 0 || f.port != server->facts.port ||
-		 strcmp(user, server->ami_user) != 0 || strcmp(secret, server->ami_secret) != 0 ||
-		 md5 != server->ami_md5;
+		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
+		return fail(err, ERR_INPUT, "%s", too_long);
 	server->facts = f;
-	memcpy(server->ami_user, user, sizeof(user));
-	memcpy(server->ami_secret, secret, sizeof(secret));
-	server->ami_md5 = md5;
 	read_texts(rows, i, 11, &server->prefixes, "provided_prefix");
 	read_texts(rows, i, 12, &server->contexts, "context");
 	read_texts(rows, i, 14, &server->dids, "allocated_dids");
 	read_texts(rows, i, 15, &server->endpoints, "provided_endpoints");
 	return true;
+}
+
+static bool read_server(
+	struct dispatcher *d, const struct rows *rows, int i, struct server *server, bool *moved)
+{
+	struct access access;
+	struct err err;
+	bool ok = read_access(d, rows, i, &access, &err) && read_facts(rows, i, server, &err);
+	if (ok) {
+		*moved = memcmp(&access, &server->access, sizeof(access)) != 0;
+		memcpy(&server->access, &access, sizeof(access));
+	} else {
+		struct str code = row_text(rows, i, 1);
+		log_error("directory.server", "server=%.*s why=%s", (int)code.n, code.p,
+			log_q(err.text));
+	}
+	secret_wipe(&access, sizeof(access));
+	return ok;
 }
 
 static void take_servers(void *arg, const struct rows *rows)
@@ -293,7 +317,7 @@ static void server_remove(struct dispatcher *d, struct server *server)
 			slot->server = NULL;
 	dir_remove_server(d->seg, server->id);
 	HASH_DEL(d->servers, server);
-	secret_wipe(server->ami_secret, sizeof(server->ami_secret));
+	secret_wipe(&server->access, sizeof(server->access));
 	free(server);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,6 +19,8 @@
 #include "dispatcher/holder.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/run.h"
+#include "dispatcher/tls_link.h"
+#include "dispatcher/tls_wire.h"
 #include "shm/segment.h"
 
 #include "common/base.h"
@@ -42,6 +45,8 @@ struct holder {
 	bool stopping;
 	struct kept *kept;
 	size_t kept_n;
+	int tls_fd; /* where connections over TLS are asked for */
+	pid_t wire; /* who answers there; 0: nobody yet */
 };
 
 /* ---- descriptors ---- */
@@ -110,6 +115,57 @@ static void give_all(struct holder *h)
 		log_warn("holder.not_given", "why=%s", log_q(strerror(errno)));
 }
 
+/* ---- the TLS wire ---- */
+
+static void wire_main(struct holder *h, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EX_TEMPFAIL);
+	segment_close(&h->seg);
+	/* Nothing else of ours: no AMI socket may live on because the wire does. */
+	if (dup2(h->tls_fd, STDERR_FILENO + 1) < 0)
+		_exit(EX_OSERR);
+	(void)close_range(STDERR_FILENO + 2, ~0U, 0);
+	_exit(tls_wire_run(STDERR_FILENO + 1));
+}
+
+static void on_tls_wanted(void *arg, uint32_t events);
+
+static void await_tls(struct holder *h)
+{
+	struct err err;
+	if (!poll_add(h->poll, h->tls_fd, EPOLLIN, on_tls_wanted, h, &err))
+		die("holder.spawn", "why=%s", log_q(err.text));
+}
+
+/* What went wrong may go wrong again at once. */
+static void await_tls_after_a_moment(struct holder *h)
+{
+	static const struct timespec moment = {.tv_nsec = FIRST_PAUSE_MS * 1000000L};
+	(void)nanosleep(&moment, NULL);
+	await_tls(h);
+}
+
+/* Somebody asks: the first one who needs TLS, or the first since the last wire has died. */
+static void on_tls_wanted(void *arg, uint32_t events)
+{
+	struct holder *h = arg;
+	pid_t self = getpid();
+	pid_t wire = fork();
+	(void)events;
+	if (wire == 0)
+		wire_main(h, self);
+	poll_remove(h->poll, h->tls_fd);
+	if (wire < 0) {
+		log_error("holder.no_wire", "why=%s", log_q(strerror(errno)));
+		await_tls_after_a_moment(h);
+		return;
+	}
+	h->wire = wire;
+	log_info("holder.wire", "wire=%d", (int)h->wire);
+}
+
 /* ---- the child ---- */
 
 static void child_main(struct holder *h, int link_fd, pid_t parent)
@@ -118,6 +174,7 @@ static void child_main(struct holder *h, int link_fd, pid_t parent)
 	if (getppid() != parent)
 		_exit(EX_TEMPFAIL);
 	close(h->signal_fd);
+	close(h->tls_fd);
 	forget_all(h);
 	poll_free(h->poll);
 	_exit(dispatcher_run(h->conf, &h->seg, h->adopted, link_fd));
@@ -151,15 +208,14 @@ static void spawn(struct holder *h)
 		h->adopted);
 }
 
-static void describe_death(const struct holder *h, int status)
+static void describe_death(const struct holder *h, const char *who, pid_t pid, int status)
 {
-	pid_t pid = h->child;
 	if (WIFSIGNALED(status))
-		log_error("child.killed", "child=%d signal=%d name=%s", (int)pid, WTERMSIG(status),
-			log_q(strsignal(WTERMSIG(status))));
+		log_error("child.killed", "%s=%d signal=%d name=%s", who, (int)pid,
+			WTERMSIG(status), log_q(strsignal(WTERMSIG(status))));
 	else
 		log_line(h->stopping && WEXITSTATUS(status) == EX_OK ? LOG_INFO : LOG_WARN,
-			"child.ended", "child=%d status=%d", (int)pid, WEXITSTATUS(status));
+			"child.ended", "%s=%d status=%d", who, (int)pid, WEXITSTATUS(status));
 }
 
 static bool make_segment(struct holder *h, struct err *err)
@@ -199,7 +255,7 @@ static void pause_before_respawn(struct holder *h)
 static void bury(struct holder *h, int status)
 {
 	bool segment_lost = WIFEXITED(status) && WEXITSTATUS(status) == DISPATCHER_SEGMENT_LOST;
-	describe_death(h, status);
+	describe_death(h, "child", h->child, status);
 	if (h->link_fd >= 0) {
 		on_link(h, 0); /* what it had still said */
 		if (h->link_fd >= 0) {
@@ -209,8 +265,12 @@ static void bury(struct holder *h, int status)
 		}
 	}
 	h->child = 0;
-	if (h->stopping)
+	if (h->stopping) {
+		forget_all(h);
+		if (h->wire) /* it passes on what the child has written last */
+			(void)kill(h->wire, SIGTERM);
 		return;
+	}
 	h->adopted = true;
 	if (segment_lost)
 		replace_segment(h);
@@ -219,6 +279,15 @@ static void bury(struct holder *h, int status)
 			&seg_status(&h->seg, NULL)->respawns, 1, memory_order_relaxed);
 	pause_before_respawn(h);
 	spawn(h);
+}
+
+/* The next one comes when it is needed. */
+static void bury_wire(struct holder *h, int status)
+{
+	describe_death(h, "wire", h->wire, status);
+	h->wire = 0;
+	if (!h->stopping)
+		await_tls_after_a_moment(h);
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -240,6 +309,18 @@ static void on_signal(void *arg, uint32_t events)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == h->child)
 			bury(h, status);
+		else if (pid == h->wire)
+			bury_wire(h, status);
+}
+
+/* Each Asterisk server takes a descriptor here, another in the child, two in the wire. */
+static void allow_descriptors(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 }
 
 int holder_run(const struct conf *conf)
@@ -250,17 +331,24 @@ int holder_run(const struct conf *conf)
 
 	h.signal_fd = poll_signals(signals);
 	(void)signal(SIGPIPE, SIG_IGN);
+	allow_descriptors();
 	if (!make_segment(&h, &err)) {
 		log_error("segment.unusable", "why=%s", log_q(err.text));
 		return EX_TEMPFAIL;
 	}
+	if (!tls_listen(conf->common_run_dir, &h.tls_fd, &err)) {
+		log_error("dispatcher.refused", "why=%s", log_q(err.text));
+		return EX_CONFIG;
+	}
 	h.poll = poll_new();
 	if (!poll_add(h.poll, h.signal_fd, EPOLLIN, on_signal, &h, &err))
 		die("holder.signals", "why=%s", log_q(err.text));
+	await_tls(&h);
 	log_info("holder.start", "node=%s adopted=%d", conf->common_node, h.adopted);
 	spawn(&h);
-	while (h.child)
+	while (h.child || h.wire)
 		poll_wait(h.poll, -1);
+	tls_unlisten(conf->common_run_dir);
 	forget_all(&h);
 	free(h.kept);
 	poll_free(h.poll);

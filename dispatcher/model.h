@@ -88,6 +88,17 @@ struct client {
 	UT_hash_handle hh;
 };
 
+/* What it takes to connect to a server; compared as a whole, so every byte is set. */
+struct access {
+	char host[256];
+	uint32_t port;
+	char user[TEXT_BYTES];
+	char secret[256];
+	bool md5;
+	bool tls;
+	struct tls_trust trust; /* when tls */
+};
+
 struct server {
 	uint64_t id;
 	struct dispatcher *d;
@@ -97,9 +108,7 @@ struct server {
 	struct shm_server_row *row;
 	struct ami_conn *conn; /* NULL: cannot be opened, or being removed */
 	bool probing;	       /* adopted: what was written and not answered is being found out */
-	char ami_user[TEXT_BYTES];
-	char ami_secret[256];
-	bool ami_md5;
+	struct access access;
 	char channel_template[128];
 	char extension[TEXT_BYTES];
 	struct texts prefixes, contexts, endpoints, dids;

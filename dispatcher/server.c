@@ -111,8 +111,8 @@ static void on_up(void *arg, const struct ami_live *live, size_t n)
 	compare_calls(server, sorted, n);
 	free(sorted);
 	holder_keep(server->d->holder, server->id, ami_conn_fd(server->conn));
-	log_info("ami.up", "server=%s host=%s port=%u", server->facts.server_code,
-		server->facts.host, server->facts.port);
+	log_info("ami.up", "server=%s host=%s port=%u tls=%d", server->facts.server_code,
+		server->facts.host, server->facts.port, server->access.tls);
 	show_state(server);
 	sched_server_freed(server->d, server);
 }
@@ -165,18 +165,26 @@ static const struct ami_conn_ops conn_ops = {
 
 void server_start(struct dispatcher *d, struct server *server, int fd)
 {
+	const struct access *access = &server->access;
 	struct ami_conn_conf conf = {
-		.host = server->facts.host,
-		.port = (uint16_t)server->facts.port,
-		.user = server->ami_user,
-		.secret = server->ami_secret,
-		.md5 = server->ami_md5,
+		.host = access->host,
+		.port = (uint16_t)access->port,
+		.user = access->user,
+		.secret = access->secret,
+		.md5 = access->md5,
+		.tls_run_dir = access->tls ? d->conf->common_run_dir : NULL,
+		.tls = access->trust,
 		.ping_us = d->conf->dispatcher_ami_ping_ms * US_PER_MS,
 		.timeout_us = d->conf->dispatcher_ami_timeout_ms * US_PER_MS,
 		.backoff_max_us = d->conf->dispatcher_reconnect_max_ms * US_PER_MS,
 	};
 	struct err err;
 	server->lost_us = d->now_us;
+	if (access->tls && !access->trust.verify)
+		log_warn("ami.unverified",
+			"server=%s do=\"anybody may answer in its place: set tls_ca and "
+			"tls_verify\"",
+			server->facts.server_code);
 	server->conn = ami_conn_new(d->poll, &conf, &conn_ops, server, &err);
 	if (!server->conn) {
 		log_error("ami.impossible", "server=%s why=%s", server->facts.server_code,

@@ -191,8 +191,16 @@ static bool check_list(const struct field *field, const struct str_list *list, s
 	return true;
 }
 
-static bool is_given(const struct field *field, void *in)
+/* The accessors are shared with writers; nothing is written through these. */
+static void *readable(const void *from)
 {
+	return (void *)(uintptr_t)from;
+}
+
+bool field_is_given(const struct field *field, const void *from)
+{
+	void *in = readable(from);
+
 	switch (field->type) {
 	case FIELD_TEXT:
 		return field_text(field, in)->p != NULL;
@@ -207,10 +215,6 @@ static bool is_given(const struct field *field, void *in)
 
 static bool check(const struct field *field, void *in, struct err *err)
 {
-	if (!is_given(field, in))
-		return !field->is_required ||
-		       fail_code(err, ERR_INPUT, "missing_field", "%s is missing: %s", field->name,
-			       field->help);
 	switch (field->type) {
 	case FIELD_TEXT:
 		if (field->may_be_empty && field_text(field, in)->n == 0)
@@ -227,13 +231,28 @@ static bool check(const struct field *field, void *in, struct err *err)
 	return false;
 }
 
+static bool check_all(
+	const struct field *fields, size_t n, const void *from, bool is_change, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct field *field = &fields[i];
+		if (field_is_given(field, from)) {
+			if (!check(field, readable(from), err))
+				return false;
+		} else if (field->is_required && !is_change) {
+			return fail_code(err, ERR_INPUT, "missing_field", "%s is missing: %s",
+				field->name, field->help);
+		}
+	}
+	return true;
+}
+
 bool fields_check(const struct field *fields, size_t n, const void *from, struct err *err)
 {
-	/* The accessors are shared with writers; nothing is written here. */
-	void *in = (void *)(uintptr_t)from;
+	return check_all(fields, n, from, false, err);
+}
 
-	for (size_t i = 0; i < n; i++)
-		if (!check(&fields[i], in, err))
-			return false;
-	return true;
+bool fields_check_given(const struct field *fields, size_t n, const void *from, struct err *err)
+{
+	return check_all(fields, n, from, true, err);
 }

@@ -61,6 +61,12 @@ MUST_USE bool field_from_text(
 /* Everything required is there and nothing breaks its limits. */
 MUST_USE bool fields_check(const struct field *fields, size_t n, const void *from, struct err *err);
 
+/* The same for a change, in which all may stay as it is: only what is given is looked at. */
+MUST_USE bool fields_check_given(
+	const struct field *fields, size_t n, const void *from, struct err *err);
+
+bool field_is_given(const struct field *field, const void *from);
+
 /* ---- rows of a table, from a .def file that also makes the struct (registry/client.def) ---- */
 
 #define FIELD_REQUIRED		.is_required = true

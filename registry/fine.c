@@ -89,6 +89,11 @@ static bool starts(struct str text, struct str with)
 	return text.n > with.n && str_eq((struct str){text.p, with.n}, with);
 }
 
+bool fine_path(struct str text)
+{
+	return starts(text, STR("/"));
+}
+
 bool fine_https(struct str text)
 {
 	struct str scheme = STR("https://");

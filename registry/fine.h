@@ -8,6 +8,7 @@ bool fine_phone(struct str text);    /* 1 to 20 digits, perhaps with '+' before 
 bool fine_digits(struct str text);   /* digits, '*' and '#' */
 bool fine_region(struct str text);   /* two capital letters */
 bool fine_https(struct str text);    /* https://host... */
+bool fine_path(struct str text);     /* from / on */
 bool fine_database(struct str text); /* postgresql://... or postgresql+driver://... */
 bool fine_client_status(struct str text);
 bool fine_server_status(struct str text);

@@ -1,10 +1,8 @@
 /* Asterisk servers: see server.h. */
-#include <stdio.h>
-
+#include "registry/server.h"
 #include "registry/change.h"
 #include "registry/explain.h"
 #include "registry/fine.h"
-#include "registry/server.h"
 
 #include "common/base.h"
 
@@ -17,11 +15,13 @@ const struct field server_fields[] = {
 #define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct server_input, member, need, __VA_ARGS__)
 #define SECRET(member, need, ...) FIELD_ROW_SECRET(struct server_input, member, need, __VA_ARGS__)
 #define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct server_input, member, need, __VA_ARGS__)
+#define BOOL(member, need, help)  FIELD_ROW_BOOL(struct server_input, member, need, help)
 #define LIST(member, ...)	  FIELD_ROW_LIST(struct server_input, member, __VA_ARGS__)
 #include "registry/server.def"
 #undef TEXT
 #undef SECRET
 #undef NUMBER
+#undef BOOL
 #undef LIST
 };
 const size_t server_fields_n = ARRAY_LEN(server_fields);
@@ -77,18 +77,29 @@ bool channel_template_check(struct str template, struct err *err)
 				       "{national}, {e164}, {+e164}");
 }
 
-static bool check_input(const struct server_input *input, struct err *err)
+/* The template's own words before the field's. */
+static bool check_template(const struct server_input *input, struct err *err)
 {
-	/* Its own words before the field's. */
-	if (input->channel_template.p && !channel_template_check(input->channel_template, err))
-		return false;
-	if (!fields_check(server_fields, server_fields_n, input, err))
-		return false;
-	bool has_endpoint =
-		memmem(input->channel_template.p, input->channel_template.n, "{endpoint}", 10);
-	return !has_endpoint || input->provided_endpoints.n > 0 ||
-	       fail_code(err, ERR_INPUT, "missing_field",
-		       "provided_endpoints is empty, and channel_template uses {endpoint}");
+	return !input->channel_template.p || channel_template_check(input->channel_template, err);
+}
+
+static bool no_endpoint(struct err *err)
+{
+	return fail_code(err, ERR_INPUT, "missing_field",
+		"provided_endpoints is empty, and channel_template uses {endpoint}");
+}
+
+static void arg_number(struct sql_args *args, int64_t value)
+{
+	arg_i64_or_null(args, value, value == FIELD_NOT_GIVEN);
+}
+
+static void arg_truth(struct sql_args *args, int64_t value)
+{
+	if (value == FIELD_NOT_GIVEN)
+		arg_null(args, BOOLOID);
+	else
+		arg_bool(args, value);
 }
 
 static void arg_list(struct sql_args *args, const struct str_list *list)
@@ -103,23 +114,36 @@ static void arg_list(struct sql_args *args, const struct str_list *list)
 	array_end(&array);
 }
 
-static bool insert_server(struct db *db, const struct secret_key *secret,
+static void arg_sealed(struct sql_args *args, const struct secret_key *secret, struct str plain)
+{
+	struct strbuf sealed = STRBUF_INIT;
+
+	if (!plain.p) {
+		arg_null(args, BYTEAOID);
+		return;
+	}
+	secret_seal(secret, plain, &sealed);
+	arg_bytes(args, sealed.p, sealed.n);
+	strbuf_free(&sealed);
+}
+
+/* As SERVER_INSERT and SERVER_UPDATE number them; null where nothing is given. Both return the id, and whether an
+ * endpoint is needed and missing. */
+static bool write_server(struct db *db, enum sql_query query, const struct secret_key *secret,
 	const struct server_input *input, uint64_t *server_id, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
-	struct strbuf sealed = STRBUF_INIT;
 
-	secret_seal(secret, input->ami_secret, &sealed);
 	arg_text(&args, input->server_code);
-	arg_text(&args, input->host);
-	arg_i64(&args, input->port);
-	arg_text(&args, input->ami_user);
-	arg_bytes(&args, sealed.p, sealed.n);
-	arg_text(&args, input->channel_template);
-	arg_i64(&args, input->allowed_active_calls);
-	arg_i64(&args, input->rate_limit);
-	arg_i64_or_null(&args, input->calls_per_second, input->calls_per_second == FIELD_NOT_GIVEN);
+	arg_text_or_null(&args, input->host);
+	arg_number(&args, input->port);
+	arg_text_or_null(&args, input->ami_user);
+	arg_sealed(&args, secret, input->ami_secret);
+	arg_text_or_null(&args, input->channel_template);
+	arg_number(&args, input->allowed_active_calls);
+	arg_number(&args, input->rate_limit);
+	arg_number(&args, input->calls_per_second);
 	arg_text_or_null(&args, input->default_directory);
 	arg_text_or_null(&args, input->recording_directory);
 	arg_text_or_null(&args, input->extension);
@@ -128,45 +152,99 @@ static bool insert_server(struct db *db, const struct secret_key *secret,
 	arg_list(&args, &input->context);
 	arg_list(&args, &input->allocated_dids);
 	arg_list(&args, &input->provided_endpoints);
-	bool ok = db_query(db, SQL_SERVER_INSERT, &args, &rows, err);
+	arg_truth(&args, input->tls);
+	arg_truth(&args, input->tls_verify);
+	arg_text_or_null(&args, input->tls_ca);
+	arg_text_or_null(&args, input->tls_name);
+	bool ok = db_query(db, query, &args, &rows, err);
 	args_free(&args);
-	strbuf_free(&sealed);
 	if (!ok)
 		return false;
-	*server_id = (uint64_t)row_i64(&rows, 0, 0);
+	if (rows.n == 0) {
+		ok = fail(err, ERR_MISSING, "no server has server_code %.*s",
+			(int)input->server_code.n, input->server_code.p);
+	} else {
+		*server_id = (uint64_t)row_i64(&rows, 0, 0);
+		ok = !row_bool(&rows, 0, 1) || no_endpoint(err);
+	}
 	rows_free(&rows);
-	return true;
+	return ok;
+}
+
+/* What the audit keeps: the limits, or the names of what was changed; values may be secrets. */
+static void describe(
+	const struct server_input *input, uint64_t server_id, bool is_new, struct strbuf *out)
+{
+	const char *comma = "";
+
+	strbuf_printf(out, "{\"server_id\":%llu,", (unsigned long long)server_id);
+	if (is_new) {
+		strbuf_printf(out, "\"allowed_active_calls\":%lld,\"rate_limit\":%lld}",
+			(long long)input->allowed_active_calls, (long long)input->rate_limit);
+		return;
+	}
+	strbuf_puts(out, "\"changed\":[");
+	for (size_t i = 1; i < server_fields_n; i++) {
+		if (!field_is_given(&server_fields[i], input))
+			continue;
+		strbuf_printf(out, "%s\"%s\"", comma, server_fields[i].name);
+		comma = ",";
+	}
+	strbuf_puts(out, "]}");
+}
+
+static bool record(struct db *db, const char *actor, const struct server_input *input,
+	uint64_t server_id, bool is_new, struct err *err)
+{
+	struct strbuf detail = STRBUF_INIT;
+	char code[48];
+
+	describe(input, server_id, is_new, &detail);
+	bool ok = str_copy(code, sizeof(code), input->server_code) &&
+		  change_record(db, actor, is_new ? "server.create" : "server.change", code,
+			  detail.p, err);
+	strbuf_free(&detail);
+	return ok;
 }
 
 static bool store(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct server_input *input, uint64_t *server_id, struct err *err)
+	const struct server_input *input, bool is_new, uint64_t *server_id, struct err *err)
 {
-	char code[48], detail[128];
+	enum sql_query query = is_new ? SQL_SERVER_INSERT : SQL_SERVER_UPDATE;
+	uint64_t written = 0;
 
-	if (!db_begin(db, err) || !insert_server(db, secret, input, server_id, err) ||
-		!change_announce(db, 0, err))
+	if (!db_ready(db, err))
 		return false;
-	(void)snprintf(detail, sizeof(detail),
-		"{\"server_id\":%llu,\"allowed_active_calls\":%lld,\"rate_limit\":%lld}",
-		(unsigned long long)*server_id, (long long)input->allowed_active_calls,
-		(long long)input->rate_limit);
-	return str_copy(code, sizeof(code), input->server_code) &&
-	       change_record(db, actor, "server.create", code, detail, err) && db_commit(db, err);
+	if (!db_begin(db, err) || !write_server(db, query, secret, input, &written, err) ||
+		!change_announce(db, 0, err) || !record(db, actor, input, written, is_new, err) ||
+		!db_commit(db, err)) {
+		db_rollback(db);
+		return explain_constraint(db, err);
+	}
+	*server_id = written;
+	return true;
 }
 
 bool server_create(struct db *db, const struct secret_key *secret, const char *actor,
 	const struct server_input *input, uint64_t *server_id, struct err *err)
 {
-	uint64_t made;
+	return check_template(input, err) &&
+	       fields_check(server_fields, server_fields_n, input, err) &&
+	       store(db, secret, actor, input, true, server_id, err);
+}
 
-	if (!check_input(input, err) || !db_ready(db, err))
-		return false;
-	if (!store(db, secret, actor, input, &made, err)) {
-		db_rollback(db);
-		return explain_constraint(db, err);
-	}
-	*server_id = made;
-	return true;
+bool server_change(struct db *db, const struct secret_key *secret, const char *actor,
+	const struct server_input *input, uint64_t *server_id, struct err *err)
+{
+	bool is_empty = true;
+
+	for (size_t i = 1; i < server_fields_n; i++)
+		is_empty &= !field_is_given(&server_fields[i], input);
+	if (is_empty)
+		return fail(err, ERR_INPUT, "nothing to change is given");
+	return check_template(input, err) &&
+	       fields_check_given(server_fields, server_fields_n, input, err) &&
+	       store(db, secret, actor, input, false, server_id, err);
 }
 
 bool server_list(struct db *db, struct rows *rows, struct err *err)

@@ -27,7 +27,8 @@ select id, client_id, digest, expires_at
 
 -- name: directory_servers
 select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
-       calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text
+       calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text,
+       tls, tls_verify, tls_ca, tls_name
   from server
  order by id;
 

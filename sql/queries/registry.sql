@@ -75,21 +75,51 @@ select exists (select from pg_timezone_names where name = $1::text);
 
 -- name: server_insert
 -- role: ccs_owner
+-- The flag says that the channel needs an endpoint and there is none.
 insert into server (server_code, host, port, ami_user, ami_secret, channel_template, allowed_active_calls, rate_limit,
                     calls_per_second, default_directory, recording_directory, extension, status,
-                    provided_prefix, context, allocated_dids, provided_endpoints)
+                    provided_prefix, context, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name)
 values ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, nullif($9::bigint, 0),
         coalesce($10::text, '/var/spool/asterisk/monitor'), coalesce($11::text, '/var/spool/asterisk/recordings'),
         coalesce($12::text, 's'), coalesce($13::text::server_status, 'active'),
         coalesce($14::text[], '{}'), coalesce($15::text[], '{default}'), coalesce($16::text[], '{}'),
-        coalesce($17::text[], '{}'))
-returning id;
+        coalesce($17::text[], '{}'), coalesce($18::boolean, false), coalesce($19::boolean, true),
+        nullif($20::text, ''), nullif($21::text, ''))
+returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
+
+-- name: server_update
+-- role: ccs_owner
+-- What is not given stays as it is; the rest as server_insert. No row: there is no such server.
+update server
+   set host = coalesce($2::text, host),
+       port = coalesce($3::bigint, port),
+       ami_user = coalesce($4::text, ami_user),
+       ami_secret = coalesce($5::bytea, ami_secret),
+       channel_template = coalesce($6::text, channel_template),
+       allowed_active_calls = coalesce($7::bigint, allowed_active_calls),
+       rate_limit = coalesce($8::bigint, rate_limit),
+       calls_per_second = nullif(coalesce($9::bigint, calls_per_second), 0),
+       default_directory = coalesce($10::text, default_directory),
+       recording_directory = coalesce($11::text, recording_directory),
+       extension = coalesce($12::text, extension),
+       status = coalesce($13::text::server_status, status),
+       provided_prefix = coalesce($14::text[], provided_prefix),
+       context = coalesce($15::text[], context),
+       allocated_dids = coalesce($16::text[], allocated_dids),
+       provided_endpoints = coalesce($17::text[], provided_endpoints),
+       tls = coalesce($18::boolean, tls),
+       tls_verify = coalesce($19::boolean, tls_verify),
+       tls_ca = nullif(coalesce($20::text, tls_ca), ''),
+       tls_name = nullif(coalesce($21::text, tls_name), ''),
+       updated_at = now()
+ where server_code = $1::text
+returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
 
 -- name: server_list
 -- role: ccs_owner
 select s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
        s.ami_user, s.channel_template, s.extension, s.context, s.provided_prefix, s.allocated_dids,
-       s.provided_endpoints
+       s.provided_endpoints, s.tls, s.tls_verify, s.tls_ca, s.tls_name
   from server s
  order by s.server_code;
 

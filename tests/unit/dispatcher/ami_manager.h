@@ -6,6 +6,8 @@
  *   Login                             Success, FullyBooted
  *   CoreShowChannels                  CoreShowChannel ..., CoreShowChannelsComplete
  *   Ping                              Pong
+ *
+ * Or, when manager_is_local, over a Unix stream: then the test plays the TLS wire as well.
  */
 #ifndef CCS_TESTS_UNIT_DISPATCHER_AMI_MANAGER_H
 #define CCS_TESTS_UNIT_DISPATCHER_AMI_MANAGER_H
@@ -21,6 +23,8 @@
 
 #include "common/clock.h"
 #include "dispatcher/ami_conn.h"
+#include "dispatcher/ami_sock.h"
+#include "dispatcher/tls_link.h"
 
 #include <cmocka.h> /* after ours: it makes a macro of fail */
 
@@ -28,9 +32,12 @@
 
 enum { PATIENCE_US = 10000000, TURN_US = 20000 };
 
+static bool manager_is_local;
+
 struct rig {
 	struct poll *poll;
 	struct ami_conn *conn;
+	char run_dir[32];    /* of the wire */
 	int listener, peer;  /* the manager's ends */
 	struct strbuf heard; /* what the manager has read and not yet taken as an action */
 	char action[1024];   /* the last action it took */
@@ -125,6 +132,12 @@ static inline struct rig *rig_with(const struct ami_conn_conf *wanted)
 		conf = *wanted;
 		conf.port = port;
 	}
+	if (manager_is_local) {
+		(void)snprintf(rig->run_dir, sizeof(rig->run_dir), "/tmp/ccs-unit-XXXXXX");
+		conf.tls_run_dir = mkdtemp(rig->run_dir);
+		close(rig->listener);
+		assert_true(tls_listen(conf.tls_run_dir, &rig->listener, &err));
+	}
 	rig->poll = poll_new();
 	rig->peer = -1;
 	rig->conn = ami_conn_new(rig->poll, &conf, &ops, rig, &err);
@@ -140,6 +153,10 @@ static inline void rig_free(struct rig *rig)
 	if (rig->peer >= 0)
 		close(rig->peer);
 	close(rig->listener);
+	if (manager_is_local) {
+		tls_unlisten(rig->run_dir);
+		assert_int_equal(rmdir(rig->run_dir), 0);
+	}
 	free(rig);
 }
 
@@ -163,10 +180,22 @@ static inline void turn(struct rig *rig)
 		}                                                                                  \
 	} while (0)
 
+/* What the wire does when all is well. */
+static inline void play_wire(int peer)
+{
+	struct tls_request request;
+	struct tls_verdict verdict = {.why = ""};
+	assert_int_equal(recv(peer, &request, sizeof(request), 0), sizeof(request));
+	assert_int_equal(send(peer, &verdict, sizeof(verdict), 0), sizeof(verdict));
+}
+
 static inline bool accepted(struct rig *rig)
 {
-	if (rig->peer < 0)
-		rig->peer = accept4(rig->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (rig->peer >= 0)
+		return true;
+	rig->peer = accept4(rig->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (rig->peer >= 0 && manager_is_local)
+		play_wire(rig->peer);
 	return rig->peer >= 0;
 }
 

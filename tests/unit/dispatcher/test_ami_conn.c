@@ -1,6 +1,5 @@
-/* What a connection does while it is UP, and how it ends or is taken over: see ami_manager.h. */
-#include <poll.h>
-
+/* What a connection does while it is UP, and how it ends or is taken over, over TCP and over the Unix
+ * stream of the TLS wire: see ami_manager.h. */
 #include "tests/unit/dispatcher/ami_manager.h"
 
 static void pings_and_gives_up_without_a_pong(void **state)
@@ -55,8 +54,12 @@ static void ends_are_told_apart(void **state)
 	rig->peer = -1;
 	assert_why(rig, "Asterisk has shut down");
 	rig_free(rig);
+}
 
-	rig = rig_up(NULL);
+static void a_reset_is_told(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_up(NULL);
 	struct linger reset = {.l_onoff = 1};
 	assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
 	close(rig->peer);
@@ -79,10 +82,12 @@ static void bytes_are_taken_after_they_have_taken_effect(void **state)
 	rig_free(rig);
 }
 
-static bool is_readable(struct rig *rig)
+/* A loop would sleep on now. */
+static bool is_quiet(struct rig *rig)
 {
-	struct pollfd p = {.fd = ami_conn_fd(rig->conn), .events = POLLIN};
-	return poll(&p, 1, 0) == 1;
+	int64_t start = clock_mono_us();
+	poll_wait(rig->poll, TURN_US);
+	return clock_mono_us() - start >= TURN_US;
 }
 
 /* The part stays in the kernel, and must not wake us again and again. */
@@ -92,14 +97,14 @@ static void a_part_of_a_message_waits_quietly(void **state)
 	struct rig *rig = rig_up(NULL);
 	say(rig, "Event: Hangup\r\nUniqueid: first\r\n\r\nEvent: Hangup\r\nUni");
 	WAIT_FOR(rig, rig->messages == 1);
-	assert_false(is_readable(rig));
+	assert_true(is_quiet(rig));
 	say(rig, "queid: second\r\n");
-	WAIT_FOR(rig, !is_readable(rig));
+	WAIT_FOR(rig, is_quiet(rig));
 	assert_int_equal(rig->messages, 1);
 	say(rig, "\r\n");
 	WAIT_FOR(rig, rig->messages == 2);
 	assert_string_equal(rig->unique_id, "second");
-	assert_false(is_readable(rig));
+	assert_true(is_quiet(rig));
 	say(rig, "Event: Hangup\r\nUniqueid: x\r\n\r\n"); /* shorter than what was expected */
 	WAIT_FOR(rig, rig->messages == 3);
 	rig_free(rig);
@@ -123,15 +128,16 @@ static void long_messages_come_whole_and_endless_ones_end_it(void **state)
 {
 	(void)state;
 	struct rig *rig = rig_up(NULL);
-	enum { LONG = 700000, ENDLESS = AMI_MESSAGE_MAX + 100 };
-	char *text = malloc(ENDLESS);
-	memset(text, 'x', ENDLESS);
+	size_t most = manager_is_local ? AMI_LOCAL_MESSAGE_MAX : AMI_MESSAGE_MAX;
+	size_t endless = most + 100;
+	char *text = malloc(endless);
+	memset(text, 'x', endless);
 	say(rig, "Event: Hangup\r\nChanVariable: ");
-	say_bytes(rig, text, LONG);
+	say_bytes(rig, text, most * 2 / 3);
 	say(rig, "\r\nUniqueid: long\r\n\r\n");
 	WAIT_FOR(rig, rig->messages == 1);
 	assert_string_equal(rig->unique_id, "long");
-	say_bytes(rig, text, ENDLESS);
+	say_bytes(rig, text, endless);
 	assert_why(rig, "a message without an end");
 	free(text);
 	rig_free(rig);
@@ -294,22 +300,73 @@ static void freeing_ends_the_connection_and_says_so(void **state)
 	rig_free(rig);
 }
 
+/* The wire's verdict and all that the manager says may come at once. */
+static void the_wires_verdict_is_heard(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_with(NULL);
+	struct tls_verdict no = {.why = "TLS: the certificate of ast1 has expired: renew it"};
+	WAIT_FOR(rig, (rig->peer = accept4(rig->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	assert_int_equal(ami_conn_state(rig->conn), AMI_CONNECTING);
+	assert_int_equal(send(rig->peer, &no, sizeof(no), 0), sizeof(no));
+	assert_why(rig, "certificate of ast1 has expired");
+	rig_free(rig);
+
+	rig = rig_with(NULL);
+	WAIT_FOR(rig, (rig->peer = accept4(rig->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	close(rig->peer);
+	rig->peer = -1;
+	assert_why(rig, "the process that speaks it has ended");
+	rig_free(rig);
+
+	rig = rig_with(NULL);
+	WAIT_FOR(rig, (rig->peer = accept4(rig->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	int64_t now = clock_mono_us();
+	ami_conn_tick(rig->conn, now + 29 * US_PER_S); /* the wire has its time, twice over */
+	assert_int_equal(rig->downs, 0);
+	ami_conn_tick(rig->conn, now + 31 * US_PER_S);
+	assert_why(rig, "no answer from the process that speaks it");
+	rig_free(rig);
+}
+
+static void without_a_wire_it_tries_again(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_with(NULL);
+	tls_unlisten(rig->run_dir);
+	assert_why(rig, "no way to the process that speaks it: No such file");
+	rig_free(rig);
+}
+
+static const struct CMUnitTest both_ways[] = {
+	cmocka_unit_test(pings_and_gives_up_without_a_pong),
+	cmocka_unit_test(a_pong_that_we_read_late_still_counts),
+	cmocka_unit_test(ends_are_told_apart),
+	cmocka_unit_test(bytes_are_taken_after_they_have_taken_effect),
+	cmocka_unit_test(a_part_of_a_message_waits_quietly),
+	cmocka_unit_test(long_messages_come_whole_and_endless_ones_end_it),
+	cmocka_unit_test(one_turn_reads_a_bounded_amount),
+	cmocka_unit_test(only_foreign_business_is_passed_on),
+	cmocka_unit_test(a_batch_is_written_whole_or_later),
+	cmocka_unit_test(a_write_into_a_dead_connection_tells_at_the_next_tick),
+	cmocka_unit_test(a_successor_goes_on_where_the_first_was_killed),
+	cmocka_unit_test(an_adopted_corpse_is_replaced),
+	cmocka_unit_test(freeing_ends_the_connection_and_says_so),
+};
+static const struct CMUnitTest over_tcp[] = {
+	cmocka_unit_test(a_reset_is_told),
+};
+static const struct CMUnitTest by_the_wire[] = {
+	cmocka_unit_test(the_wires_verdict_is_heard),
+	cmocka_unit_test(without_a_wire_it_tries_again),
+};
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pings_and_gives_up_without_a_pong),
-		cmocka_unit_test(a_pong_that_we_read_late_still_counts),
-		cmocka_unit_test(ends_are_told_apart),
-		cmocka_unit_test(bytes_are_taken_after_they_have_taken_effect),
-		cmocka_unit_test(a_part_of_a_message_waits_quietly),
-		cmocka_unit_test(long_messages_come_whole_and_endless_ones_end_it),
-		cmocka_unit_test(one_turn_reads_a_bounded_amount),
-		cmocka_unit_test(only_foreign_business_is_passed_on),
-		cmocka_unit_test(a_batch_is_written_whole_or_later),
-		cmocka_unit_test(a_write_into_a_dead_connection_tells_at_the_next_tick),
-		cmocka_unit_test(a_successor_goes_on_where_the_first_was_killed),
-		cmocka_unit_test(an_adopted_corpse_is_replaced),
-		cmocka_unit_test(freeing_ends_the_connection_and_says_so),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(both_ways, NULL, NULL);
+
+	failed += cmocka_run_group_tests(over_tcp, NULL, NULL);
+	manager_is_local = true;
+	failed += cmocka_run_group_tests(both_ways, NULL, NULL);
+	return failed + cmocka_run_group_tests(by_the_wire, NULL, NULL);
 }

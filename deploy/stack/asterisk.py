@@ -20,7 +20,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ports
+from . import cdr, numbers, ports
 from .ports import HOST
 from .proc import Process, StackError, last_lines
 
@@ -90,6 +90,17 @@ class Rig:
 
     def all(self) -> list[Server]:
         return self.servers + ([self.far_end] if self.far_end else [])
+
+    def processes(self) -> dict[str, Process]:
+        return {server.name: server.process for server in self.all()}
+
+    def did(self, called) -> dict[str, str]:
+        """number -> the disposition that ccs must report for it."""
+        return {number: numbers.disposition_of(number) for number in called}
+
+    def records_per_attempt(self) -> dict[str, int]:
+        """attempt id -> how many call records Asterisk has written for it."""
+        return {attempt: len(records) for attempt, records in cdr.by_attempt(self).items()}
 
     def server(self, name) -> Server:
         """By name, or by number from 1."""
@@ -243,8 +254,9 @@ def _add_server(rig, name, lease, calls):
 
 def _clear(base):
     """Removes what an earlier start left: its CDRs would be counted as those of this one."""
-    for conf in Path(base).glob("*/etc/asterisk.conf"):
-        shutil.rmtree(conf.parent.parent)
+    for mark in ("etc/asterisk.conf", "log/cdr-csv"):  # the second is what a demo leaves
+        for found in Path(base).glob(f"*/{mark}"):
+            shutil.rmtree(found.parent.parent)
 
 
 def _process(folder) -> Process:

@@ -3,13 +3,14 @@ import collections
 import random
 import time
 
-from . import cdr, numbers
+from . import numbers
 from .proc import StackError, wait_until
 
 _BATCH = 1
 _TALKS = range(1, 9)  # seconds until the called party hangs up
-_LONGEST_S = 180
+_STUCK_S = 60
 _RECORDS_S = 10
+_SHOWN = 20
 
 
 def run(stack, tell, *, count) -> bool:
@@ -24,8 +25,9 @@ def run(stack, tell, *, count) -> bool:
     _watch(api, count, tell)
     seconds = time.monotonic() - started
     details = list(api.pages("/client-call-details/details", batch_id=_BATCH))
-    _report(batch, details, seconds, tell)
-    return _outcomes_agree(batch, details, tell) and _records_agree(stack.rig(), details, tell)
+    did = stack.rig().did(batch)
+    _report(did, details, seconds, tell)
+    return _outcomes_agree(did, details, tell) and _records_agree(stack.rig(), details, tell)
 
 
 def mixed(count) -> list[str]:
@@ -40,7 +42,7 @@ def mixed(count) -> list[str]:
 
 def _watch(api, count, tell):
     """Shows how far it is until every number has its outcome."""
-    deadline = time.monotonic() + _LONGEST_S
+    before, deadline = 0, time.monotonic() + _STUCK_S
     while True:
         done = api.get("/monitoring/callingsummary").ok
         active = api.get("/monitoring/activecalls").ok["active_calls"]
@@ -49,14 +51,16 @@ def _watch(api, count, tell):
                  f"{done['failed_calls']} not")
         if finished >= count:
             return
+        if finished > before:
+            before, deadline = finished, time.monotonic() + _STUCK_S
         if time.monotonic() > deadline:
-            raise StackError(f"{finished} of {count} calls were over after {_LONGEST_S} s")
+            raise StackError(f"{finished} of {count} calls are over, and none more for {_STUCK_S} s")
         time.sleep(0.25)
 
 
-def _report(batch, details, seconds, tell):
+def _report(did, details, seconds, tell):
     found = collections.Counter(row["disposition"] for row in details)
-    expected = collections.Counter(map(numbers.disposition_of, batch))
+    expected = collections.Counter(name or "nothing" for name in did.values())
     lasted = collections.Counter()
     for row in details:
         lasted[row["disposition"]] += row["duration"]
@@ -69,34 +73,35 @@ def _report(batch, details, seconds, tell):
              f"{len(details) / seconds:.1f} a second")
 
 
-def _outcomes_agree(batch, details, tell) -> bool:
-    """Does every number have one outcome, the one of the number plan?"""
+def _outcomes_agree(did, details, tell) -> bool:
+    """Does every number have one outcome, what the far end did?"""
     finals = [row["phone_number"] for row in details if row["is_final"]]
-    wrong = [row for row in details
-             if row["disposition"] != numbers.disposition_of(row["phone_number"])]
-    for row in wrong:
+    wrong = [row for row in details if row["disposition"] != did[row["phone_number"]]]
+    for row in wrong[:_SHOWN]:
         tell.say(f"  {row['phone_number']} is {row['disposition']} ({row['reason']}), the far end "
-                 f"did {numbers.disposition_of(row['phone_number'])}")
-    if sorted(finals) != sorted(batch):
-        tell.say(f"  {len(batch)} numbers were sent, {len(finals)} outcomes came back")
+                 f"did {did[row['phone_number']]}")
+    if len(wrong) > _SHOWN:
+        tell.say(f"  and {len(wrong) - _SHOWN} more")
+    if sorted(finals) != sorted(did):
+        tell.say(f"  {len(did)} numbers were sent, {len(finals)} outcomes came back")
         return False
     return not wrong
 
 
 def _records_agree(rig, details, tell) -> bool:
-    """Has Asterisk written exactly one call record for every attempt? It may take a moment."""
+    """Has the other side exactly one record of every attempt? It may take a moment."""
     attempts = {row["call_id"] for row in details}
 
     def per_attempt():
-        records = cdr.by_attempt(rig)
-        return {attempt: len(records.get(attempt, ())) for attempt in attempts}
+        records = rig.records_per_attempt()
+        return {attempt: records.get(attempt, 0) for attempt in attempts}
 
     try:
         wait_until(lambda: set(per_attempt().values()) == {1}, seconds=_RECORDS_S,
-                   what="Asterisk has written one call record for every attempt")
+                   what="the other side has one record of every attempt")
     except StackError as error:
         odd = {attempt: count for attempt, count in per_attempt().items() if count != 1}
         tell.say(f"  {error}: {odd}")
         return False
-    tell.say(f"  Asterisk's own books: {len(attempts)} call records, one for every attempt")
+    tell.say(f"  The other side's own books: {len(attempts)} records, one for every attempt")
     return True

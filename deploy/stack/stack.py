@@ -1,11 +1,12 @@
-"""The whole of ccs on one machine: PostgreSQL, nginx, ccs, real Asterisk servers and a far end.
+"""The whole of ccs on one machine: PostgreSQL, nginx, ccs, and Asterisk servers with a far end,
+real ones or a farm of simulated ones.
 
     stack = Stack.up(folder, Plan(programs="build/release"), Teller(sys.stderr))
     stack.api.insert(1, ["9000050001"]); stack.api.dispatch()
     stack.down()            # or, in another process: Stack.load(folder).down()
 
 Everything is in one folder, on loopback, on ports of its own. Parts are "postgres", "nginx", "api",
-"dispatcher", "ast1".., "farend"; each can be started and killed by itself, in any order.
+"dispatcher", "ast1".., "farend" or "farm"; each can be started and killed by itself, in any order.
 """
 import contextlib
 import dataclasses
@@ -18,7 +19,7 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import asterisk, certs, nginx, numbers, postgres
+from . import asterisk, certs, farm, nginx, numbers, postgres
 from .api import Api
 from .ccs import Ccs
 from .proc import StackError, last_lines, wait_until
@@ -41,6 +42,7 @@ class Plan:
     rate_limit: int = 36_000
     port: int | None = None  # of nginx; None: any free one
     profile: str = "pjsip"
+    farm: dict | None = None  # options of farm.start: simulated servers; None: real ones
     ring_seconds: int = 8
     settings: dict = field(default_factory=dict)  # section -> option -> value, over our own
 
@@ -93,7 +95,7 @@ class Stack:
 
     def _down(self):
         for stop in (self.nginx.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
-                     lambda: asterisk.stop(self.folder / "asterisk"), self.postgres.stop):
+                     lambda: self._servers.stop(self._servers_dir), self.postgres.stop):
             stop()
         self.ccs.remove_shared_memory()
         _keep_only_logs(self.folder)
@@ -117,10 +119,10 @@ class Stack:
             self.ccs.ctl("db", "migrate")
         with tell.step("certificates"):
             made = certs.make(self.folder / "tls")
-        with tell.step(f"Asterisk: {self.plan.servers} server(s) and a far end"):
-            tree = asterisk.provision(progress=lambda line: tell.passing(f"  Asterisk: {line}"))
-            asterisk.start(tree, self.folder / "asterisk", self.plan.servers,
-                           profile=self.plan.profile, calls=self.plan.channels + 20)
+        if self.plan.farm is None:
+            self._start_asterisk(tell)
+        else:
+            self._start_farm(tell)
         with tell.step("ccs-api, ccs-dispatcher and nginx"):
             self.ccs.start_api()
             self.ccs.wait_api()
@@ -134,6 +136,17 @@ class Stack:
             self.allocate(ACCOUNT)
             self.wait_ready()
 
+    def _start_asterisk(self, tell):
+        with tell.step(f"Asterisk: {self.plan.servers} server(s) and a far end"):
+            tree = asterisk.provision(progress=lambda line: tell.passing(f"  Asterisk: {line}"))
+            asterisk.start(tree, self._servers_dir, self.plan.servers, profile=self.plan.profile,
+                           calls=self.plan.channels + 20)
+
+    def _start_farm(self, tell):
+        with tell.step(f"a farm of {self.plan.servers} simulated Asterisk server(s)"):
+            farm.start(self.plan.programs, self._servers_dir, self.plan.servers,
+                       log=self.log_dir / "farm-book", **self.plan.farm)
+
     def _configure(self):
         settings = {
             "common": {"environment": "demo", "default_region": numbers.REGION,
@@ -141,10 +154,16 @@ class Stack:
             "database": {f"{role}_dsn": self.postgres.dsn("ccs", f"ccs_{role}")
                          for role in ("owner", "api", "dispatcher")},
             "dispatcher": {"ring_seconds": self.plan.ring_seconds},
+            "segment": self._room(),
         }
         for section, options in self.plan.settings.items():
             settings[section] = {**settings.get(section, {}), **options}
         self.ccs.configure(settings)
+
+    def _room(self) -> dict:
+        """A segment for as many servers and calls as planned, where that is more than usual."""
+        return {"servers": max(256, self.plan.servers), "live_calls": max(4096, self.plan.channels),
+                "window_entries": max(32768, 4 * self.plan.channels)}
 
     def add_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> dict:
         """Registers a client that may call at any time; its name, accountcode, client_id, api_key.
@@ -196,8 +215,18 @@ class Stack:
     def base_url(self):
         return f"https://{nginx.HOST}:{self.plan.port}"
 
-    def rig(self) -> asterisk.Rig:
-        return asterisk.load(self.folder / "asterisk")
+    def rig(self) -> asterisk.Rig | farm.Farm:
+        """The servers that are called, and what they know of it."""
+        return self._servers.load(self._servers_dir)
+
+    @property
+    def _servers(self):
+        """The module that plays them."""
+        return asterisk if self.plan.farm is None else farm
+
+    @property
+    def _servers_dir(self) -> Path:
+        return self.folder / ("asterisk" if self.plan.farm is None else "farm")
 
     def is_ready(self) -> bool:
         """Does the API say that it can take calls, on every server?"""
@@ -230,7 +259,7 @@ class Stack:
         """Every server by the name of its part."""
         return {"postgres": self.postgres.process, "nginx": self.nginx.process,
                 "api": self.ccs.api, "dispatcher": self.ccs.dispatcher,
-                **{server.name: server.process for server in self.rig().all()}}
+                **self.rig().processes()}
 
     def start(self, part):
         """Starts one part again, without waiting for the others it may need."""
@@ -239,7 +268,7 @@ class Stack:
         if part in starters:
             starters[part]()
         else:
-            asterisk.restart(self.rig(), part)
+            self._servers.restart(self.rig(), part)
 
     def stop(self, part) -> bool:
         """Ends one part in good order; False when it does not run."""

@@ -134,6 +134,7 @@ static void take_clients(void *arg, const struct rows *rows)
 			client = client_add(d, &facts);
 		if (!client)
 			continue;
+		d->rates_wanted |= client->facts.rate_limit != facts.rate_limit;
 		client->facts = facts;
 		client->seen = true;
 		sched_client_ready(d, client);
@@ -234,6 +235,7 @@ static bool read_facts(const struct rows *rows, int i, struct server *server, st
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
 		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
 		return fail(err, ERR_INPUT, "%s", too_long);
+	server->d->rates_wanted |= server->facts.rate_limit != f.rate_limit;
 	server->facts = f;
 	read_texts(rows, i, 11, &server->prefixes, "provided_prefix");
 	read_texts(rows, i, 12, &server->contexts, "context");
@@ -378,6 +380,7 @@ static void take_allocations(void *arg, const struct rows *rows)
 		struct edge *edge = edge_find(client, server->id);
 		if (!edge)
 			edge = edge_add(client, server);
+		d->rates_wanted |= edge->facts.rate_limit != facts.rate_limit;
 		edge->facts = facts;
 		edge->usage = &row->usage;
 		edge->seen = true;

@@ -52,8 +52,8 @@ struct dispatcher {
 	uint64_t vtime;	      /* of the last pick */
 	int64_t next_wake_us; /* earliest wake_us of a parked client */
 
-	bool sweep_wanted, directory_wanted, control_wanted;
-	bool sweep_running, directory_running, control_running;
+	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
+	bool sweep_running, directory_running, control_running, rates_running;
 	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_hour_us;
 	int64_t stop_by_mono_us;
 	uint32_t submit_at; /* the worker slot whose ring is next */

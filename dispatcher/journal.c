@@ -111,19 +111,44 @@ static void release_arms(struct dispatcher *d, const struct batch *batch)
 	}
 }
 
-static void publish(struct dispatcher *d, const struct batch *batch)
+static int by_seq(const void *a, const void *b)
 {
+	const struct batch_event *x = a, *y = b;
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static bool any_known(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->events.n; i++)
+		if (batch->events.v[i].known)
+			return true;
+	return false;
+}
+
+/* In order of seq: what an earlier life had stored and not published comes before what is new; what it had published is
+ * in the ring already. */
+static void publish(struct dispatcher *d, struct batch *batch)
+{
+	if (any_known(batch))
+		qsort(batch->events.v, batch->events.n, sizeof(*batch->events.v), by_seq);
 	for (size_t i = 0; i < batch->events.n; i++) {
 		const struct batch_event *e = &batch->events.v[i];
 		struct client *client = client_find(d, e->client_id);
-		uint64_t none = 0;
+		uint64_t last_event = client ? client->last_event : 0;
 		struct event event = {e->type, e->client_id, e->seq, e->occurred_us,
 			batch->payloads.p + e->payload_at, (uint32_t)e->payload_n};
-		if (!event_publish(d->seg, &event, client ? &client->last_event : &none))
+		if (client && e->seq <= client->last_seq)
+			continue;
+		if (!event_publish(d->seg, &event, &last_event)) {
 			log_error("event.too_long", "type=%s bytes=%zu", event_type_name(e->type),
 				e->payload_n);
-		else
-			counter_add(d->seg, COUNTER_events, 1);
+			continue;
+		}
+		counter_add(d->seg, COUNTER_events, 1);
+		if (client) {
+			client->last_event = last_event;
+			client->last_seq = e->seq;
+		}
 	}
 }
 

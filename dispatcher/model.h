@@ -80,6 +80,7 @@ struct client {
 	uint32_t loading;    /* chunks */
 	uint64_t vtime;	     /* stride scheduling: grows by 1 / weight with each call */
 	uint64_t last_event; /* position of its last event in the ring */
+	uint64_t last_seq;   /* and that event's seq */
 	uint32_t heap_at;    /* index in the ready heap, or NOT_IN_HEAP */
 	uint32_t tally;	     /* of the auditor */
 	int64_t wake_us; /* parked until then; INT64_MAX = until something happens; 0 = not parked */

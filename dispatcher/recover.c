@@ -12,7 +12,6 @@
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
-#include "shm/rate.h"
 
 #include "common/base.h"
 
@@ -123,8 +122,10 @@ static void find_last_events(struct dispatcher *d)
 	event_cursor_oldest(d->seg, &cursor);
 	while (event_next(d->seg, &cursor, &copy, &missed) == EVENT_OK) {
 		struct client *client = client_find(d, copy.head.client_id);
-		if (client)
-			client->last_event = copy.head.position;
+		if (!client)
+			continue;
+		client->last_event = copy.head.position;
+		client->last_seq = copy.head.seq;
 	}
 }
 
@@ -139,7 +140,7 @@ static void finish_recovery(struct dispatcher *d)
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		server_start(d, s, recover_take(s->id));
 	close_untaken();
-	d->sweep_wanted = d->control_wanted = d->directory_wanted = true;
+	d->sweep_wanted = d->control_wanted = d->directory_wanted = d->rates_wanted = true;
 	log_info("recover.done", "epoch=%llu slots=%u segment=%s", (unsigned long long)d->epoch,
 		adopted, d->adopted ? "adopted" : "new");
 }
@@ -245,31 +246,6 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 	}
 }
 
-static void remember(struct shm_usage *usage, uint32_t per_hour, int64_t at_us)
-{
-	struct rate hourly = rate_per_hour(per_hour);
-	int64_t tat = atomic_load_explicit(&usage->rate_us, memory_order_relaxed);
-	atomic_store_explicit(
-		&usage->rate_us, rate_take(&hourly, tat, at_us), memory_order_relaxed);
-}
-
-static void take_recent(void *arg, const struct rows *rows)
-{
-	struct dispatcher *d = arg;
-	for (int i = 0; i < rows->n; i++) {
-		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
-		struct server *server = server_find(d, (uint64_t)row_i64(rows, i, 1));
-		struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
-		int64_t at = row_time(rows, i, 2);
-		if (client)
-			remember(client->usage, client->facts.rate_limit, at);
-		if (server)
-			remember(server->usage, server->facts.rate_limit, at);
-		if (edge)
-			remember(edge->usage, edge->facts.rate_limit, at);
-	}
-}
-
 static void rebuilt(void *arg, bool ok, const struct err *err)
 {
 	struct dispatcher *d = arg;
@@ -286,7 +262,6 @@ static void rebuild_from_journal(struct dispatcher *d)
 	arg_text(&args, str_of(d->conf->common_node));
 	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_ATTEMPTS_OPEN, &args, take_open_attempts, d);
-	stream_query(d->lookups, SQL_ATTEMPTS_RECENT, NULL, take_recent, d);
 	stream_end(d->lookups, rebuilt, d);
 	args_free(&args);
 }

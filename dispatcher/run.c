@@ -25,7 +25,7 @@
 #include "common/base.h"
 
 static const int64_t HEARTBEAT_US = 400 * US_PER_MS; /* readers call two seconds stale */
-static const int64_t STOP_LIMIT_US = 10 * US_PER_S;
+static const int64_t STOP_GRACE_US = 10 * US_PER_S;
 
 static const enum sql_query commit_queries[] = {SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM, SQL_DETAIL_FINISH,
 	SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE, SQL_CONTROL_DONE, SQL_QUERY__N};
@@ -99,10 +99,17 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
 			d->directory_wanted = true;
-		} else if (!d->stopping) {
+		} else if (d->stopping) { /* asked twice: at once */
+			d->stop_by_mono_us = d->now_mono_us;
+		} else {
 			d->stopping = true;
-			d->stop_by_mono_us = clock_mono_us() + STOP_LIMIT_US;
-			log_info("dispatcher.stopping", "live=%u", d->live_n);
+			d->stop_by_mono_us = d->now_mono_us +
+					     d->conf->dispatcher_ring_seconds * US_PER_S +
+					     STOP_GRACE_US;
+			log_info("dispatcher.stopping",
+				"live=%u do=\"calls that ring are waited for; a second signal ends "
+				"it now\"",
+				d->live_n);
 		}
 	}
 }
@@ -187,8 +194,8 @@ static void wait_for_something(struct dispatcher *d)
 	bell_disarm(shared);
 }
 
-/* Nothing is planned or written without an answer, and all that ended is stored. What an absent server or PostgreSQL
- * holds back is left to the next life, which finds it in the segment. */
+/* Every call that is not up has its outcome, and all that ended is stored: nothing will be unknown. Answered calls go on
+ * without us. What an absent server or PostgreSQL holds back is left to the next life, which finds it in the segment. */
 static bool may_leave(const struct dispatcher *d)
 {
 	if (d->segment_lost)
@@ -199,9 +206,9 @@ static bool may_leave(const struct dispatcher *d)
 		return true;
 	for (const struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
 		enum shm_call_state state = slot_state(slot);
-		bool in_doubt = state == CALL_PLANNED || state == CALL_SENT ||
-				state == CALL_ENDED ||
-				(state == CALL_ARMED && slot->server && server_is_up(slot->server));
+		bool heard = slot->server && server_is_up(slot->server);
+		bool in_doubt =
+			state == CALL_PLANNED || state == CALL_ENDED || (state < CALL_UP && heard);
 		if (in_doubt)
 			return false;
 	}

@@ -163,7 +163,8 @@ void sched_forget_client(struct dispatcher *d, struct client *client)
 
 static bool may_dial(const struct dispatcher *d)
 {
-	return d->recovered && !d->stopping && d->commits_up;
+	return d->recovered && !d->stopping && d->commits_up && !d->rates_wanted &&
+	       !d->rates_running;
 }
 
 int64_t sched_next_us(const struct dispatcher *d)

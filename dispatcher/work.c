@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
@@ -411,6 +412,8 @@ void work_sweep(struct dispatcher *d)
 		read_controls(d);
 	if (d->directory_wanted && !d->directory_running)
 		directory_load(d);
+	if (d->rates_wanted && !d->rates_running && !d->directory_running)
+		rates_rebuild(d);
 	if (d->now_us >= d->next_full_sweep_us)
 		d->sweep_wanted = true;
 	if (d->sweep_wanted && !d->sweep_running && !d->directory_running)

@@ -71,6 +71,8 @@ create table attempt (
     armed_at        timestamptz not null,
     primary key (entry_id, n)
 ) partition by range (entry_id);
+-- The last hour of it is read at every start: appended in order of time, so a few pages of index do.
+create index attempt_recent on attempt using brin (armed_at);
 
 -- What became of an attempt, or (n = 0) of an entry that was never dialled.
 create table call_detail (

@@ -182,8 +182,12 @@ select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.s
  order by a.entry_id;
 
 -- name: attempts_recent
--- What the calls-per-hour limits have to remember after the segment was lost.
-select client_id, server_id, armed_at from attempt where armed_at > now() - interval '1 hour' order by armed_at;
+-- What the calls-per-hour limits have to remember: starts by second, rounded up, so that none is forgotten early.
+select client_id, server_id, date_trunc('second', armed_at) + interval '1 second' as second, count(*)
+  from attempt
+ where armed_at > now() - interval '1 hour'
+ group by 1, 2, 3
+ order by 3;
 
 -- name: partitions_advance
 select partitions_advance()::text;

@@ -135,7 +135,7 @@ def test_body_in_chunks(stack, client):
 
 
 def test_the_request_limit(stack):
-    client = stack.new_client("IMPATIENT", requests_per_minute=3)
+    client = stack.new_client("LIMITED", requests_per_minute=3)
     # The window is a minute of the clock: never begin at its very end.
     stack.wait_until(lambda: time.time() % 60 < 55, "a minute has room", seconds=10)
     remaining = [int(client.api.get(ME).headers["X-RateLimit-Remaining"]) for _ in range(3)]

@@ -1,0 +1,69 @@
+/* Calls per hour, from the journal: see rates.h. */
+#include "dispatcher/rates.h"
+#include "dispatcher/directory.h"
+#include "dispatcher/server.h"
+#include "shm/rate.h"
+
+#include "common/base.h"
+
+static void forget(struct shm_usage *usage)
+{
+	atomic_store_explicit(&usage->rate_us, 0, memory_order_relaxed);
+}
+
+static void forget_all(struct dispatcher *d)
+{
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		forget(c->usage);
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			forget(e->usage);
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		forget(s->usage);
+}
+
+static void remember(struct shm_usage *usage, uint32_t per_hour, int64_t at_us, int64_t starts)
+{
+	struct rate hourly = rate_per_hour(per_hour);
+	int64_t tat = atomic_load_explicit(&usage->rate_us, memory_order_relaxed);
+	for (int64_t i = 0; i < starts; i++)
+		tat = rate_take(&hourly, tat, at_us);
+	atomic_store_explicit(&usage->rate_us, tat, memory_order_relaxed);
+}
+
+/* Starts of each second, ascending, by client and server. */
+static void take_starts(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	forget_all(d);
+	for (int i = 0; i < rows->n; i++) {
+		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
+		struct server *server = server_find(d, (uint64_t)row_i64(rows, i, 1));
+		struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
+		int64_t at = row_time(rows, i, 2), starts = row_i64(rows, i, 3);
+		if (client)
+			remember(client->usage, client->facts.rate_limit, at, starts);
+		if (server)
+			remember(server->usage, server->facts.rate_limit, at, starts);
+		if (edge)
+			remember(edge->usage, edge->facts.rate_limit, at, starts);
+	}
+}
+
+static void rebuilt(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	d->rates_running = false;
+	if (!ok)
+		d->rates_wanted = true;
+}
+
+void rates_rebuild(struct dispatcher *d)
+{
+	d->rates_running = true;
+	d->rates_wanted = false;
+	stream_begin(d->lookups);
+	stream_query(d->lookups, SQL_ATTEMPTS_RECENT, NULL, take_starts, d);
+	stream_end(d->lookups, rebuilt, d);
+}

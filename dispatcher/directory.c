@@ -220,7 +220,8 @@ static bool read_access(const struct dispatcher *d, const struct rows *rows, int
 	return read_secret(d, rows, i, access, err);
 }
 
-static bool read_facts(const struct rows *rows, int i, struct server *server, struct err *err)
+static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, struct server *server,
+	struct err *err)
 {
 	struct shm_server f = {
 		.id = server->id,
@@ -235,7 +236,7 @@ static bool read_facts(const struct rows *rows, int i, struct server *server, st
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
 		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
 		return fail(err, ERR_INPUT, "%s", too_long);
-	server->d->rates_wanted |= server->facts.rate_limit != f.rate_limit;
+	d->rates_wanted |= server->facts.rate_limit != f.rate_limit;
 	server->facts = f;
 	read_texts(rows, i, 11, &server->prefixes, "provided_prefix");
 	read_texts(rows, i, 12, &server->contexts, "context");
@@ -249,7 +250,7 @@ static bool read_server(
 {
 	struct access access;
 	struct err err;
-	bool ok = read_access(d, rows, i, &access, &err) && read_facts(rows, i, server, &err);
+	bool ok = read_access(d, rows, i, &access, &err) && read_facts(d, rows, i, server, &err);
 	if (ok) {
 		*moved = memcmp(&access, &server->access, sizeof(access)) != 0;
 		memcpy(&server->access, &access, sizeof(access));

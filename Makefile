@@ -13,9 +13,10 @@ Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
 LIBRARIES := common shm sql registry
-PROGRAMS  := ccs-api ccs-dispatcher ccsctl
+PROGRAMS  := ccs-api ccs-dispatcher ccs-relay ccsctl
 ccs-api.dir        := fcgi
 ccs-dispatcher.dir := dispatcher
+ccs-relay.dir      := relay
 ccsctl.dir         := ctl
 MODULES   := $(LIBRARIES) $(foreach p,$(PROGRAMS),$($(p).dir))
 
@@ -51,11 +52,12 @@ VERSION  := $(shell cat VERSION)
 CPPFLAGS := -I. -I$(OUT) -D_GNU_SOURCE -DCCS_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
 CFLAGS   := -std=gnu17 -g $(OPT.$(BUILD)) $(WARN) $(HARDEN)
 CXXFLAGS := -std=gnu++17 -g $(OPT.$(BUILD)) -Wall -Wextra -Werror $(HARDEN)
-LDFLAGS  := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT.$(BUILD)))
+LDFLAGS  := -pie -Wl,-z,relro,-z,now,--as-needed $(filter -fsanitize%,$(OPT.$(BUILD)))
 LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lcrypt -lm
 ccs-api.libs        := -lfcgi -lphonenumber -lstdc++
 ccs-dispatcher.libs := -lphonenumber -lstdc++
 ccsctl.libs         := -lphonenumber -lstdc++
+ccs-relay.libs      := -lwebsockets
 
 objects  = $(patsubst %,$(OUT)/%.o,$(wildcard $(1)/*.c $(1)/*.cc))
 archive  = $(OUT)/lib$(1).a
@@ -64,6 +66,7 @@ LIBS.common :=
 LIBS.shm := common
 LIBS.sql := common
 LIBS.registry := shm sql common
+LIBS.relay := shm common
 LIBS.program := registry sql shm common
 
 .PHONY: all
@@ -104,7 +107,8 @@ $(foreach m,sql registry fcgi dispatcher ctl,$(call objects,$(m))): | $(OUT)/sql
 $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
 define program_rules
-$(OUT)/$(1): $(OUT)/$($(1).dir)/main.c.o $(call archive,$($(1).dir)) $(foreach l,$(LIBS.program),$(call archive,$(l)))
+$(OUT)/$(1): $(OUT)/$($(1).dir)/main.c.o $(call archive,$($(1).dir)) \
+		$(foreach l,$(or $(LIBS.$($(1).dir)),$(LIBS.program)),$(call archive,$(l)))
 	$(call say,LD,$$@)
 	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $($(1).libs) $(LDLIBS)
 endef
@@ -116,7 +120,7 @@ define unit_rules
 $(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.c.o $(call archive,$(1)) \
 		$(foreach l,$(or $(LIBS.$(1)),$(if $(filter common,$(1)),,$(LIBS.program))),$(call archive,$(l)))
 	$(call say,LD,$$@)
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) -lphonenumber -lstdc++ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) $(if $(filter relay,$(1)),-lwebsockets) -lphonenumber -lstdc++ $(LDLIBS)
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
 .SECONDARY: # objects of tests stay, too

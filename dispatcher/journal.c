@@ -150,6 +150,8 @@ static void publish(struct dispatcher *d, struct batch *batch)
 			client->last_seq = e->seq;
 		}
 	}
+	if (batch->events.n)
+		bell_ring(&d->relay_bell, NULL);
 }
 
 static void release(struct dispatcher *d, struct batch *batch)

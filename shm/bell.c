@@ -19,8 +19,13 @@ static void share(const char *path)
 
 bool bell_open(struct bell *bell, const char *run_dir, struct err *err)
 {
+	return bell_open_named(bell, run_dir, "bell", err);
+}
+
+bool bell_open_named(struct bell *bell, const char *run_dir, const char *name, struct err *err)
+{
 	char path[PATH_MAX];
-	if (snprintf(path, sizeof(path), "%s/bell", run_dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", run_dir, name) >= (int)sizeof(path))
 		return fail(err, ERR_INPUT, "common.run_dir is too long");
 	if (mkfifo(path, 0660) != 0 && errno != EEXIST)
 		return fail(err, ERR_BUSY, "cannot make the bell %s: %s", path, strerror(errno));

@@ -1,0 +1,129 @@
+/* Admission of connections: see admit.h. */
+#include "relay/admit.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "relay/conn.h"
+#include "relay/refuse.h"
+
+#include "common/base.h"
+
+/* No credential is longer; nor is a request's Origin that is on a list of ours. */
+enum { VALUE_BYTES = 4096, SOCKET_KEY_CHARS = 24 };
+
+/* A header or query value that does not fit is none that we know. */
+static struct str value_of(int n, const char *buffer)
+{
+	return n > 0 ? (struct str){buffer, (size_t)n} : STR("");
+}
+
+static struct str header_named(struct lws *wsi, const char *name, char out[VALUE_BYTES])
+{
+	return value_of(lws_hdr_custom_copy(wsi, out, VALUE_BYTES, name, (int)strlen(name)), out);
+}
+
+static struct str header(struct lws *wsi, enum lws_token_indexes which, char out[VALUE_BYTES])
+{
+	return value_of(lws_hdr_copy(wsi, out, VALUE_BYTES, which), out);
+}
+
+static struct str query(struct lws *wsi, char out[VALUE_BYTES])
+{
+	const char *value = lws_get_urlarg_by_name(wsi, "x-api-key=", out, VALUE_BYTES);
+	return value ? str_of(value) : STR("");
+}
+
+static bool check_handshake(struct lws *wsi, struct err *err)
+{
+	char version[4];
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+		return fail(err, ERR_METHOD, "a WebSocket is opened with GET");
+	if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) < 0 ||
+		!str_eq(str_of(version), STR("13")) ||
+		lws_hdr_total_length(wsi, WSI_TOKEN_KEY) != SOCKET_KEY_CHARS)
+		return fail_code(err, ERR_INPUT, "bad_handshake",
+			"a WebSocket handshake has Sec-WebSocket-Version: 13 and a "
+			"Sec-WebSocket-Key of 16 bytes in base64");
+	return true;
+}
+
+/* A page of anybody's may connect when no list is configured: it needs a key all the same. */
+static bool check_origin(const struct relay *relay, struct lws *wsi, struct err *err)
+{
+	char buffer[VALUE_BYTES];
+	struct str one, allowed = str_of(relay->conf->relay_allowed_origins);
+	bool present = lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0;
+	if (!present || allowed.n == 0)
+		return true;
+	struct str origin = header(wsi, WSI_TOKEN_ORIGIN, buffer);
+	while (str_split(&allowed, ' ', &one))
+		if (one.n && str_case_eq(one, origin))
+			return true;
+	return fail_code(err, ERR_FORBIDDEN, "origin_refused",
+		"pages of this origin may not connect; relay.allowed_origins lists those that may");
+}
+
+static uint32_t connections_of(const struct relay *relay, uint64_t client_id)
+{
+	uint32_t n = 0;
+	for (const struct conn *conn = relay->conns; conn; conn = conn->next)
+		n += conn->identity.client_id == client_id;
+	return n;
+}
+
+static bool check_room(const struct relay *relay, uint64_t client_id, struct err *err)
+{
+	const struct conf *conf = relay->conf;
+	if (relay->stopping || relay->conns_n >= conf->relay_connections)
+		return fail(err, ERR_BUSY, "there is no room for another connection; try again");
+	if (connections_of(relay, client_id) >= conf->relay_connections_per_client)
+		return fail_code(err, ERR_LIMIT, "too_many_connections",
+			"you have %lld connections, which is the limit; close one first",
+			(long long)conf->relay_connections_per_client);
+	return true;
+}
+
+static bool identify(
+	const struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
+{
+	static char buffers[3][VALUE_BYTES];
+	struct credentials credentials = {
+		.header = header_named(wsi, "x-api-key:", buffers[0]),
+		.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffers[1]),
+		.query = query(wsi, buffers[2]),
+	};
+	struct str credential;
+	return auth_choose(&credentials, &credential, err) &&
+	       auth_identify(&relay->seg, credential, clock_wall_us(), identity, err);
+}
+
+static void refuse_request(struct lws *wsi, const struct err *err)
+{
+	char request_id[VALUE_BYTES];
+	refuse(wsi, header_named(wsi, "x-request-id:", request_id), err);
+}
+
+bool admit(struct relay *relay, struct lws *wsi)
+{
+	struct identity identity;
+	struct err err;
+	(void)segment_check(&relay->seg);
+	if (check_handshake(wsi, &err) && check_origin(relay, wsi, &err) &&
+		identify(relay, wsi, &identity, &err) &&
+		check_room(relay, identity.client_id, &err)) {
+		lws_set_opaque_user_data(wsi, conn_new(relay, wsi, &identity));
+		return true;
+	}
+	log_debug("relay.refused", "code=%s why=%s", err.code ? err.code : err_kind_name(err.kind),
+		log_q(err.text));
+	refuse_request(wsi, &err);
+	return false;
+}
+
+void admit_nothing_else(struct lws *wsi)
+{
+	struct err err;
+	(void)fail_code(&err, ERR_INPUT, "upgrade_required",
+		"this address speaks WebSocket; connect with wss://");
+	refuse_request(wsi, &err);
+}

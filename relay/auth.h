@@ -1,0 +1,44 @@
+/* Who connects, and may they still? Answered from the segment alone: the relay has no database.
+ *
+ * A credential is an API key. What the directory does not know for certain at the moment (the dispatcher is away,
+ * or has not read a change yet) is BUSY: try again. A connection that is open is asked again: see auth_still.
+ */
+#ifndef CCS_RELAY_AUTH_H
+#define CCS_RELAY_AUTH_H
+
+#include "common/err.h"
+#include "common/token.h"
+#include "shm/segment.h"
+
+struct identity {
+	uint64_t client_id;
+	struct digest key;
+	int64_t expires_us;  /* 0: never */
+	uint64_t generation; /* of the client when it was looked up */
+};
+
+/* The texts in which a request may carry a credential; n 0 = not there. */
+struct credentials {
+	struct str header; /* X-API-KEY */
+	struct str authorization;
+	struct str query; /* ?x-api-key= */
+};
+
+/* The one credential. AUTH when there is none, INPUT when two differ: one would be ignored. */
+MUST_USE bool auth_choose(const struct credentials *from, struct str *credential, struct err *err);
+
+/* Whose it is. AUTH, FORBIDDEN or BUSY when nobody may enter with it. */
+MUST_USE bool auth_identify(const struct segment *seg, struct str credential, int64_t now_us,
+	struct identity *identity, struct err *err);
+
+enum auth_standing {
+	STANDING_GOOD,
+	STANDING_UNKNOWN, /* not to be learned now: ask later */
+	STANDING_LOST,	  /* err says why */
+};
+
+/* Does an identity that was good still hold? Cheap while its client has not been changed. */
+enum auth_standing auth_still(
+	const struct segment *seg, int64_t now_us, struct identity *identity, struct err *err);
+
+#endif

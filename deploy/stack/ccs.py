@@ -10,7 +10,7 @@ from .proc import Process, StackError
 
 _NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
 _LINES_SHOWN = 20
-PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccsctl")
+PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccsctl")
 SHM = Path("/dev/shm")
 
 
@@ -26,6 +26,7 @@ class Ccs:
         self.log_dir = self.folder / "log"
         self.api = self._process("ccs-api")
         self.dispatcher = self._process("ccs-dispatcher")
+        self.relay = self._process("ccs-relay")
 
     def _process(self, program) -> Process:
         return Process(program, marker=str(self.conf),
@@ -71,6 +72,13 @@ class Ccs:
     def start_dispatcher(self):
         """Starts it; whether it works is for the API's health to say."""
         self._start(self.dispatcher)
+
+    def start_relay(self):
+        """Starts it; wait_relay() waits until it takes connections."""
+        self._start(self.relay)
+
+    def wait_relay(self, *, seconds=15):
+        self.relay.wait_ready(lambda: _accepts(self.run_dir / "relay.sock"), seconds=seconds)
 
     def _start(self, process):
         process.start([self.programs / process.name, "-c", self.conf])

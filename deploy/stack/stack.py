@@ -6,7 +6,7 @@ real ones or a farm of simulated ones.
     stack.down()            # or, in another process: Stack.load(folder).down()
 
 Everything is in one folder, on loopback, on ports of its own. Parts are "postgres", "nginx", "api",
-"dispatcher", "ast1".., "farend" or "farm"; each can be started and killed by itself, in any order.
+"dispatcher", "relay", "ast1".., "farend" or "farm"; each can be started and killed by itself, in any order.
 """
 import contextlib
 import dataclasses
@@ -29,14 +29,15 @@ DID = "911140000001"
 TIMEZONE = "Asia/Kolkata"
 _API_REQUESTS_PER_MINUTE = 100_000  # so many that no example runs into it
 _NUMBERS_SHOWN = 50
-_TELLING_LOGS = ("postgres.log", "error.log", "ccs-api.log", "ccs-dispatcher.log")
+_TELLING_LOGS = ("postgres.log", "error.log", "ccs-api.log", "ccs-dispatcher.log",
+                 "ccs-relay.log")
 
 
 @dataclass
 class Plan:
     """What to build."""
 
-    programs: str  # the folder with ccs-api, ccs-dispatcher and ccsctl
+    programs: str  # the folder with ccs-api, ccs-dispatcher, ccs-relay and ccsctl
     servers: int = 1
     channels: int = 100
     rate_limit: int = 36_000
@@ -94,7 +95,7 @@ class Stack:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)  # a second Ctrl-C arrives now
 
     def _down(self):
-        for stop in (self.nginx.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
+        for stop in (self.nginx.stop, self.ccs.relay.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
                      lambda: self._servers.stop(self._servers_dir), self.postgres.stop):
             stop()
         self.ccs.remove_shared_memory()
@@ -123,13 +124,15 @@ class Stack:
             self._start_asterisk(tell)
         else:
             self._start_farm(tell)
-        with tell.step("ccs-api, ccs-dispatcher and nginx"):
+        with tell.step("ccs-api, ccs-dispatcher, ccs-relay and nginx"):
             self.ccs.start_api()
             self.ccs.wait_api()
             self.nginx.configure(made)
             self.nginx.start()
             self.plan.port = self.nginx.port
             self.ccs.start_dispatcher()
+            self.ccs.start_relay()
+            self.ccs.wait_relay()
         with tell.step("a client, its servers and their channels"):
             self.tenant = self.add_client(ACCOUNT)
             self._add_servers()
@@ -259,12 +262,14 @@ class Stack:
         """Every server by the name of its part."""
         return {"postgres": self.postgres.process, "nginx": self.nginx.process,
                 "api": self.ccs.api, "dispatcher": self.ccs.dispatcher,
+                "relay": self.ccs.relay,
                 **self.rig().processes()}
 
     def start(self, part):
         """Starts one part again, without waiting for the others it may need."""
         starters = {"postgres": self.postgres.start, "nginx": self.nginx.start,
-                    "api": self.ccs.start_api, "dispatcher": self.ccs.start_dispatcher}
+                    "api": self.ccs.start_api, "dispatcher": self.ccs.start_dispatcher,
+                    "relay": self.ccs.start_relay}
         if part in starters:
             starters[part]()
         else:

@@ -161,11 +161,11 @@ static void retry_from_start(struct dispatcher *d)
 static void take_known(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
-	struct call_cause cause = {.at_us = d->now_us};
 	for (int i = 0; i < rows->n; i++) {
 		struct slot *slot = slot_of_entry(d, (uint64_t)row_i64(rows, i, 0));
+		/* Not by a step, whose action would queue it: resume() queues all that are armed. */
 		if (slot && slot->head->n == (uint32_t)row_i64(rows, i, 1))
-			(void)call_step(d, slot, EV_JOURNALLED, &cause);
+			call_state_set(d->seg, slot->index, CALL_ARMED);
 	}
 }
 

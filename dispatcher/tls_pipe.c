@@ -93,7 +93,7 @@ static void limit(struct tls_pipe *pipe, int64_t deadline_us)
 static const char *peer(const struct tls_pipe *pipe)
 {
 	const struct sockaddr *address = (const void *)&pipe->request.address;
-	static char text[NI_MAXHOST + NI_MAXSERV];
+	static char text[sizeof("host= port=") + NI_MAXHOST + NI_MAXSERV];
 	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
 
 	(void)getnameinfo(address, pipe->request.address_bytes, host, sizeof(host), port,

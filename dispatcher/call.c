@@ -141,6 +141,8 @@ static void finish(struct dispatcher *d, struct slot *slot, const struct call_ca
 		.ring_expired = slot->pressed,
 	};
 	struct ami_outcome outcome = ami_outcome(&fate);
+	if (!fate.channel_seen && slot->server)
+		server_failed(slot->server, str_of(outcome.reason));
 	end(d, slot, &facts, outcome.disposition, outcome.reason,
 		facts.ended_us ? facts.ended_us : cause->at_us);
 }
@@ -335,6 +337,8 @@ static void on_response(struct server *server, const struct ami_message *msg)
 	server_answered(server);
 	struct call_cause cause = {d->now_us, ami_header(msg, AMI_H_MESSAGE)};
 	see(d, slot, SEEN_RESPONSE);
+	if (!ami_is_success(msg))
+		server_failed(server, cause.refusal);
 	(void)call_step(d, slot, ami_is_success(msg) ? EV_QUEUED : EV_REFUSED, &cause);
 }
 
@@ -403,8 +407,10 @@ static void on_event(struct server *server, const struct ami_message *msg)
 		on_originate_response(d, slot, msg);
 		return;
 	}
-	if (!(slot->call->seen & SEEN_CHANNEL))
+	if (!(slot->call->seen & SEEN_CHANNEL)) {
 		see(d, slot, SEEN_CHANNEL);
+		server_worked(server);
+	}
 	alive(d, slot, when(d, msg));
 	if (msg->event == AMI_E_HANGUP)
 		on_hangup(d, slot, msg);

@@ -113,14 +113,17 @@ struct server {
 	char channel_template[128];
 	char extension[TEXT_BYTES];
 	struct texts prefixes, contexts, endpoints, dids;
-	struct slot *armed;    /* to be written, oldest first */
-	uint32_t armed_n;      /* granted and not yet written */
-	uint32_t unanswered;   /* Originates without Response */
-	struct edge *waiters;  /* blocked by a limit of this server, oldest first */
-	int64_t lost_us;       /* when the connection went, 0 while it is up */
-	uint32_t tally;	       /* of the auditor */
-	bool capacity_freed;   /* since the last pass */
-	int64_t freed_mono_us; /* when, for the refill histogram; 0 = already refilled */
+	struct slot *armed;	  /* to be written, oldest first */
+	uint32_t armed_n;	  /* granted and not yet written */
+	uint32_t unanswered;	  /* Originates without Response */
+	uint32_t failures;	  /* times in a row that it made no channel of an Originate */
+	bool on_trial;		  /* after a pause one call shows what it can */
+	int64_t breaker_until_us; /* it is given a pause; 0 = none */
+	struct edge *waiters;	  /* blocked by a limit of this server, oldest first */
+	int64_t lost_us;	  /* when the connection went, 0 while it is up */
+	uint32_t tally;		  /* of the auditor */
+	bool capacity_freed;	  /* since the last pass */
+	int64_t freed_mono_us;	  /* when, for the refill histogram; 0 = already refilled */
 	bool seen;
 	UT_hash_handle hh;
 };

@@ -212,8 +212,9 @@ static bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_ve
 					     a->rate_limit, a->calls_per_second)};
 	struct gate_server gs = {
 		.up = server_takes_calls(server) && a->status == SERVER_ACTIVE,
+		.breaker_until_us = server->breaker_until_us,
 		.unanswered = server->unanswered + server->armed_n,
-		.window = (uint32_t)d->conf->dispatcher_ami_window,
+		.window = server_window(server),
 		.quota = quota(
 			server->usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
 	};

@@ -1,4 +1,5 @@
 /* Asterisk servers: see server.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@
 #include "shm/latency.h"
 
 #include "common/base.h"
+
+enum {
+	BREAKER_DOUBLINGS = 5, /* from one second to 32 */
+	TRIAL_US = OUTCOME_GRACE_US +
+		   RESPONSE_GRACE_US, /* by then a call on trial has a channel or has failed */
+};
 
 struct server *server_find(struct dispatcher *d, uint64_t id)
 {
@@ -108,6 +115,7 @@ static void on_up(void *arg, const struct ami_live *live, size_t n)
 	server->unanswered = 0;
 	server->lost_us = 0;
 	server->probing = false;
+	server_worked(server); /* or it is another life of it: it may try again */
 	compare_calls(server, sorted, n);
 	free(sorted);
 	holder_keep(server->d->holder, server->id, ami_conn_fd(server->conn));
@@ -283,6 +291,10 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 		return;
 	}
 	counter_add(d->seg, COUNTER_originates, 1);
+	if (server->failures) {
+		server->on_trial = true;
+		server->breaker_until_us = d->now_us + TRIAL_US;
+	}
 }
 
 /* Gates that may have shut between the plan and now: the commit in between takes a fraction of a millisecond, a reconnect
@@ -301,10 +313,11 @@ void server_write_armed(struct server *server)
 	struct dispatcher *d = server->d;
 	struct strbuf out = STRBUF_INIT;
 	struct slot *slot, *next;
-	if (!server->armed || !server_is_up(server))
+	if (!server->armed || !server_is_up(server) || d->now_us < server->breaker_until_us)
 		return;
+	server->on_trial = false; /* its time is up, if there was one */
 	DL_FOREACH_SAFE (server->armed, slot, next) {
-		if (server->unanswered >= (uint32_t)d->conf->dispatcher_ami_window)
+		if (server->unanswered >= server_window(server) || server->on_trial)
 			break;
 		if (!still_wanted(d, slot))
 			continue;
@@ -325,6 +338,39 @@ void server_answered(struct server *server)
 		server->unanswered--;
 	sched_server_freed(server->d, server);
 	atomic_store_explicit(&server->ami->unanswered, server->unanswered, memory_order_relaxed);
+}
+
+void server_failed(struct server *server, struct str why)
+{
+	struct dispatcher *d = server->d;
+	int64_t pause_us = US_PER_S << MIN(server->failures, (uint32_t)BREAKER_DOUBLINGS);
+	char text[80];
+
+	if (d->now_us < server->breaker_until_us && !server->on_trial)
+		return;
+	server->on_trial = false;
+	server->failures++;
+	server->breaker_until_us = d->now_us + pause_us;
+	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(why.n, sizeof(text) - 1), why.p);
+	dir_server_error(server->row, text, d->now_us);
+	log_warn("server.paused", "server=%s ms=%lld why=%s", server->facts.server_code,
+		(long long)(pause_us / US_PER_MS), log_q(text));
+}
+
+void server_worked(struct server *server)
+{
+	if (!server->failures)
+		return;
+	server->failures = 0;
+	server->on_trial = false;
+	server->breaker_until_us = 0;
+	sched_server_freed(server->d, server);
+	log_info("server.resumed", "server=%s", server->facts.server_code);
+}
+
+uint32_t server_window(const struct server *server)
+{
+	return server->failures ? 1 : (uint32_t)server->d->conf->dispatcher_ami_window;
 }
 
 void server_hangup(struct server *server, const struct slot *slot, uint32_t cause)

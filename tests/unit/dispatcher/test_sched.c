@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
+#include "dispatcher/server.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
@@ -292,6 +293,33 @@ static void unanswered_originates_hold_back(void **state)
 	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_backlog);
 }
 
+/* A server that fails at once would have room for every call there is: it is given a pause, then one call, then a longer
+ * pause; a channel ends all that. */
+static void a_server_that_makes_no_channels_gets_no_calls(void **state)
+{
+	struct world *w = *state;
+	struct server *s = &w->server;
+	announce(w, 0, 100, 9000000000);
+	server_failed(s, STR("Asterisk is shutting down"));
+	for (int64_t pause_us = US_PER_S; pause_us <= 4 * US_PER_S; pause_us *= 2) {
+		server_failed(s, STR("another of the same burst"));
+		uint64_t before = live(w, 0);
+		w->d.now_us += pause_us - 1;
+		sched_pass(&w->d);
+		assert_int_equal(live(w, 0), before);
+		assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_breaker);
+		w->d.now_us += 1;
+		sched_pass(&w->d);
+		assert_int_equal(live(w, 0), before + 1);
+		s->armed_n = 0; /* the call on trial is written, and refused */
+		server_answered(s);
+		server_failed(s, STR("Asterisk is shutting down"));
+	}
+	server_worked(s);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 100);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -304,6 +332,7 @@ int main(void)
 		WORLD_TEST(nothing_is_dialled_outside_the_window),
 		WORLD_TEST(one_number_is_dialled_once_at_a_time),
 		WORLD_TEST(unanswered_originates_hold_back),
+		WORLD_TEST(a_server_that_makes_no_channels_gets_no_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

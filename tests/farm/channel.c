@@ -258,7 +258,7 @@ static void announce(struct channel *channel)
 const char *channel_dial(struct server *server, const struct originate *asked)
 {
 	char key[CHANNEL_ID_BYTES + 1];
-	bool possible = asked->number[0] != '\0';
+	bool possible = asked->number[0] && !server->mood.on[MOOD_TRUNKLESS];
 
 	lower(key, asked->id);
 	if (possible && !id_in_use(server, key)) {

@@ -106,7 +106,9 @@ void session_say(struct session *session, struct str message)
 {
 	bool cut = mood(session, MOOD_HALF) && session->user && --session->messages_left == 0;
 
-	if (session->closed || session->ending || mood(session, MOOD_SILENT))
+	if (mood(session, MOOD_SILENT))
+		session->missed = true;
+	if (session->closed || session->ending || session->missed)
 		return;
 	if (cut)
 		message.n = dice_roll(&session->dice, (uint32_t)message.n);
@@ -254,7 +256,9 @@ void session_mood_changed(struct session *session)
 {
 	int bytes = SLOW_RECEIVE_BUFFER;
 
-	if (mood(session, MOOD_SLOW))
+	if (session->missed && !mood(session, MOOD_SILENT))
+		session_close(session, "was silent");
+	else if (mood(session, MOOD_SLOW))
 		(void)setsockopt(session->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	if (mood(session, MOOD_HALF))
 		session->messages_left =

@@ -25,6 +25,7 @@ struct session {
 	bool blocked; /* the kernel takes nothing now */
 	bool resting; /* slow: reads on when the timer says so */
 	bool user;    /* logged in */
+	bool missed;  /* silent: something was not said, and never will be */
 	bool in_line; /* the rest of a line that was too long is still to be dropped */
 	uint32_t mask;
 	char challenge[16];

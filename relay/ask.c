@@ -5,7 +5,7 @@
 
 #include "common/base.h"
 
-enum { DETAIL_NAMES_BYTES = 200 };
+enum { NAMES_BYTES = 500 }; /* of those that an answer repeats */
 
 static bool refuse(struct strbuf *refusal, const char *code, const char *detail)
 {
@@ -24,7 +24,8 @@ static bool find_type(const char *name, event_set *bit)
 	return false;
 }
 
-/* Names them and those that exist, for people in detail and for programs in members of their own. */
+/* Names them (the first, when there are many) and those that exist: for people in detail, for programs in members of
+ * their own. */
 static bool refuse_names(struct strbuf *refusal, const json_t *unknown)
 {
 	struct strbuf detail = STRBUF_INIT, members = STRBUF_INIT;
@@ -35,10 +36,10 @@ static bool refuse_names(struct strbuf *refusal, const json_t *unknown)
 	strbuf_puts(&members, ",\"unknown\":[");
 	json_array_foreach (unknown, i, name) {
 		struct str text = str_of(json_string_value(name));
+		if (detail.n + text.n > NAMES_BYTES)
+			break;
 		strbuf_puts(&members, i ? "," : "");
 		strbuf_json(&members, text);
-		if (detail.n + text.n > DETAIL_NAMES_BYTES)
-			continue;
 		strbuf_puts(&detail, i ? ", " : "");
 		strbuf_str(&detail, text);
 	}

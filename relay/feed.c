@@ -47,12 +47,6 @@ void feed_open(
 	event_cursor_newest(seg, &feed->cursor);
 }
 
-void feed_close(struct feed *feed)
-{
-	backlog_close(&feed->backlog);
-	strbuf_free(&feed->frame);
-}
-
 /* ---- who listens ---- */
 
 static struct tenant *tenant_of(struct feed *feed, uint64_t client_id)
@@ -113,6 +107,14 @@ void feed_leave(struct feed *feed, struct listener *listener)
 		return;
 	HASH_DELETE(hh, feed->tenants, tenant);
 	free(tenant);
+}
+
+void feed_close(struct feed *feed)
+{
+	while (feed->tenants)
+		feed_leave(feed, feed->tenants->audiences->listeners);
+	backlog_close(&feed->backlog);
+	strbuf_free(&feed->frame);
 }
 
 /* ---- what happens ---- */

@@ -36,6 +36,8 @@ struct feed {
 /* Begins behind the newest event. */
 void feed_open(
 	struct feed *feed, const struct segment *seg, uint64_t backlog_bytes, feed_wake_fn *wake);
+
+/* Lets go of all listeners. */
 void feed_close(struct feed *feed);
 
 /* Listens from now on to these events of this client, and no longer to others. */

@@ -50,13 +50,14 @@ def asterisk(stack):
 
 @pytest.fixture(scope="module", autouse=True)
 def segment_is_sound():
-    """No module leaves the shared memory in a state that breaks a rule."""
+    """No module leaves the shared memory in a state that breaks a rule, or a crash in a log."""
     yield
     if _current:
         global _unsound
         _unsound = True
         _current.wait_ready()
         _current.check_segment()
+        _current.check_logs()
         _unsound = False
 
 

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -12,7 +13,11 @@ import psycopg2
 import psycopg2.extras
 from stack import cdr, numbers
 from stack.api import Api
-from stack.proc import StackError, wait_until
+from stack.proc import wait_until
+
+# What a process says when it ends of its own fault: assert(), signals but SIGKILL, sanitizers.
+_DISASTER = re.compile(r"Assertion .* failed|(?:signal|code)=(?:4|6|7|8|11)\b|Sanitizer|runtime error:"
+                       r"|stack smashing|at=\S*died.*status=70\b")
 
 _REPORT = """
 select e.entry_id, e.phone_number, d.disposition::text, d.reason, d.estimated,
@@ -154,12 +159,17 @@ class Live:
         self.base_url = stack.base_url
         self.ca_file = stack.folder / "tls/ca.pem"
         self.client = Client(self, stack.tenant)
+        self._taken = collections.Counter()
+        self._read_so_far = collections.Counter()
 
     def __getattr__(self, name):
         return getattr(self.client, name)
 
     def new_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> Client:
-        """Registers another client, with its share of every server."""
+        """Registers another client, with its share of every server. A taken name gets a number."""
+        self._taken[accountcode] += 1
+        if self._taken[accountcode] > 1:
+            accountcode = f"{accountcode}-{self._taken[accountcode]}"
         tenant = self.stack.add_client(accountcode, channels=channels, rate_limit=rate_limit,
                                        **fields)
         self.stack.allocate(accountcode, channels=channels, rate_limit=rate_limit)
@@ -243,6 +253,17 @@ class Live:
         """The invariants of the shared memory, as `ccsctl shm check` sees them."""
         self.stack.ccs.ctl("shm", "check")
 
+    def check_logs(self):
+        """No process of ccs has failed an assertion, died of itself or met a sanitizer since the
+        last look. A respawned one would hide it from every other test."""
+        found = []
+        for log in self.stack.log_dir.glob("ccs-*.log"):
+            with open(log, errors="replace") as lines:
+                lines.seek(self._read_so_far[log])
+                found += filter(_DISASTER.search, lines.read().splitlines())
+                self._read_so_far[log] = lines.tell()
+        assert not found, "\n".join(found)
+
 
 class FarEnd:
     """The called parties: numbers with a known outcome, and the records Asterisk kept."""
@@ -268,6 +289,3 @@ class FarEnd:
         """number -> how often that telephone was rung."""
         rung = collections.Counter(record.number for record in cdr.far_calls(self._live.stack.rig()))
         return {number: rung[number] for number in numbers}
-
-
-__all__ = ["Client", "FarEnd", "Live", "Report", "StackError"]

@@ -51,6 +51,7 @@ class Server:
     name: str
     host: str
     ami_port: int | None
+    ami_tls_port: int | None  # AMI over TLS, when the rig was given a certificate
     ami_user: str | None
     ami_secret: str | None
     sip_port: int
@@ -74,7 +75,7 @@ class Server:
 
     def ports(self):
         """The single ports it listens on."""
-        return [port for port in (self.ami_port, self.sip_port) if port]
+        return [port for port in (self.ami_port, self.ami_tls_port, self.sip_port) if port]
 
 
 @dataclass
@@ -133,18 +134,22 @@ def provision(folder=None, *, suite=None, progress=None) -> Path:
     return Path(tree)
 
 
-def start(install, base, count, *, profile="pjsip", calls=120, seconds=60, progress=None) -> Rig:
-    """Starts count servers, each for up to that many simultaneous calls, and the far end."""
+def start(install, base, count, *, profile="pjsip", calls=120, tls=None, seconds=60,
+          progress=None) -> Rig:
+    """Starts count servers, each for up to that many simultaneous calls, and the far end.
+
+    tls: certs.Certs to show on a second AMI port; None: there is none.
+    """
     rig = _new_rig(install, base, count, profile)
     with contextlib.ExitStack() as held:
         leases = {}
         for name in [f"ast{i}" for i in range(1, count + 1)] + [FAR_END] * (profile == "pjsip"):
             leases[name] = held.enter_context(ports.Lease())
-            _add_server(rig, name, leases[name], calls)
+            _add_server(rig, name, leases[name], calls, tls)
         _clear(rig.base)
         try:
             for server in rig.all():
-                _configure(rig, server)
+                _configure(rig, server, tls)
             _save(rig)
             for server in rig.all():
                 _launch(rig, server, leases[server.name])
@@ -227,7 +232,7 @@ def _layout(install) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def _add_server(rig, name, lease, calls):
+def _add_server(rig, name, lease, calls, tls):
     """Plans one server: its ports, secret and places."""
     is_far_end = name == FAR_END
     max_calls = calls * len(rig.servers) if is_far_end else calls
@@ -236,6 +241,7 @@ def _add_server(rig, name, lease, calls):
     server = Server(
         name=name, host=HOST, sip_port=lease.port(), rtp_first=rtp[0], rtp_last=rtp[-1], pid=None,
         ami_port=None if is_far_end else lease.port(),
+        ami_tls_port=None if is_far_end or not tls else lease.port(),
         ami_user=None if is_far_end else AMI_USER,
         ami_secret=None if is_far_end else secrets.token_urlsafe(24),
         technology=None if is_far_end else "PJSIP" if rig.profile == "pjsip" else "Local",
@@ -264,7 +270,7 @@ def _process(folder) -> Process:
                    pid_file=folder / "pid", log=folder / "log/console")
 
 
-def _configure(rig, server):
+def _configure(rig, server, tls):
     folder = Path(server.folder)
     for name in ("etc", "run", "log/cdr-csv", "spool/monitor/ccs", "lib"):
         (folder / name).mkdir(parents=True)
@@ -274,6 +280,9 @@ def _configure(rig, server):
         "TREE": rig.install, "MODULES": layout["modules"], "DATA": layout["data"],
         "FAREND_PORT": rig.far_end.sip_port if rig.far_end else 0,
         "MAX_FILES": 200 + _FILES_PER_CALL * server.max_calls,
+        "TLS_ENABLED": "yes" if server.ami_tls_port else "no",
+        "AMI_TLS_PORT": server.ami_tls_port or 0,
+        "TLS_CERT": tls.cert if tls else "", "TLS_KEY": tls.key if tls else "",
     }
     role = "farend" if server is rig.far_end else "server"
     for template in [*_HERE.glob("etc/common/*.conf"), *_HERE.glob(f"etc/{role}/*.conf")]:
@@ -300,7 +309,8 @@ def _wait_booted(rig, server, seconds, progress):
         seconds=seconds, logs=[server.log_file], progress=progress)
     # Asterisk boots on without a port it could not bind.
     missing = [port for port, kind in ((server.sip_port, socket.SOCK_DGRAM),
-                                       (server.ami_port, socket.SOCK_STREAM))
+                                       (server.ami_port, socket.SOCK_STREAM),
+                                       (server.ami_tls_port, socket.SOCK_STREAM))
                if port and not ports.is_bound(port, kind)]
     if missing:
         raise StackError(f"{server.name} has not bound port {missing[0]}\n  {server.log_file}:\n"

@@ -43,6 +43,8 @@ class Plan:
     rate_limit: int = 36_000
     port: int | None = None  # of nginx; None: any free one
     profile: str = "pjsip"
+    suite: str | None = None  # Debian's, from which Asterisk comes; None: the first that works
+    tls: bool = False  # AMI over TLS
     farm: dict | None = None  # options of farm.start: simulated servers; None: real ones
     ring_seconds: int = 8
     settings: dict = field(default_factory=dict)  # section -> option -> value, over our own
@@ -121,7 +123,7 @@ class Stack:
         with tell.step("certificates"):
             made = certs.make(self.folder / "tls")
         if self.plan.farm is None:
-            self._start_asterisk(tell)
+            self._start_asterisk(tell, made)
         else:
             self._start_farm(tell)
         with tell.step("ccs-api, ccs-dispatcher, ccs-relay and nginx"):
@@ -139,11 +141,12 @@ class Stack:
             self.allocate(ACCOUNT)
             self.wait_ready()
 
-    def _start_asterisk(self, tell):
+    def _start_asterisk(self, tell, made):
         with tell.step(f"Asterisk: {self.plan.servers} server(s) and a far end"):
-            tree = asterisk.provision(progress=lambda line: tell.passing(f"  Asterisk: {line}"))
+            tree = asterisk.provision(suite=self.plan.suite,
+                                      progress=lambda line: tell.passing(f"  Asterisk: {line}"))
             asterisk.start(tree, self._servers_dir, self.plan.servers, profile=self.plan.profile,
-                           calls=self.plan.channels + 20)
+                           calls=self.plan.channels + 20, tls=made if self.plan.tls else None)
 
     def _start_farm(self, tell):
         with tell.step(f"a farm of {self.plan.servers} simulated Asterisk server(s)"):
@@ -190,12 +193,18 @@ class Stack:
     def _add_servers(self):
         for server in self.rig().servers:
             self.ccs.ctl("server", "add", *_options({
-                "server_code": server.name, "host": server.host, "port": server.ami_port,
+                "server_code": server.name, "host": server.host, **self._way_to(server),
                 "ami_user": server.ami_user, "context": server.context, "extension": server.exten,
                 "channel_template": f"{server.technology}/{{national}}@{server.endpoint}",
                 "allowed_active_calls": self.plan.channels, "rate_limit": self.plan.rate_limit,
                 "did": DID,
             }), "--ami-secret-stdin", text=server.ami_secret)
+
+    def _way_to(self, server) -> dict:
+        """The port of its manager interface, and what ccs has to know when it speaks TLS."""
+        if not self.plan.tls:
+            return {"port": server.ami_port}
+        return {"port": server.ami_tls_port, "tls": "yes", "tls_ca": self.folder / "tls/ca.pem"}
 
     def allocate(self, accountcode, *, channels=None, rate_limit=None):
         """Gives a client equal shares of all servers; the sums are the client's own limits."""

@@ -191,6 +191,8 @@ def test_a_password_in_a_dsn_is_not_shown(db):
     ("channel_template", "PJSIP/trunk"), ("channel_template", "PJSIP/{nubmer}@x"),
     ("channel_template", "PJSIP/{number}\r\nApplication: System"), ("context", "a,b"),
     ("extension", "s,1"), ("did", "x"), ("prefix", "0a"), ("endpoint", "a/b"), ("status", "gone"),
+    ("tls_ca", "ca.pem"), ("tls_ca", "/"), ("tls_ca", "/a b"), ("tls_name", "a b"),
+    ("tls_name", "x" * 254),
 ])
 def test_a_wrong_value_of_a_server_names_the_field(empty, name, value):
     field = {"did": "allocated_dids", "prefix": "provided_prefix", "endpoint": "provided_endpoints"}
@@ -209,6 +211,58 @@ def test_lists_are_given_one_by_one(db):
     assert server["provided_prefix"] == ["0", "1"]
     assert server["allocated_dids"] == ["1", "+22"]
     assert server["context"] == ["default"] and server["extension"] == "s"
+
+
+def listed(db) -> dict:
+    server, = json.loads(db.ctl("server", "list", "--json"))["servers"]
+    return server
+
+
+def test_tls_of_a_server_is_off_and_once_on_verified(db):
+    add_server(db)
+    assert [listed(db)[name] for name in ("tls", "tls_verify", "tls_ca", "tls_name")] == [
+        False, True, None, None]
+    assert "127.0.0.1:5038  " in db.ctl("server", "list")
+    db.ctl("server", "set", "ast1", "--tls=yes", "--port=5039", "--tls-ca=/etc/ccs/ca.pem",
+           "--tls-name=ast1.example")
+    assert [listed(db)[name] for name in ("tls", "tls_verify", "tls_ca", "tls_name")] == [
+        True, True, "/etc/ccs/ca.pem", "ast1.example"]
+    assert "127.0.0.1:5039 TLS  " in db.ctl("server", "list")
+    db.ctl("server", "set", "ast1", "--tls-verify=no", "--tls-ca=", "--tls-name=")
+    assert [listed(db)[name] for name in ("tls", "tls_verify", "tls_ca", "tls_name")] == [
+        True, False, None, None]
+    assert "127.0.0.1:5039 TLS, unverified" in db.ctl("server", "list")
+
+
+def test_a_change_of_a_server_leaves_the_rest(db):
+    add_server(db, "--prefix=0", "--did=1", calls_per_second=7, extension="77", tls="true")
+    before, sealed = listed(db), db.value("select ami_secret from server")
+    changes = {"host": "ast.example", "status": "draining", "allowed_active_calls": 3,
+               "calls_per_second": 0}
+    said = json.loads(db.ctl("server", "set", "ast1", *options(changes), "--json"))
+    assert said == {"id": before["id"], "server_code": "ast1"}
+    assert listed(db) == {**before, **changes}
+    assert db.value("select ami_secret from server") == sealed
+    db.ctl("server", "set", "ast1", "--ami-secret-stdin", text="another")
+    assert db.value("select ami_secret from server") != sealed
+    assert db.value("select array_agg(detail -> 'changed' order by id) from audit"
+                    " where action = 'server.change'") == [
+        ["host", "allowed_active_calls", "calls_per_second", "status"], ["ami_secret"]]
+    assert db.value("select count(*) from control where kind = 'reload'") == 3
+
+
+def test_a_change_of_a_server_is_checked_like_a_new_one(db):
+    add_server(db)
+    before = listed(db)
+    for words, name in ((["ast2", "--port=1"], "server_code ast2"), (["ast1"], "nothing to change"),
+                        (["ast1", "--port=0"], "port"), (["ast1", "--tls-ca=x"], "tls_ca"),
+                        (["ast1", "--channel-template=PJSIP/x"], "channel_template")):
+        assert name in db.ctl("server", "set", *words, status=1)
+    assert "SERVER is missing" in db.ctl("server", "set", "--port=1", status=2)
+    path = db.conf.parent / "server.json"
+    path.write_text(json.dumps({"provided_endpoints": []}))
+    assert "provided_endpoints is empty" in db.ctl("server", "set", "ast1", "--file", path, status=1)
+    assert listed(db) == before
 
 
 def test_shares(db):

@@ -182,6 +182,21 @@ static void test_reads_words_of_a_command_line(void **state)
 	assert_false(field_from_text(&fields[3], STR("perhaps"), &pet, &err));
 }
 
+static void test_a_change_needs_only_what_it_changes(void **state)
+{
+	(void)state;
+	assert_true(fields_check_given(fields, ARRAY_LEN(fields), &pet, &err));
+	assert_false(fields_check(fields, ARRAY_LEN(fields), &pet, &err));
+	assert_false(field_is_given(&fields[0], &pet));
+	assert_true(field_from_text(&fields[0], STR(""), &pet, &err));
+	assert_true(field_is_given(&fields[0], &pet));
+	assert_false(fields_check_given(fields, ARRAY_LEN(fields), &pet, &err));
+	assert_true(field_from_text(&fields[0], STR("rex"), &pet, &err));
+	assert_true(field_from_text(&fields[4], STR("sit"), &pet, &err));
+	assert_true(field_is_given(&fields[4], &pet));
+	assert_true(fields_check_given(fields, ARRAY_LEN(fields), &pet, &err));
+}
+
 static void test_bad_utf8_of_a_command_line_is_refused(void **state)
 {
 	(void)state;
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_too_long_a_list_is_refused, start_empty, drop_document),
 		cmocka_unit_test_setup(test_reads_words_of_a_command_line, start_empty),
+		cmocka_unit_test_setup(test_a_change_needs_only_what_it_changes, start_empty),
 		cmocka_unit_test_setup(test_bad_utf8_of_a_command_line_is_refused, start_empty),
 	};
 	return cmocka_run_group_tests_name("registry/field", tests, NULL, NULL);

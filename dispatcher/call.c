@@ -360,6 +360,13 @@ static void on_originate_response(
 	}
 }
 
+enum { STATE_RINGING = 5, STATE_UP = 6 }; /* channelstate.h of Asterisk */
+
+static uint32_t channel_state(const struct ami_message *msg)
+{
+	return ami_number(msg, AMI_H_CHANNEL_STATE, 0);
+}
+
 static void on_hangup(struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
 {
 	int64_t at = when(d, msg);
@@ -367,19 +374,22 @@ static void on_hangup(struct dispatcher *d, struct slot *slot, const struct ami_
 	facts.seen |= SEEN_HANGUP | SEEN_CHANNEL;
 	facts.hangup_cause = ami_number(msg, AMI_H_CAUSE, 0);
 	facts.ended_us = at;
+	bool was_up = channel_state(msg) == STATE_UP;
+	if (was_up && !facts.answered_us) /* the answer came while nobody listened */
+		facts.seen |= SEEN_ESTIMATED;
 	store(d, slot, &facts);
+	if (was_up)
+		answered(d, slot, at);
 	alive(d, slot, at);
 	maybe_over(d, slot, at);
 }
 
 static void on_newstate(struct dispatcher *d, struct slot *slot, const struct ami_message *msg)
 {
-	enum { STATE_RINGING = 5, STATE_UP = 6 }; /* channelstate.h of Asterisk */
 	int64_t at = when(d, msg);
-	uint32_t state = ami_number(msg, AMI_H_CHANNEL_STATE, 0);
-	if (state == STATE_RINGING)
+	if (channel_state(msg) == STATE_RINGING)
 		(void)call_step(d, slot, EV_RINGING, &(struct call_cause){.at_us = at});
-	else if (state == STATE_UP)
+	else if (channel_state(msg) == STATE_UP)
 		answered(d, slot, at);
 }
 

@@ -315,6 +315,15 @@ void channel_hangup(struct channel *channel, uint32_t cause)
 	end(channel, BY_HANGUP, cause, 0);
 }
 
+void channels_hang_up(struct server *server)
+{
+	struct channel *channel, *next;
+
+	HASH_ITER (hh, server->channels, channel, next)
+		if (channel->state == CHANNEL_UP)
+			far_end_hung_up(channel);
+}
+
 void channels_end(struct server *server, bool tell)
 {
 	struct channel *channel, *next;

@@ -69,6 +69,9 @@ void channel_hangup(struct channel *channel, uint32_t cause);
 /* A call that the session knows nothing about: inbound, or another dispatcher's. */
 void channel_stranger(struct server *server);
 
+/* The called parties of all answered calls hang up. */
+void channels_hang_up(struct server *server);
+
 /* All end with their server, which tells of it or has no time to. */
 void channels_end(struct server *server, bool tell);
 

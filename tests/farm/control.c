@@ -59,6 +59,14 @@ static bool cut(struct server *server, const struct command *command, struct err
 	return true;
 }
 
+static bool hang_up(struct server *server, const struct command *command, struct err *err)
+{
+	(void)command;
+	(void)err;
+	channels_hang_up(server);
+	return true;
+}
+
 static bool show(struct server *server, const struct command *command, struct err *err)
 {
 	const struct session *session;
@@ -85,6 +93,7 @@ static const struct {
 	{{"restart", 7}, restart},
 	{{"kill", 4}, kill_server},
 	{{"cut", 3}, cut},
+	{{"hangup", 6}, hang_up},
 	{{"show", 4}, show},
 };
 
@@ -126,7 +135,7 @@ static bool run(struct farm *farm, struct str text, struct strbuf *answer, struc
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (str_eq(commands[i].name, name))
 			return for_each(farm, commands[i].fn, &command, err);
-	return fail(err, ERR_INPUT, "commands are mood, restart, kill, cut, show");
+	return fail(err, ERR_INPUT, "commands are mood, restart, kill, cut, hangup, show");
 }
 
 void control_do(struct farm *farm, struct str command, struct strbuf *answer)

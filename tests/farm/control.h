@@ -4,6 +4,7 @@
  *   restart WHO         told: calls end, Shutdown, away for a moment
  *   kill WHO            the same, as by kill -9
  *   cut WHO             connections end, calls go on
+ *   hangup WHO          the called parties hang up every answered call
  *   show                a line of JSON for each server
  */
 #ifndef CCS_TESTS_FARM_CONTROL_H

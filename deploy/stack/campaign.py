@@ -54,7 +54,7 @@ def _watch(api, count, tell):
         if finished > before:
             before, deadline = finished, time.monotonic() + _STUCK_S
         if time.monotonic() > deadline:
-            raise StackError(f"{finished} of {count} calls are over, and none more for {_STUCK_S} s")
+            raise StackError(f"{finished} of {count} calls are over, none more for {_STUCK_S} s")
         time.sleep(0.25)
 
 

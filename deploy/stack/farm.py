@@ -85,7 +85,8 @@ class Book:
     def __init__(self, path):
         self.originates: list[Originate] = []
         self.endings: dict[str, Ending] = {}
-        self.incidents = collections.defaultdict(list)  # server -> (time, login|cut|boot|stop|mood, text)
+        # server -> (time, login, cut, boot, stop or mood, and its text)
+        self.incidents = collections.defaultdict(list)
         with open(path, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line.endswith("\n"):  # the last one may be half written
@@ -170,7 +171,7 @@ class Farm:
 
 def start(programs, base, count, *, log=None, speed=1, seed=1, asterisk="22", moods=(),
           all_events=False) -> Farm:
-    """Starts count servers. moods are texts "MOOD" or "SERVER,SERVER:MOOD" (tests/farm/mood.def)."""
+    """Starts count servers. moods are texts "MOOD" or "SERVER,..:MOOD" (tests/farm/mood.def)."""
     base = Path(base).resolve()
     program = Path(programs).resolve() / "tests/farm/ccs-farm"
     if not os.access(program, os.X_OK):
@@ -210,7 +211,8 @@ def restart(farm, _=_PART, **__) -> Farm:
     """Starts it again, after its end: same ports, same secret, no calls."""
     with ports.Lease() as lease:
         lease.again(farm.servers[0].ami_port, len(farm.servers))
-        return _launch(Path(farm.base), farm.program, farm.options, farm.servers[0].ami_secret, lease)
+        return _launch(Path(farm.base), farm.program, farm.options, farm.servers[0].ami_secret,
+                       lease)
 
 
 def _launch(base, program, options, secret, lease) -> Farm:

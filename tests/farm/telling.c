@@ -8,8 +8,8 @@
 enum {
 	RESPONSE_FIRST = 15, /* OriginateResponse comes before Newchannel */
 	RESPONSE_FIRST_SHUFFLED = 4000,
-	RESPONSE_LAST = 1000, /* of failed calls: after Hangup */
-	RESPONSE_LAST_SHUFFLED = 4000,
+	RESPONSE_LAST = 1000,	       /* of failed calls: after Hangup */
+	RESPONSE_LAST_SHUFFLED = 6500, /* of those where it was not the first */
 };
 
 struct moment {

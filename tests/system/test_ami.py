@@ -303,10 +303,11 @@ def test_killed_again_and_again_nothing_is_lost(own_rig):
     def ids(name, header, messages):
         return [m[header] for m in messages if m.get("Event", "") == name and header in m]
 
-    def is_complete(probe):
+    def is_complete(probe, last):
         messages = told + probe.all_messages()
         accepted = set(ids("", "ActionID", messages))
-        return (accepted <= set(ids("OriginateResponse", "ActionID", messages))
+        return (last <= accepted
+                and accepted <= set(ids("OriginateResponse", "ActionID", messages))
                 and accepted <= set(ids("Hangup", "Uniqueid", messages)))
 
     with Holder() as holder, Ami(server) as observer:
@@ -317,14 +318,15 @@ def test_killed_again_and_again_nothing_is_lost(own_rig):
                     holder.take()
                 else:
                     probe.wait(lambda p: p.of("probed"))
-                for number in numbers.numbers("busy", 40, seed=life):
-                    probe.originate(new_call(), number)
+                calls = {new_call() for _ in range(40)}
+                for call, number in zip(calls, numbers.numbers("busy", 40, seed=life)):
+                    probe.originate(call, number)
                 if life < lives - 1:
                     last_line = len(probe.lines) + dice.randrange(1, 300)
                     probe.wait(lambda p: len(p.lines) >= last_line)
                     probe.kill()
                 else:
-                    probe.wait(lambda p: len(p.messages("")) >= 40 and is_complete(p))
+                    probe.wait(lambda p, last=calls: is_complete(p, last))
                 told += probe.all_messages()
                 assert probe.of("down") == []
         observer.action("Ping")

@@ -250,7 +250,7 @@ void event_no_channel(struct server *server, const struct originate *asked)
 
 	begin(text, EVENT_ORIGINATE_RESPONSE);
 	stamp(text, server);
-	originate_response(text, asked, asked->dialled, "", 0);
+	originate_response(text, asked, asked->dialled, asked->caller, 0);
 	send_event(server, EVENT_ORIGINATE_RESPONSE);
 }
 

@@ -116,7 +116,13 @@ void ami_conn_flush(struct ami_conn *conn)
 
 static void closed(struct ami_conn *conn)
 {
-	ami_conn_lose(conn, conn->stopping ? "Asterisk has shut down" : "closed by the server");
+	if (conn->stopping)
+		ami_conn_lose(conn, "Asterisk has shut down");
+	else if (conn->sock.is_local)
+		ami_conn_lose(
+			conn, "closed by the server, or TLS has failed: the log says tls.lost");
+	else
+		ami_conn_lose(conn, "closed by the server");
 }
 
 /* One look at the socket. Returns true when another is worth it: there may be more. */

@@ -122,6 +122,7 @@ static void wire_main(struct holder *h, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EX_TEMPFAIL);
+	prctl(PR_SET_NAME, "ccs-tls-wire");
 	segment_close(&h->seg);
 	/* Nothing else of ours: no AMI socket may live on because the wire does. */
 	if (dup2(h->tls_fd, STDERR_FILENO + 1) < 0)

@@ -11,8 +11,8 @@
 #include "common/base.h"
 
 enum {
-	BACKLOG = 4096, /* a server each: all of them may ask at once */
-	SNDBUF = 256 * 1024,
+	BACKLOG = 4096,	     /* a server each: all of them may ask at once */
+	SNDBUF = 256 * 1024, /* as an AMI socket's over TCP: ami_sock.c */
 };
 
 static bool make_address(const char *run_dir, struct sockaddr_un *address, struct err *err)

@@ -48,13 +48,29 @@ static void unwatch(struct tls_side *side)
 	side->watched = false;
 }
 
+static void limit(struct tls_pipe *pipe, int64_t deadline_us)
+{
+	pipe->deadline_us = deadline_us;
+	pipe->world->soonest_us = MIN(pipe->world->soonest_us, deadline_us);
+}
+
+/* The child has gone: what it has written is still passed on, if the server takes it. */
+static void leave(struct tls_pipe *pipe)
+{
+	if (pipe->deadline_us == INT64_MAX)
+		limit(pipe, clock_mono_us() + LEAVE_LIMIT_US);
+}
+
 /* Once a side has hung up it is ready for ever; what it has left behind can be read without waiting for it. */
 static void on_ready(void *arg, uint32_t events)
 {
 	struct tls_side *side = arg;
 
-	if (events & (EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLHUP | EPOLLERR)) {
 		unwatch(side);
+		if (side == &side->pipe->child)
+			leave(side->pipe);
+	}
 	step(side->pipe);
 }
 
@@ -82,12 +98,6 @@ static void close_side(struct tls_side *side)
 }
 
 /* ---- ends ---- */
-
-static void limit(struct tls_pipe *pipe, int64_t deadline_us)
-{
-	pipe->deadline_us = deadline_us;
-	pipe->world->soonest_us = MIN(pipe->world->soonest_us, deadline_us);
-}
 
 /* Who the server is, as log lines say it. */
 static const char *peer(const struct tls_pipe *pipe)
@@ -242,7 +252,7 @@ static bool from_child(struct tls_pipe *pipe)
 		return true;
 	}
 	pipe->child_ended = true;
-	limit(pipe, clock_mono_us() + LEAVE_LIMIT_US);
+	leave(pipe);
 	strbuf_reset(&pipe->down);
 	return true;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -115,7 +114,6 @@ int tls_wire_run(int listener)
 	struct err err;
 	struct tls_pipe *pipe, *next;
 
-	(void)prctl(PR_SET_NAME, "ccs-tls-wire");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!poll_add(wire.world.poll, wire.signal_fd, EPOLLIN, on_signal, &wire, &err))
 		die("tls.poll", "why=%s", log_q(err.text));

@@ -1,5 +1,6 @@
 """AMI over TLS on real Asterisk, the newest and 16: who is believed, and that no call is lost when
 the dispatcher's child or the process that speaks TLS is killed."""
+import contextlib
 import os
 import re
 import shutil
@@ -26,8 +27,12 @@ class Tls(Live):
     """A stack whose Asterisk is reached over TLS. The wire is the dispatcher's process for it."""
 
     def processes_of_dispatcher(self, *, is_wire) -> list[int]:
-        return [pid for pid in self.children("dispatcher")
-                if (Path(f"/proc/{pid}/comm").read_text() == "ccs-tls-wire\n") == is_wire]
+        found = []
+        for pid in self.children("dispatcher"):
+            with contextlib.suppress(OSError):  # it may have ended meanwhile
+                name = Path(f"/proc/{pid}/comm").read_text()
+                found += [pid] if (name == "ccs-tls-wire\n") == is_wire else []
+        return found
 
     def kill_of_dispatcher(self, *, is_wire):
         """kill -9, and another has come by the time this returns."""

@@ -329,6 +329,26 @@ static void the_wires_verdict_is_heard(void **state)
 	rig_free(rig);
 }
 
+/* More is there than one turn reads, and nothing that comes in later says so again. */
+static void what_one_turn_leaves_is_read_in_the_next(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_up(NULL);
+	struct strbuf events = STRBUF_INIT;
+	static const char event[] = "Event: Hangup\r\nUniqueid: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
+	int sndbuf = 1 << 20;
+	unsigned said = 0;
+
+	assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)), 0);
+	for (; events.n < 300000; said++)
+		strbuf_puts(&events, event);
+	assert_int_equal(send(rig->peer, events.p, events.n, 0), events.n);
+	WAIT_FOR(rig, rig->messages == said);
+	assert_true(is_quiet(rig));
+	strbuf_free(&events);
+	rig_free(rig);
+}
+
 static void without_a_wire_it_tries_again(void **state)
 {
 	(void)state;
@@ -358,6 +378,7 @@ static const struct CMUnitTest over_tcp[] = {
 };
 static const struct CMUnitTest by_the_wire[] = {
 	cmocka_unit_test(the_wires_verdict_is_heard),
+	cmocka_unit_test(what_one_turn_leaves_is_read_in_the_next),
 	cmocka_unit_test(without_a_wire_it_tries_again),
 };
 

@@ -1,4 +1,5 @@
 /* The TLS wire as a process, between a child that asks and servers of all sorts: see tls_peer.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -30,12 +31,19 @@ static pid_t wire;
 
 /* ---- the wire and its child's side ---- */
 
+/* As the holder does: SIGTERM waits until the wire listens to it. */
 static void start_wire(void)
 {
+	sigset_t set, before;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &set, &before), 0);
 	wire = fork();
 	assert_true(wire >= 0);
-	if (wire > 0)
+	if (wire > 0) {
+		assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
 		return;
+	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	keep_only(&listener, 1);
 	int status = tls_wire_run(STDERR_FILENO + 1);
@@ -481,6 +489,57 @@ static void a_server_that_does_not_read_stops_the_child(void **state)
 	peer_end(&peer);
 }
 
+/* Sockets that the wire has open beside the one it listens on. */
+static int wires_sockets(void)
+{
+	char path[64], target[64];
+	int n = -1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)wire);
+	DIR *folder = opendir(path);
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder));) {
+		ssize_t bytes = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target));
+		n += bytes > 7 && memcmp(target, "socket:", 7) == 0;
+	}
+	(void)closedir(folder);
+	return n;
+}
+
+static void wait_until_idle(void)
+{
+	int64_t end = clock_mono_us() + PATIENCE_MS * 1000;
+	while (wires_sockets() > 0) {
+		assert_true(clock_mono_us() < end);
+		(void)poll(NULL, 0, 10);
+	}
+}
+
+static void waits(struct stage *stage)
+{
+	await_word(stage);
+}
+
+static void a_child_that_goes_leaves_a_stuck_server_behind(void **state)
+{
+	(void)state;
+	wait_until_idle();
+	struct peer peer = peer_start(&good, NULL, waits);
+	static char lines[16000];
+	int fd = open_to(&peer);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	memset(lines, '\n', sizeof(lines));
+	do {
+		while (send(fd, lines, sizeof(lines), MSG_NOSIGNAL) > 0)
+			;
+	} while (poll(&p, 1, 300) == 1);
+	(void)shutdown(fd, SHUT_RDWR);
+	close(fd);
+	assert_int_equal(wires_sockets(), 2);
+	wait_until_idle();
+	peer_end(&peer);
+}
+
 /* ---- the wire's own end ---- */
 
 static void the_next_wire_answers_what_was_asked_of_none(void **state)
@@ -590,6 +649,7 @@ int main(void)
 		cmocka_unit_test(what_the_child_writes_last_still_arrives),
 		cmocka_unit_test(a_child_that_does_not_read_stops_the_server),
 		cmocka_unit_test(a_server_that_does_not_read_stops_the_child),
+		cmocka_unit_test(a_child_that_goes_leaves_a_stuck_server_behind),
 		cmocka_unit_test(the_next_wire_answers_what_was_asked_of_none),
 		cmocka_unit_test(an_orderly_end_leaves_nothing),
 	};

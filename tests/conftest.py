@@ -1,5 +1,4 @@
 """One real stack for all tests of a session: PostgreSQL, nginx, ccs, an Asterisk and its far end."""
-import os
 import shutil
 import sys
 import tempfile
@@ -10,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "deploy"), str(ROOT / "tests")]
 
-from live import FarEnd, Live  # noqa: E402  (found by the line above)
+from live import FarEnd, Live, programs  # noqa: E402  (found by the line above)
 from stack.progress import Silent  # noqa: E402
 from stack.stack import Plan, Stack  # noqa: E402
 
@@ -18,11 +17,6 @@ CHANNELS = 100
 RATE_LIMIT = 1_000_000  # calls an hour: high enough that only tests of rates meet it
 _current = None
 _unsound = False  # what a teardown finds is not yet counted when the stack ends
-
-
-def programs() -> str:
-    """Where make put ccs."""
-    return os.environ.get("CCS_PROGRAMS", str(ROOT / "build/release"))
 
 
 @pytest.fixture(scope="session")

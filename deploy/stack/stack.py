@@ -74,7 +74,7 @@ class Stack:
             stack._build(tell)
             stack._save()
         except BaseException:
-            stack.down()
+            stack.down(unfinished=True)
             raise
         return stack
 
@@ -88,18 +88,20 @@ class Stack:
             raise StackError(f"{folder} holds no demo: {error}") from None
         return cls(folder, Plan(**stored["plan"]), stored["node"], stored["tenant"])
 
-    def down(self):
+    def down(self, *, unfinished=False):
         """Ends what runs of it and takes everything away but the logs."""
         held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
-            self._down()
+            self._down(unfinished)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)  # a second Ctrl-C arrives now
 
-    def _down(self):
+    def _down(self, unfinished):
         for stop in (self.nginx.stop, self.ccs.relay.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
                      lambda: self._servers.stop(self._servers_dir), self.postgres.stop):
             stop()
+        if unfinished:
+            _end_strays(self.folder)
         self.ccs.remove_shared_memory()
         _keep_only_logs(self.folder)
 
@@ -310,6 +312,30 @@ class Stack:
 
 def _options(words):
     return [f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
+
+
+def _end_strays(folder):
+    """Kills what an interrupted up() has lost sight of: a helper such as ccsctl, or a server that had
+    not written its pid file, both our children; and what initdb started, which works in its folder."""
+    for path in Path("/proc").glob("[0-9]*"):
+        pid = int(path.name)
+        try:
+            parent, group = map(int, (path / "stat").read_text().rpartition(")")[2].split()[1:3])
+            is_ours = parent == os.getpid() and f"{folder}/".encode() in _command(pid)
+            if not is_ours and not os.readlink(path / "cwd").startswith(f"{folder}/postgres/"):
+                continue
+            (os.killpg if group == pid else os.kill)(pid, signal.SIGKILL)
+        except OSError:
+            continue  # it has ended, or is not ours to look at
+        wait_until(lambda pid=pid: not _command(pid), seconds=10, what=f"process {pid} is dead")
+
+
+def _command(pid) -> bytes:
+    """The command line of a process; nothing when it is gone or a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _keep_only_logs(folder):

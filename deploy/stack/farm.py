@@ -84,6 +84,7 @@ class Book:
 
     def __init__(self, path):
         self.originates: list[Originate] = []
+        self.answered: set[str] = set()  # call ids
         self.endings: dict[str, Ending] = {}
         # server -> (time, login, cut, boot, stop or mood, and its text)
         self.incidents = collections.defaultdict(list)
@@ -95,12 +96,14 @@ class Book:
     def _read(self, at, server, fact, *columns):
         if fact == "originate":
             self.originates.append(Originate(float(at), server, *columns))
+        elif fact == "answered":
+            self.answered.add(columns[0])
         elif fact == "ended":
             call_id, number, outcome, end, answered, cause, ring_ms, talk_ms = columns
             self.endings[call_id] = Ending(
                 float(at), server, call_id, number, outcome, end, answered == "1", int(cause),
                 int(ring_ms) / 1000, int(talk_ms) / 1000)
-        elif fact != "answered":
+        else:
             self.incidents[server].append((float(at), fact, "\t".join(columns)))
 
     def times_dialled(self) -> collections.Counter:

@@ -1,0 +1,106 @@
+"""ccs on simulated Asterisks: such a stack, and what ccs says beside what the farm has in its book."""
+import collections
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from live import Live
+from stack.progress import Silent
+from stack.stack import Plan, Stack
+
+PROGRAMS = os.environ.get("CCS_PROGRAMS", Path(__file__).resolve().parents[1] / "build/release")
+WINDOW = 20  # dispatcher.ami_window
+
+# Around a cut something may have been said that nobody heard: back-off, login and list take time.
+_AROUND_CUT_S = 1
+
+_CALLS = """
+select e.entry_id, d.disposition::text, d.reason, s.server_code,
+       extract(epoch from a.armed_at)::float8 as armed,
+       (select count(*) from attempt t where t.entry_id = e.entry_id) as attempts,
+       (select count(*) from call_detail f where f.entry_id = e.entry_id and f.is_final) as finals,
+       (select count(*) from event v where v.entry_id = e.entry_id
+           and v.type in ('call_ended', 'call_failed')) as ends,
+       (select count(*) from event v where v.entry_id = e.entry_id
+           and v.type = 'call_started') as starts
+  from entry e
+  left join call_detail d on d.entry_id = e.entry_id and d.is_final
+  left join attempt a on a.entry_id = e.entry_id
+  left join server s on s.id = a.server_id
+"""
+
+
+@contextlib.contextmanager
+def farmed_stack(request, servers, channels, **farm):
+    """A stack on a farm with so many channels a server. Its folder is kept when a test has failed."""
+    folder = tempfile.mkdtemp(prefix="ccs-farm-")
+    plan = Plan(programs=str(PROGRAMS), servers=servers, channels=servers * channels,
+                rate_limit=10_000_000, ring_seconds=5, farm=farm,
+                settings={"dispatcher": {"ami_window": WINDOW, "reconnect_max_ms": 1000}})
+    live = Live(Stack.up(folder, plan, Silent()))
+    try:
+        yield live
+        live.wait_ready()
+        live.check_segment()
+    finally:
+        live.stack.down()
+        if not request.session.testsfailed:
+            shutil.rmtree(folder)
+
+
+@dataclass
+class Ledger:
+    """Both sides' books. Every list but the last must be empty, and that one has a bound."""
+
+    dialled_twice: list = field(default_factory=list)
+    not_one_end: list = field(default_factory=list)  # details or events: none, or more than one
+    wrong: list = field(default_factory=list)  # ccs claims what the far end did not do
+    in_doubt: list = field(default_factory=list)  # `unknown`, and something was cut meanwhile
+    dispositions: collections.Counter = field(default_factory=collections.Counter)
+    of_server: collections.defaultdict = field(
+        default_factory=lambda: collections.defaultdict(collections.Counter))
+    cuts: int = 0
+
+    def check(self, channels):
+        """channels: of a server. What was written and not read, and what ended unseen, at each cut."""
+        assert self.dialled_twice == [] and self.not_one_end == [] and self.wrong == []
+        assert len(self.in_doubt) <= self.cuts * (WINDOW + channels)
+
+
+def compare(live) -> Ledger:
+    """All calls of a stack so far."""
+    book, ledger = live.stack.rig().book(), Ledger()
+    ledger.cuts = sum(fact == "cut" for those in book.incidents.values() for _, fact, _ in those)
+    ledger.dialled_twice = [call for call, times in book.times_dialled().items() if times > 1]
+    refused = {o.call_id for o in book.originates if o.verdict != "queued"}
+    for row in live.sql(_CALLS):
+        call_id = f"ccs-{row['entry_id']:014x}01"
+        ending = book.endings.get(call_id)
+        did = "failed" if call_id in refused else ending.disposition if ending else None
+        ledger.dispositions[row["disposition"]] += 1
+        ledger.of_server[row["server_code"]][row["disposition"]] += 1
+        if (row["finals"], row["attempts"], row["ends"]) != (1, 1, 1) or row["starts"] > 1:
+            ledger.not_one_end.append((call_id, dict(row)))
+        elif row["disposition"] != did:
+            _judge(ledger, row, call_id, did, _was_cut(book, row, ending))
+    return ledger
+
+
+def _judge(ledger, row, call_id, did, cut):
+    """They differ. Without a cut that is wrong. With one, ccs may know nothing, or, of a call that was not answered, why
+    only in part; but never may it take an answered call for another, or the other way round."""
+    if cut and row["disposition"] == "unknown":
+        ledger.in_doubt.append(call_id)
+    elif not cut or "completed" in (row["disposition"], did):
+        ledger.wrong.append(f"{call_id} on {row['server_code']}: {row['disposition']} "
+                            f"({row['reason']}), the far end did {did}")
+
+
+def _was_cut(book, row, ending) -> bool:
+    """Did the call's server lose a connection, its life or its voice during the call?"""
+    ended = ending.at if ending else row["armed"]
+    return any(row["armed"] - _AROUND_CUT_S <= at <= ended + _AROUND_CUT_S
+               for at, fact, _ in book.incidents[row["server_code"]] if fact in ("cut", "stop"))

@@ -1,0 +1,103 @@
+"""ccs on twenty simulated Asterisks that misbehave: nobody is rung twice, and ccs says what happened."""
+import itertools
+
+import pytest
+
+from farmed import WINDOW, compare, farmed_stack
+from stack import numbers
+
+SERVERS, CHANNELS = 20, 10
+
+HARMLESS = {2: "late=300", 3: "shuffled", 4: "twice", 5: "noise=50", 6: "slow=3000",
+            7: "shuffled,twice,noise=20,late=100", 8: "deny", 9: "answer", 10: "busy"}
+CUTTING = {11: "half=60", 12: "restart=2", 13: "refuse"}  # may leave calls in doubt
+FAILING = {14: "reject", 15: "trunkless"}  # fail at once, and would have room for a whole batch
+
+
+@pytest.fixture(scope="module")
+def farmed(request):
+    with farmed_stack(request, SERVERS, CHANNELS, speed=10, asterisk="both") as live:
+        yield live
+
+
+@pytest.fixture
+def farm(farmed):
+    running = farmed.stack.rig()
+    yield running
+    running.set_mood("normal")
+    farmed.wait_ready()
+
+
+_seeds = itertools.count()
+
+
+def start_batch(farmed, count, **how):
+    batch = farmed.insert(numbers.mixed(count, seed=next(_seeds), **how))
+    farmed.dispatch()
+    return batch
+
+
+def finish(farmed, batch, count):
+    report = farmed.wait_finished(batch, seconds=60)
+    assert (report.total, report.open) == (count, 0)
+    ledger = compare(farmed)
+    ledger.check(CHANNELS)
+    return report, ledger
+
+
+def test_batch_over_moody_servers_and_a_killed_dispatcher(farmed, farm):
+    for server, mood in {**HARMLESS, **CUTTING, **FAILING}.items():
+        farm.set_mood(mood, f"farm{server}")
+    batch = start_batch(farmed, 2000, ring=2, talk=4)
+    farmed.wait_until(lambda: farmed.attempts() > 700, "a third of the batch is dialled")
+    [victim] = farmed.children("dispatcher")
+    farmed.kill("dispatcher")
+    farmed.wait_until(lambda: farmed.children("dispatcher") not in ([], [victim]), "it is back")
+    farmed.wait_until(lambda: farmed.attempts() > 1700, "most of the batch is dialled")
+    farm.set_mood("normal")
+
+    report, ledger = finish(farmed, batch, 2000)
+    assert report.unknown == len(ledger.in_doubt) > 0
+    doubtful = {server for server, found in ledger.of_server.items() if found["unknown"]}
+    assert doubtful <= {f"farm{server}" for server in CUTTING}
+
+
+@pytest.mark.parametrize("mood", ["reject", "trunkless"])
+def test_a_server_that_fails_at_once_does_not_swallow_the_batch(farmed, farm, mood):
+    farm.set_mood(mood, "farm1")
+    report, _ = finish(farmed, start_batch(farmed, 400, talk=1), 400)
+    assert 0 < report.dispositions["failed"] <= 2 * WINDOW
+    farm.set_mood("normal", "farm1")
+    batch = start_batch(farmed, 200, talk=1)
+    farmed.wait_until(lambda: any(o.server == "farm1" and o.verdict == "queued"
+                                  for o in farm.book().originates[-200:]), "farm1 is tried again")
+    assert finish(farmed, batch, 200)[0].dispositions.get("failed", 0) <= 1
+
+
+def test_silence_ends_and_every_call_has_an_end(farmed, farm):
+    farm.set_mood("silent", "farm3")
+    batch = start_batch(farmed, 300, ring=1, talk=3)
+    farmed.wait_until(lambda: farmed.report(batch).open <= WINDOW, "only the silent one's are open")
+    farm.set_mood("normal", "farm3")
+    report, _ = finish(farmed, batch, 300)
+    assert report.unknown <= WINDOW
+
+
+def test_an_answer_that_nobody_heard_is_known_from_the_hangup(farmed, farm):
+    """The call is answered while the connection is down, and hung up while ccs still asks for the
+    list of channels: the only word of it is the Hangup of a channel that was up."""
+    [number] = numbers.numbers("stays", 1, seed=next(_seeds), ring=4)
+    call_id = farmed.call(number)
+
+    def dialled():
+        return [o for o in farm.book().originates if o.call_id == call_id]
+
+    [originate] = farmed.wait_until(dialled, "the call is dialled")
+    farm.set_mood("refuse", originate.server)
+    farmed.wait_until(lambda: call_id in farm.book().answered, "it is answered")
+    farm.set_mood("late=500", originate.server)
+    farmed.wait_until(lambda: farm.show()[originate.server]["sessions"] == 1, "ccs logs in")
+    farm.tell("hangup", originate.server)
+
+    detail = farmed.outcome(call_id)
+    assert (detail["disposition"], detail["estimated"]) == ("completed", True)

@@ -23,8 +23,8 @@ enum {
 };
 
 /* Asterisk (seen with 16 and 22) reads at most 1024 bytes of a TLS record into a buffer of lines, then waits for the
- * socket: what is left of the record stays in OpenSSL, and the actions in it are not worked off until something else
- * comes in, if ever. A record that ends with a line, and is not longer than that buffer, always fits. */
+ * socket: what is left of the record stays in OpenSSL, and the actions in it are worked off only when something else
+ * comes in. A record that ends with a line, and is not longer than that buffer, always fits. */
 enum { RECORD_MAX = 1024 };
 
 size_t tls_record_bytes(struct str waiting, bool is_all)
@@ -323,16 +323,17 @@ static void release(struct strbuf *piece)
 	strbuf_free(piece);
 }
 
+/* The server is heard first: a write that fails would leave its last words unread. */
 static void shovel(struct tls_pipe *pipe)
 {
 	bool moved = true;
 
 	pipe->wants_write = false;
 	for (int turn = 0; moved && turn < TURNS_MAX; turn++) {
-		moved = from_child(pipe);
-		moved |= to_server(pipe);
-		moved |= from_server(pipe);
+		moved = from_server(pipe);
 		moved |= to_child(pipe);
+		moved |= from_child(pipe);
+		moved |= to_server(pipe);
 	}
 	if (pipe->child_ended && pipe->up.n == 0 && !pipe->server_ended)
 		say_goodbye(pipe);

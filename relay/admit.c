@@ -11,7 +11,7 @@
 /* No credential is longer; nor is a request's Origin that is on a list of ours. */
 enum { VALUE_BYTES = 4096, SOCKET_KEY_CHARS = 24 };
 
-/* A header or query value that does not fit is none that we know. */
+/* A value that does not fit is none that we know. */
 static struct str value_of(int n, const char *buffer)
 {
 	return n > 0 ? (struct str){buffer, (size_t)n} : STR("");
@@ -25,12 +25,6 @@ static struct str header_named(struct lws *wsi, const char *name, char out[VALUE
 static struct str header(struct lws *wsi, enum lws_token_indexes which, char out[VALUE_BYTES])
 {
 	return value_of(lws_hdr_copy(wsi, out, VALUE_BYTES, which), out);
-}
-
-static struct str query(struct lws *wsi, char out[VALUE_BYTES])
-{
-	const char *value = lws_get_urlarg_by_name(wsi, "x-api-key=", out, VALUE_BYTES);
-	return value ? str_of(value) : STR("");
 }
 
 static bool check_handshake(struct lws *wsi, struct err *err)
@@ -90,7 +84,7 @@ static bool identify(
 	struct credentials credentials = {
 		.header = header_named(wsi, "x-api-key:", buffers[0]),
 		.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffers[1]),
-		.query = query(wsi, buffers[2]),
+		.query = header_named(wsi, "x-query-key:", buffers[2]), /* nginx has cut it out */
 	};
 	struct str credential;
 	return auth_choose(&credentials, &credential, err) &&

@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "shm/directory.h"
-#include "shm/tenant.h"
 
 #include "common/base.h"
 
@@ -47,19 +46,17 @@ static bool is_admitted(
 
 /* The directory is complete and current as a whole, so a key that it lacks is nobody's. A key that it has, of a
  * client that has been changed since, is being read again at this moment. */
-static bool look_up(
-	const struct segment *seg, int64_t now_us, struct identity *identity, struct err *err)
+static bool look_up(const struct segment *seg, const struct digest *digest, int64_t now_us,
+	uint64_t *client_id, struct err *err)
 {
 	struct shm_key key;
 	struct shm_client client;
 	bool fresh = segment_fresh(seg, clock_mono_us());
-	if (fresh && dir_identify(seg, &identity->key, &key, &client)) {
-		identity->client_id = client.id;
-		identity->expires_us = key.expires_us;
-		identity->generation = client.generation;
+	if (fresh && dir_identify(seg, digest, &key, &client)) {
+		*client_id = client.id;
 		return is_admitted(&client, key.expires_us, now_us, err);
 	}
-	if (fresh && !dir_key(seg, &identity->key, &key))
+	if (fresh && !dir_key(seg, digest, &key))
 		return fail_code(err, ERR_AUTH, "key_unknown", "nobody has this API key");
 	return fail(err, ERR_BUSY, "API keys cannot be checked at the moment; try again");
 }
@@ -70,19 +67,15 @@ bool auth_identify(const struct segment *seg, struct str credential, int64_t now
 	if (!token_is_key(credential))
 		return fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
-	*identity = (struct identity){.key = digest_of(credential)};
-	return look_up(seg, now_us, identity, err);
+	identity->key = digest_of(credential);
+	return look_up(seg, &identity->key, now_us, &identity->client_id, err);
 }
 
 enum auth_standing auth_still(
-	const struct segment *seg, int64_t now_us, struct identity *identity, struct err *err)
+	const struct segment *seg, int64_t now_us, const struct identity *identity, struct err *err)
 {
-	uint64_t generation, client_id = identity->client_id;
-	bool expired = identity->expires_us && identity->expires_us <= now_us;
-	if (!expired && tenant_generation(seg, client_id, &generation) &&
-		generation == identity->generation)
-		return STANDING_GOOD;
-	if (look_up(seg, now_us, identity, err))
+	uint64_t client_id;
+	if (look_up(seg, &identity->key, now_us, &client_id, err))
 		return STANDING_GOOD;
 	return err->kind == ERR_BUSY ? STANDING_UNKNOWN : STANDING_LOST;
 }

@@ -13,8 +13,6 @@
 struct identity {
 	uint64_t client_id;
 	struct digest key;
-	int64_t expires_us;  /* 0: never */
-	uint64_t generation; /* of the client when it was looked up */
 };
 
 /* The texts in which a request may carry a credential; n 0 = not there. */
@@ -37,8 +35,8 @@ enum auth_standing {
 	STANDING_LOST,	  /* err says why */
 };
 
-/* Does an identity that was good still hold? Cheap while its client has not been changed. */
-enum auth_standing auth_still(
-	const struct segment *seg, int64_t now_us, struct identity *identity, struct err *err);
+/* Does an identity that was good still hold? Well below a microsecond. */
+enum auth_standing auth_still(const struct segment *seg, int64_t now_us,
+	const struct identity *identity, struct err *err);
 
 #endif

@@ -164,10 +164,12 @@ static void tell(struct feed *feed, const struct event_copy *event)
 }
 
 /* The ring has run away from us, or is another: nobody can say how many of whose events are gone. */
-static void tell_gap(struct feed *feed)
+static void tell_gap(struct feed *feed, const char *why)
 {
 	struct tenant *tenant, *after;
 	struct audience *audience;
+	if (feed->tenants)
+		log_warn("relay.gap", "clients=%u why=%s", HASH_COUNT(feed->tenants), why);
 	strbuf_reset(&feed->frame);
 	say_gap(&feed->frame, SAY_MISSED_UNKNOWN);
 	HASH_ITER (hh, feed->tenants, tenant, after)
@@ -199,13 +201,10 @@ bool feed_pull(struct feed *feed)
 	uint64_t missed, enough = feed->backlog.end + feed->backlog.bytes / PULL_PART;
 	enum event_result result;
 	while ((result = event_next(feed->seg, &feed->cursor, &event, &missed)) != EVENT_NONE) {
-		if (result == EVENT_OK) {
+		if (result == EVENT_OK)
 			tell(feed, &event);
-		} else {
-			log_warn("relay.gap", "why=%s",
-				result == EVENT_RESET ? "another_ring" : "overrun");
-			tell_gap(feed);
-		}
+		else
+			tell_gap(feed, result == EVENT_RESET ? "another_ring" : "overrun");
 		if (feed->backlog.end >= enough)
 			break;
 	}

@@ -227,7 +227,7 @@ static void join(struct subscriber *s)
 	s->bytes = calloc(1, READ_BYTES);
 	s->fd = connect_to(load.socket);
 	int n = snprintf(request, sizeof(request),
-		"GET /?x-api-key=%s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: %s\r\nUpgrade: websocket\r\n"
 		"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 		"Sec-WebSocket-Version: 13\r\n\r\n",
 		load.key);

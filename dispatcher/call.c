@@ -174,8 +174,8 @@ static void finish_never_sent(
 static void finish_unknown(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	struct shm_call facts = *slot->call;
-	if (facts.seen &
-		(SEEN_ORIGINATE | SEEN_HANGUP)) { /* half of the evidence is better than none */
+	bool told = (facts.seen & SEEN_ORIGINATE) && facts.originate_reason != AMI_REASON_NONE;
+	if (told || (facts.seen & SEEN_HANGUP)) { /* one of the two says enough */
 		finish(d, slot, cause);
 		return;
 	}

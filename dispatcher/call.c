@@ -174,7 +174,8 @@ static void finish_never_sent(
 static void finish_unknown(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	struct shm_call facts = *slot->call;
-	bool told = (facts.seen & SEEN_ORIGINATE) && facts.originate_reason != AMI_REASON_NONE;
+	bool told = (facts.seen & SEEN_ORIGINATE) &&
+		    facts.originate_reason != 0;  /* 0: look at the cause */
 	if (told || (facts.seen & SEEN_HANGUP)) { /* one of the two says enough */
 		finish(d, slot, cause);
 		return;

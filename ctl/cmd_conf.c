@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/jwt_ring.h"
 #include "ctl/ctl.h"
 #include "registry/fine.h"
 #include "sql/session.h"
@@ -78,6 +79,15 @@ static bool check_key(const struct conf *conf, struct err *err)
 	return true;
 }
 
+static bool check_jwt_keys(const struct conf *conf, struct err *err)
+{
+	struct jwt_ring ring;
+	if (!jwt_ring_load(&ring, conf->common_jwt_key_file, err))
+		return fail_context(err, "common.jwt_key_file");
+	jwt_ring_wipe(&ring);
+	return true;
+}
+
 static bool check_node(const struct conf *conf, struct err *err)
 {
 	struct segment seg;
@@ -97,8 +107,8 @@ static bool check_ring(const struct conf *conf, struct err *err)
 
 static bool check_dsns(const struct conf *conf, struct err *err)
 {
-	const char *const dsns[] = {
-		conf->database_owner_dsn, conf->database_api_dsn, conf->database_dispatcher_dsn};
+	const char *const dsns[] = {conf->database_owner_dsn, conf->database_api_dsn,
+		conf->database_login_dsn, conf->database_dispatcher_dsn};
 	struct session_parameters parameters;
 
 	for (size_t i = 0; i < ARRAY_LEN(dsns); i++)
@@ -118,8 +128,8 @@ static bool check_region(const struct conf *conf, struct err *err)
 /* Everything at once: whoever repairs a file wants to hear of all that is wrong. */
 bool conf_check(struct ctl *ctl, struct err *err)
 {
-	static bool (*const checks[])(const struct conf *, struct err *) = {
-		check_node, check_folder, check_key, check_region, check_ring, check_dsns};
+	static bool (*const checks[])(const struct conf *, struct err *) = {check_node,
+		check_folder, check_key, check_jwt_keys, check_region, check_ring, check_dsns};
 	json_t *problems = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)

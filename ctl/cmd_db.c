@@ -86,6 +86,7 @@ bool db_check(struct ctl *ctl, struct err *err)
 	} connections[] = {
 		{"owner_dsn", ctl->conf.database_owner_dsn, "ccs_owner"},
 		{"api_dsn", ctl->conf.database_api_dsn, "ccs_api"},
+		{"login_dsn", ctl->conf.database_login_dsn, "ccs_login"},
 		{"dispatcher_dsn", ctl->conf.database_dispatcher_dsn, "ccs_dispatcher"},
 	};
 	json_t *found = json_array();

@@ -6,6 +6,7 @@
 #include "dispatcher/recover.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
+#include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
 #include "shm/tenant.h"
@@ -410,6 +411,7 @@ static void remove_unseen(struct dispatcher *d)
 	HASH_ITER (hh, d->servers, server, next_server)
 		if (!server->seen)
 			server_remove(d, server);
+	users_end(d);
 	HASH_ITER (hh, known_keys, key, next_key) {
 		if (key->seen)
 			continue;
@@ -419,8 +421,8 @@ static void remove_unseen(struct dispatcher *d)
 	}
 }
 
-/* Last of all: a client's row carries the generation that makes its keys and allocations believed, so those that are gone
- * must be gone before. */
+/* Last of all: a client's row carries the generation that makes its keys, users and allocations believed, so those that are
+ * gone must be gone before. */
 static void publish_clients(struct dispatcher *d)
 {
 	for (struct client *c = d->clients; c; c = c->hh.next)
@@ -440,6 +442,7 @@ static void mark_unseen(struct dispatcher *d)
 		s->seen = false;
 	for (struct known_key *k = known_keys; k; k = k->hh.next)
 		k->seen = false;
+	users_begin();
 }
 
 static void loaded(void *arg, bool ok, const struct err *err)
@@ -469,6 +472,7 @@ void directory_load(struct dispatcher *d)
 	d->directory_wanted = false;
 	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
+	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
 	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);
 	stream_query(d->lookups, SQL_DIRECTORY_ALLOCATIONS, NULL, take_allocations, d);

@@ -5,7 +5,9 @@
 
 #include <openssl/crypto.h>
 
+#include "common/log.h"
 #include "common/secret.h"
+#include "common/token.h"
 #include "registry/password.h"
 
 #include "common/base.h"
@@ -59,4 +61,18 @@ bool password_matches(struct str password, const char *hash)
 	secret_wipe(work, size > 0 ? (size_t)size : 0);
 	free(work);
 	return same;
+}
+
+const char *password_of_nobody(void)
+{
+	static char hash[PASSWORD_HASH_BYTES];
+	char password[33];
+	struct err err;
+
+	if (hash[0])
+		return hash;
+	token_random(password, sizeof(password) - 1);
+	if (!password_hash(str_of(password), hash, &err))
+		die("password.no_hash", "why=%s", log_q(err.text));
+	return hash;
 }

@@ -16,4 +16,8 @@ MUST_USE bool password_hash(struct str password, char out[PASSWORD_HASH_BYTES], 
 /* Takes as long for a wrong password as for a right one. */
 bool password_matches(struct str password, const char *hash);
 
+/* The hash of a password that nobody has, made at the first call: for those whom we do not know, so
+ * that refusing them takes as long. */
+const char *password_of_nobody(void);
+
 #endif

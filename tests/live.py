@@ -88,6 +88,8 @@ class Client:
         self.accountcode = tenant["accountcode"]
         self.client_id = tenant["client_id"]
         self.key = tenant["api_key"]
+        self.username = tenant["username"]
+        self.password = tenant["password"]
         self.api = Api(live.base_url, self.key, ca_file=live.ca_file)
 
     def insert(self, numbers, **entry) -> int:

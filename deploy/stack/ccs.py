@@ -10,6 +10,7 @@ from .proc import Process, StackError
 
 _NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
 _LINES_SHOWN = 20
+_POOLS = ("fast", "sql", "login")
 PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccsctl")
 SHM = Path("/dev/shm")
 
@@ -34,19 +35,22 @@ class Ccs:
                        log=self.log_dir / f"{program}.log")
 
     def configure(self, sections):
-        """Writes the configuration, makes run_dir and the key that encrypts stored secrets."""
+        """Writes the configuration, makes run_dir, the key that encrypts stored secrets, and the one
+        that signs tokens."""
         missing = [name for name in PROGRAMS if not os.access(self.programs / name, os.X_OK)]
         if missing:
             raise StackError(f"{self.programs} holds no {' nor '.join(missing)}: run make first")
         self._make_run_dir()
         common = {"node": self.node, "run_dir": self.run_dir,
-                  "secret_key_file": self.folder / "secret.key"}
+                  "secret_key_file": self.folder / "secret.key",
+                  "jwt_key_file": self.folder / "jwt.keys"}
         sections = {**sections, "common": {**common, **sections.get("common", {})}}
         text = "\n".join(
             f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
             for section, options in sections.items())
         self.conf.write_text(text)
         self.ctl("secret", "init")
+        self.ctl("jwt-key", "init")
 
     def _make_run_dir(self):
         """For sockets and pid files; what is made in it belongs to the group of nginx's workers."""
@@ -66,7 +70,7 @@ class Ccs:
 
     def wait_api(self, *, seconds=15):
         self.api.wait_ready(
-            lambda: all(_accepts(self.run_dir / f"api-{pool}.sock") for pool in ("fast", "sql")),
+            lambda: all(_accepts(self.run_dir / f"api-{pool}.sock") for pool in _POOLS),
             seconds=seconds)
 
     def start_dispatcher(self):

@@ -57,7 +57,7 @@ class Stack:
         self.folder = Path(folder)
         self.plan = plan
         self.node = node
-        self.tenant = tenant or {}  # accountcode, client_id, api_key
+        self.tenant = tenant or {}  # what add_client returns
         self.log_dir = self.folder / "log"
         self.ccs = Ccs(self.folder, plan.programs, node)
         self.postgres = postgres.Cluster(self.folder / "postgres", log=self.log_dir / "postgres.log")
@@ -160,7 +160,7 @@ class Stack:
             "common": {"environment": "demo", "default_region": numbers.REGION,
                        "default_timezone": TIMEZONE},
             "database": {f"{role}_dsn": self.postgres.dsn("ccs", f"ccs_{role}")
-                         for role in ("owner", "api", "dispatcher")},
+                         for role in ("owner", "api", "login", "dispatcher")},
             "dispatcher": {"ring_seconds": self.plan.ring_seconds},
             "segment": self._room(),
         }
@@ -174,7 +174,8 @@ class Stack:
                 "window_entries": max(32768, 4 * self.plan.channels)}
 
     def add_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> dict:
-        """Registers a client that may call at any time; its name, accountcode, client_id, api_key.
+        """Registers a client that may call at any time; its name, accountcode, client_id, api_key,
+        and the username and password of its user.
 
         fields are further fields of a registration, or others than ours.
         """
@@ -187,10 +188,12 @@ class Stack:
             "region": numbers.REGION, "timezone": TIMEZONE,
             "requests_per_minute": _API_REQUESTS_PER_MINUTE, **fields,
         }
+        password = secrets.token_urlsafe(12)
         added = json.loads(self.ccs.ctl("client", "add", "--json", *_options(registration),
-                                        "--password-stdin", text=secrets.token_urlsafe(12)))
+                                        "--password-stdin", text=password))
         return {"name": registration["name"], "accountcode": accountcode,
-                "client_id": added["id"], "api_key": added["api_key"]}
+                "client_id": added["id"], "api_key": added["api_key"],
+                "username": registration["username"], "password": password}
 
     def _add_servers(self):
         for server in self.rig().servers:

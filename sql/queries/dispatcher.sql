@@ -19,6 +19,17 @@ select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.time
   from client c, calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
  order by c.id;
 
+-- name: directory_users
+-- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; five tell
+-- that there were more than four.
+select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at
+  from app_user u
+  left join lateral (select e.id, e.ended_at from user_session e
+                      where e.user_id = u.id and e.ended_at > now() - interval '2 hours'
+                      order by e.ended_at desc
+                      limit 5) s on true
+ order by u.id, s.ended_at desc;
+
 -- name: directory_keys
 select id, client_id, digest, expires_at
   from api_key

@@ -12,7 +12,7 @@ from stack.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("CCS_PROGRAMS", ROOT / "build/release"))
-ROLES = ("ccs_owner", "ccs_api", "ccs_dispatcher")
+ROLES = ("ccs_owner", "ccs_api", "ccs_login", "ccs_dispatcher")
 
 
 class Server:
@@ -54,7 +54,8 @@ class Database:
         self.conf = folder / "ccs.conf"
         dsns = "".join(f"{role.removeprefix('ccs_')}_dsn = {self.dsn(role)}\n" for role in ROLES)
         self.conf.write_text(f"[common]\nnode = {name}-{os.getpid()}\nrun_dir = {folder}\n"
-                             f"secret_key_file = {folder}/secret.key\n[database]\n{dsns}")
+                             f"secret_key_file = {folder}/secret.key\n"
+                             f"jwt_key_file = {folder}/jwt.keys\n[database]\n{dsns}")
 
     def dsn(self, role) -> str:
         return self.server.cluster.dsn(self.name, role)

@@ -34,6 +34,7 @@ def server():
 def new_database(server):
     database = server.database()
     database.ctl("secret", "init")
+    database.ctl("jwt-key", "init")
     return database
 
 
@@ -323,6 +324,32 @@ def test_a_sound_configuration(db):
     assert shown["common"]["node"].startswith("ccs") and shown["segment"]["live_calls"] == "4096"
 
 
+def test_keys_that_sign_are_made_rotated_and_retired(empty):
+    path = empty.conf.parent / "jwt.keys"
+    path.unlink()
+
+    def keys():
+        return json.loads(empty.ctl("jwt-key", "list", "--json"))["keys"]
+
+    assert "jwt-key init" in empty.ctl("jwt-key", "list", status=1)
+    empty.ctl("jwt-key", "init")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "exists" in empty.ctl("jwt-key", "init", status=1)
+    [first] = keys()
+    assert first["state"] == "signs" and first["needed_until"] is None
+    empty.ctl("jwt-key", "rotate")
+    [old, new] = keys()
+    assert (old["kid"], old["state"], new["state"]) == (first["kid"], "verifies", "signs")
+    assert old["needed_until"] > new["made_at"]
+    assert old["kid"] in empty.ctl("jwt-key", "list")
+    empty.ctl("jwt-key", "retire", old["kid"])
+    assert [key["kid"] for key in keys()] == [new["kid"]]
+    for refused in (old["kid"], new["kid"], "x" * 200):
+        empty.ctl("jwt-key", "retire", refused, status=1)
+    secret = path.read_text().split()[-1]
+    assert len(secret) == 64 and secret not in empty.ctl("jwt-key", "list", "--json")
+
+
 def test_the_shown_configuration_is_one(db, tmp_path):
     text = db.ctl("conf", "show")
     again = tmp_path / "again.conf"
@@ -334,12 +361,13 @@ def test_the_shown_configuration_is_one(db, tmp_path):
 
 def test_every_problem_of_a_configuration_is_said_at_once(db):
     (db.conf.parent / "secret.key").unlink()
+    (db.conf.parent / "jwt.keys").chmod(0o644)
     text = db.conf.read_text().replace(f"run_dir = {db.conf.parent}", "run_dir = /nowhere")
     db.conf.write_text(text + "[segment]\nevent_bytes = 1048577\n")
     said = db.ctl("conf", "check", status=1)
-    for problem in ("run_dir", "secret_key_file", "event_bytes"):
+    for problem in ("run_dir", "secret_key_file", "jwt_key_file", "event_bytes"):
         assert problem in said
-    assert len(json.loads(db.ctl("conf", "check", "--json", status=1))["problems"]) == 3
+    assert len(json.loads(db.ctl("conf", "check", "--json", status=1))["problems"]) == 4
 
 
 @pytest.mark.parametrize("words", [

@@ -115,6 +115,11 @@ FORBIDDEN = {
         select * from server
         select password_hash from app_user
         select username from app_user
+        update app_user set session_version = 1
+        insert into user_session (user_id) values (1)
+        update user_session set expires_at = now()
+        delete from user_session
+        set role ccs_login
         select asyncdatabaseurl from client
         select * from client
         select * from audit
@@ -167,8 +172,31 @@ FORBIDDEN = {
         copy client from program 'true'
         insert into schema_version values (3, 'x')
     """,
+    "ccs_login": """
+        select * from server
+        select asyncdatabaseurl from client
+        select * from audit
+        insert into app_user (client_id) values (1)
+        insert into client (name) values ('x')
+        insert into api_key (client_id) values (1)
+        update app_user set username = 'x'
+        update app_user set client_id = 1
+        update client set rate_limit = 1
+        update user_session set user_id = 1
+        update user_session set expires_at = now()
+        delete from app_user
+        delete from control
+        truncate user_session
+        create table mine (x int)
+        set role ccs_owner
+        set role ccs_dispatcher
+        select * from pg_authid
+    """,
     "ccs_dispatcher": """
         select password_hash from app_user
+        select username from app_user
+        select refresh_id from user_session
+        update user_session set ended_at = null
         select asyncdatabaseurl from client
         select * from client
         select * from audit

@@ -59,6 +59,21 @@ static void test_no_hash_matches_nothing(void **state)
 	assert_false(password_matches(STR("secure_password"), "secure_password"));
 }
 
+/* Of the same kind and cost, so refusing takes the same time. */
+static void test_nobodys_password_costs_what_everybodys_does(void **state)
+{
+	(void)state;
+	char hash[PASSWORD_HASH_BYTES];
+	struct err err;
+
+	assert_true(password_hash(STR("secure_password"), hash, &err));
+	const char *nobody = password_of_nobody();
+	assert_memory_equal(nobody, hash, sizeof("$y$jAT$") - 1);
+	assert_int_equal(strlen(nobody), strlen(hash));
+	assert_false(password_matches(STR("secure_password"), nobody));
+	assert_ptr_equal(password_of_nobody(), nobody);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +81,7 @@ int main(void)
 		cmocka_unit_test(test_a_password_has_many_hashes),
 		cmocka_unit_test(test_what_is_too_short_too_long_or_cut_by_nul_is_refused),
 		cmocka_unit_test(test_no_hash_matches_nothing),
+		cmocka_unit_test(test_nobodys_password_costs_what_everybodys_does),
 	};
 	return cmocka_run_group_tests_name("registry/password", tests, NULL, NULL);
 }

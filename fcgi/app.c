@@ -2,6 +2,7 @@
 #include "fcgi/app.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "registry/password.h"
 #include "shm/bell.h"
 #include "shm/segment.h"
 #include "shm/submit.h"
@@ -12,7 +13,8 @@
 
 const char *pool_name(enum pool pool)
 {
-	static const char *const names[POOL__N] = {[POOL_FAST] = "fast", [POOL_SQL] = "sql"};
+	static const char *const names[POOL__N] = {
+		[POOL_FAST] = "fast", [POOL_SQL] = "sql", [POOL_LOGIN] = "login"};
 	return names[pool];
 }
 
@@ -27,6 +29,14 @@ static void attach(struct app *app)
 		log_debug("api.no_segment", "object=state why=%s", log_q(err.text));
 }
 
+/* Without keys nobody can sign in, but API keys work: no reason not to start. */
+static void load_ring(struct app *app)
+{
+	struct err err;
+	if (!jwt_ring_load(&app->ring, app->conf->common_jwt_key_file, &err))
+		log_warn("jwt.no_keys", "why=%s", log_q(err.text));
+}
+
 bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err)
 {
 	*app = (struct app){.pool = pool, .conf = conf};
@@ -34,6 +44,7 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 	if (!segment_init(app->segment, conf->common_node, err))
 		return false;
 	attach(app);
+	load_ring(app);
 	app->arena = arena_new((size_t)conf->api_request_memory_bytes);
 	arena_serve_jansson(app->arena);
 	if (pool == POOL_FAST)
@@ -41,7 +52,10 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 	if (!bell_open(&app->own_bell, conf->common_run_dir, err))
 		return false;
 	app->bell = &app->own_bell;
-	app->db = db_new(conf->database_api_dsn, "ccs-api", conf->database_statement_timeout_ms);
+	app->db = db_new(pool == POOL_LOGIN ? conf->database_login_dsn : conf->database_api_dsn,
+		"ccs-api", conf->database_statement_timeout_ms);
+	if (pool == POOL_LOGIN)
+		(void)password_of_nobody(); /* not at the first unknown name, who would wait longer */
 	if (!worker_slot_take(app->segment, err))
 		log_warn("api.no_slot", "why=%s do=%s", log_q(err->text),
 			log_q("work of this worker waits for the dispatcher's sweep"));
@@ -55,6 +69,7 @@ void app_close(struct app *app)
 		bell_close(app->bell);
 	db_free(app->db);
 	arena_free(app->arena);
+	jwt_ring_wipe(&app->ring);
 	segment_close(app->segment);
 }
 

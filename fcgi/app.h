@@ -1,28 +1,33 @@
 /* What a worker process has at hand for every request it answers.
  *
- * Two kinds of worker run the same program. fast: answers from the segment, never waits, has no
- * database. sql: one request at a time, waits for PostgreSQL, announces committed work.
+ * Three kinds of worker run the same program. fast: answers from the segment, never waits, has no
+ * database. sql: one request at a time, waits for PostgreSQL, announces committed work. login: the
+ * same, for what takes a core and 64 MiB each time: passwords. Few of them, so that a flood of
+ * guesses holds up nobody else; and only they may read the hashes.
  */
 #ifndef CCS_FCGI_APP_H
 #define CCS_FCGI_APP_H
 
 #include "common/arena.h"
 #include "common/conf.h"
+#include "common/jwt.h"
 #include "shm/bell.h"
 #include "shm/segment.h"
 
 struct db;
 
-enum pool { POOL_FAST, POOL_SQL, POOL__N };
+enum pool { POOL_FAST, POOL_SQL, POOL_LOGIN, POOL__N };
 
 struct app {
 	enum pool pool;
 	const struct conf *conf;
 	struct segment *segment;  /* attached or not: see live */
-	struct bell *bell;	  /* sql pool: wakes the dispatcher */
-	struct db *db;		  /* sql pool; NULL in fast */
+	struct bell *bell;	  /* wakes the dispatcher; NULL in fast */
+	struct db *db;		  /* NULL in fast */
 	struct arena *arena;	  /* of the request that is being answered */
 	struct shm_client client; /* of the request that is being answered */
+	struct jwt_claims token;  /* the same, if it came with one */
+	struct jwt_ring ring;	  /* signs and verifies tokens; jwt_ring_check before use */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 	struct segment own_segment;
 	struct bell own_bell;

@@ -5,6 +5,7 @@
 #include "fcgi/auth.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
+#include "registry/user.h"
 #include "shm/directory.h"
 #include "shm/view.h"
 #include "sql/db.h"
@@ -42,12 +43,13 @@ bool auth_credential(const struct req *req, struct str *credential, struct err *
 			continue;
 		if (found.n && !str_eq(found, one))
 			return fail_code(err, ERR_INPUT, "two_identities",
-				"the request carries two different API keys; send one");
+				"the request carries two different keys or tokens; send one");
 		found = one;
 	}
 	if (found.n == 0)
 		return fail_code(err, ERR_AUTH, "key_missing",
-			"no API key: send it in the header X-API-KEY");
+			"no API key in the header X-API-KEY, and no token in Authorization: "
+			"Bearer");
 	*credential = found;
 	return true;
 }
@@ -64,23 +66,28 @@ static bool identify_by_sql(
 	return false;
 }
 
-static bool is_admitted(
-	const struct shm_client *client, const struct shm_key *key, int64_t now_us, struct err *err)
+bool auth_admits(const struct shm_client *client, struct err *err)
 {
-	if (key->expires_us && key->expires_us <= now_us)
-		return fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
-	if (!client->is_active || client->status == CLIENT_SUSPENDED)
-		return fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
-	return true;
+	return (client->is_active && client->status != CLIENT_SUSPENDED) ||
+	       fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
 }
 
-enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
+static enum auth_verdict admit(
+	struct app *app, struct req *req, enum auth_source source, struct err *err)
 {
-	struct str credential;
+	if (!auth_admits(&app->client, err))
+		return AUTH_REFUSED;
+	req->client = &app->client;
+	req->source = source;
+	return AUTH_OK;
+}
+
+static enum auth_verdict check_key(
+	struct app *app, struct req *req, struct str credential, struct err *err)
+{
+	enum auth_source source;
 	struct shm_key key;
 
-	if (!auth_credential(req, &credential, err))
-		return AUTH_REFUSED;
 	if (!token_is_key(credential)) {
 		fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
@@ -88,17 +95,51 @@ enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
 	}
 	struct digest digest = digest_of(credential);
 	if (app->live && dir_identify(app->segment, &digest, &key, &app->client))
-		req->source = AUTH_SEGMENT;
+		source = AUTH_SEGMENT;
 	else if (!app->db)
 		return AUTH_ASK_SQL;
 	else if (identify_by_sql(app, &digest, &key, err))
-		req->source = AUTH_SQL;
+		source = AUTH_SQL;
 	else
 		return AUTH_REFUSED;
-	if (!is_admitted(&app->client, &key, req->now_us, err))
+	if (key.expires_us && key.expires_us <= req->now_us) {
+		fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
 		return AUTH_REFUSED;
-	req->client = &app->client;
-	return AUTH_OK;
+	}
+	return admit(app, req, source, err);
+}
+
+static enum auth_verdict check_token(
+	struct app *app, struct req *req, struct str credential, struct err *err)
+{
+	jwt_ring_check(&app->ring);
+	if (!jwt_verify(&app->ring, JWT_ACCESS, credential, req->now_us, &app->token, err))
+		return AUTH_REFUSED;
+	req->token = &app->token;
+	enum dir_session found = app->live ? dir_session(app->segment, &app->token, &app->client)
+					   : DIR_SESSION_UNSURE;
+	if (found == DIR_SESSION_GOOD)
+		return admit(app, req, AUTH_SEGMENT, err);
+	if (found == DIR_SESSION_ENDED) {
+		session_over(err);
+		return AUTH_REFUSED;
+	}
+	if (!app->db)
+		return AUTH_ASK_SQL;
+	if (!db_ready(app->db, err) || !client_by_session(app->db, &app->token, &app->client, err))
+		return AUTH_REFUSED;
+	return admit(app, req, AUTH_SQL, err);
+}
+
+enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
+{
+	struct str credential;
+
+	if (!auth_credential(req, &credential, err))
+		return AUTH_REFUSED;
+	if (jwt_is_token(credential) && str_eq(credential, from_bearer(req)))
+		return check_token(app, req, credential, err);
+	return check_key(app, req, credential, err);
 }
 
 static bool not_yours(struct err *err)

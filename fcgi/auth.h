@@ -1,9 +1,11 @@
 /* Who asks, and may they?
  *
- * A key comes by X-API-KEY, by Authorization: Bearer, or by ?x-api-key=; two different ones are
- * refused, because one of them would be ignored. A text that is no key dies on its checksum. A key
- * is looked up by its digest: first in the segment's directory, believed while the dispatcher's
- * heartbeat is fresh and the row's generation is the client's; else in SQL, whose word is final.
+ * A key comes by X-API-KEY, by Authorization: Bearer, or by ?x-api-key=, a token of a user who has
+ * signed in by Bearer only; two different ones are refused, because one of them would be ignored.
+ * A text that is no key dies on its checksum, a token on its signature or its expiry. A key's
+ * digest, a token's user and session are looked up first in the segment's directory, believed while
+ * the dispatcher's heartbeat is fresh and the row's generation is the client's; else in SQL, whose
+ * word is final.
  */
 #ifndef CCS_FCGI_AUTH_H
 #define CCS_FCGI_AUTH_H
@@ -17,8 +19,11 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client) and req->source. */
+/* Fills req->client (in app->client), req->source, and req->token (in app->token) if it was one. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
+
+/* FORBIDDEN unless the client is active: whoever it is that asks for it. */
+MUST_USE bool auth_admits(const struct shm_client *client, struct err *err);
 
 /* The one credential of the request. */
 MUST_USE bool auth_credential(const struct req *req, struct str *credential, struct err *err);

@@ -12,14 +12,14 @@
 #include "common/base.h"
 
 static const char usage[] =
-	"usage: ccs-api [-c FILE] [--pool fast|sql|all]\n"
+	"usage: ccs-api [-c FILE] [--pool fast|sql|login|all]\n"
 	"       ccs-api [-c FILE] --print-nginx\n"
 	"\n"
-	"Answers the HTTP API behind nginx, over <run_dir>/api-fast.sock and "
-	"<run_dir>/api-sql.sock.\n"
+	"Answers the HTTP API behind nginx, over <run_dir>/api-fast.sock, api-sql.sock and "
+	"api-login.sock.\n"
 	"\n"
 	"  -c, --conf FILE    configuration (default: $CCS_CONF, else " CONF_DEFAULT_PATH ")\n"
-	"  --pool POOL        which workers to run: fast, sql or all (default)\n"
+	"  --pool POOL        which workers to run: fast, sql, login or all (default)\n"
 	"  --print-nginx      print the location blocks that nginx/ccs.conf.in includes\n"
 	"  --version, --help\n"
 	"\n"
@@ -100,7 +100,7 @@ static int print(const struct conf *conf)
 int main(int argc, char **argv)
 {
 	struct command command = {
-		.master = {.conf_path = getenv("CCS_CONF"), .runs = {true, true}}};
+		.master = {.conf_path = getenv("CCS_CONF"), .runs = {true, true, true}}};
 	static struct conf conf;
 	struct err err;
 

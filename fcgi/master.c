@@ -21,7 +21,7 @@
 #include "common/base.h"
 
 enum {
-	CHILDREN_MAX = 1024, /* two pools of 256, twice while rolling */
+	CHILDREN_MAX = 1152, /* pools of 256, 256 and 64, twice while rolling */
 	SQL_PER_CORE = 4,
 	SHORT_LIFE_S = 10,	/* a death within it looks like a fault that comes again */
 	FREE_RESPAWNS = 5,	/* so many short lives in a row are replaced at once */
@@ -65,10 +65,13 @@ static int cores(void)
 
 static int workers_wanted(const struct conf *conf, enum pool pool)
 {
-	int64_t n = pool == POOL_FAST ? conf->api_fast_workers : conf->api_sql_workers;
-	if (n == 0)
-		n = pool == POOL_FAST ? cores() : cores() * SQL_PER_CORE;
-	return (int)MIN(n, INT64_C(256));
+	const int64_t configured[POOL__N] = {[POOL_FAST] = conf->api_fast_workers,
+		[POOL_SQL] = conf->api_sql_workers,
+		[POOL_LOGIN] = conf->api_login_workers};
+	if (configured[pool] > 0)
+		return (int)configured[pool];
+	int n = pool == POOL_FAST ? cores() : cores() * SQL_PER_CORE;
+	return MIN(n, 256);
 }
 
 /* ---- one worker's start and end ---- */

@@ -22,28 +22,31 @@ static bool printed_before(const struct route *route)
 	return false;
 }
 
-/* A path whose methods belong to several pools goes to fast, which passes on what is not its own. */
-static void pools_of(const struct route *route, bool *fast, bool *bulk)
+/* A path whose methods belong to several pools goes to the first of them, which passes on what is not
+ * its own. */
+static enum pool pool_of(const struct route *route, bool *bulk)
 {
-	*fast = *bulk = false;
+	enum pool first = POOL_LOGIN;
+	*bulk = false;
 	for (const struct route *r = routes; r < routes + routes_n; r++) {
 		if (!same_pattern(r, route))
 			continue;
-		*fast |= r->pool == ROUTE_FAST;
+		first = MIN(first, route_home(r));
 		*bulk |= r->pool == ROUTE_BULK;
 	}
+	return first;
 }
 
 static void print_body(struct strbuf *out, const struct conf *conf, const struct route *route)
 {
-	bool fast, bulk;
-	pools_of(route, &fast, &bulk);
+	bool bulk;
+	enum pool pool = pool_of(route, &bulk);
 	strbuf_puts(out, " {");
 	if (bulk)
 		strbuf_printf(out, " client_max_body_size %" PRId64 "; client_body_buffer_size %s;",
 			conf->api_max_body_bytes, BULK_BUFFER);
-	strbuf_puts(out, fast ? " fastcgi_pass ccs_fast; fastcgi_keep_conn on; }\n"
-			      : " fastcgi_pass ccs_sql; }\n");
+	strbuf_printf(out, " fastcgi_pass ccs_%s;%s }\n", pool_name(pool),
+		pool == POOL_FAST ? " fastcgi_keep_conn on;" : "");
 }
 
 static void print_regex(struct strbuf *out, const struct route *route)

@@ -41,7 +41,7 @@ void reply_reset(struct reply *reply)
 	if (reply->body.cap > KEEP_BYTES)
 		strbuf_free(&reply->body);
 	reply->status = 200;
-	reply->pass_to_sql = false;
+	reply->pass_to = NULL;
 	strbuf_reset(&reply->body);
 	strbuf_reset(&reply->headers);
 }
@@ -63,9 +63,11 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...)
 	strbuf_printf(&reply->headers, "%s: %s\r\n", name, value);
 }
 
-bool reply_pass(struct reply *reply)
+bool reply_pass(struct reply *reply, enum pool pool)
 {
-	reply->pass_to_sql = true;
+	static const char *const locations[POOL__N] = {
+		[POOL_SQL] = "@ccs_sql", [POOL_LOGIN] = "@ccs_login"};
+	reply->pass_to = locations[pool];
 	return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/strbuf.h"
+#include "fcgi/app.h"
 
 struct req;
 
@@ -20,7 +21,7 @@ struct reply {
 	struct strbuf body;    /* JSON; kept between requests for its memory */
 	struct strbuf headers; /* "Name: value\r\n" each */
 	struct strbuf head;    /* status and headers on their way out */
-	bool pass_to_sql;      /* the sql pool shall answer instead: reply_pass */
+	const char *pass_to;   /* nginx's name of the pool that shall answer instead: reply_pass */
 };
 
 #define REPLY_INIT ((struct reply){.status = 200})
@@ -31,9 +32,9 @@ void reply_free(struct reply *reply);
 /* Adds a header. Values are our own or checked text: no CR, no LF. */
 void reply_header(struct reply *reply, const char *name, const char *fmt, ...) PRINTF(3, 4);
 
-/* Fast pool only: gives the request to the sql pool, with method, body and headers. Returns true,
- * so that a handler ends with `return reply_pass(reply)`. */
-bool reply_pass(struct reply *reply);
+/* Gives the request to the sql or login pool, with method, body and headers. Returns true, so that a handler
+ * of the fast pool ends with `return reply_pass(reply, POOL_SQL)`. */
+bool reply_pass(struct reply *reply, enum pool pool);
 
 /* Writes the envelope of err into reply, in place of what was there, with Retry-After, and
  * WWW-Authenticate where they belong. Text of INTERNAL errors is logged and not shown. */

@@ -43,12 +43,20 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Percent-decodes one name or value of the query into the arena. */
-static bool decode(struct arena *arena, struct str raw, struct str *out, struct err *err)
+/* Names and values, percent-encoded: of a query or of a form. */
+struct pairs {
+	const char *what; /* for errors */
+	struct arena *arena;
+	struct req_query *v; /* REQ_QUERY_MAX */
+	size_t n;
+};
+
+/* Percent-decodes one name or value into the arena. */
+static bool decode(const struct pairs *pairs, struct str raw, struct str *out, struct err *err)
 {
-	char *p = arena_alloc(arena, raw.n + 1);
+	char *p = arena_alloc(pairs->arena, raw.n + 1);
 	if (!p)
-		return fail(err, ERR_TOO_LARGE, "the query is too long");
+		return fail(err, ERR_TOO_LARGE, "the %s is too long", pairs->what);
 	size_t n = 0;
 	for (size_t i = 0; i < raw.n; i++) {
 		char c = raw.p[i];
@@ -59,7 +67,8 @@ static bool decode(struct arena *arena, struct str raw, struct str *out, struct 
 			int low = i + 2 < raw.n ? hex_value(raw.p[i + 2]) : -1;
 			if (high < 0 || low < 0)
 				return fail(err, ERR_INPUT,
-					"the query holds a '%%' without two hex digits after it");
+					"the %s holds a '%%' without two hex digits after it",
+					pairs->what);
 			c = (char)(high << 4 | low);
 			i += 2;
 		}
@@ -68,35 +77,45 @@ static bool decode(struct arena *arena, struct str raw, struct str *out, struct 
 	p[n] = '\0';
 	*out = (struct str){p, n};
 	if (!utf8_is_text(*out))
-		return fail(err, ERR_INPUT, "the query is not UTF-8 text");
+		return fail(err, ERR_INPUT, "the %s is not UTF-8 text", pairs->what);
 	return true;
 }
 
-static bool query_add(struct req *req, struct str pair, struct err *err)
+static bool pairs_add(struct pairs *pairs, struct str pair, struct err *err)
 {
 	struct str name, value = pair;
 	if (pair.n == 0)
 		return true;
-	if (req->query_n == REQ_QUERY_MAX)
-		return fail(err, ERR_INPUT, "the query has more than %d parameters", REQ_QUERY_MAX);
+	if (pairs->n == REQ_QUERY_MAX)
+		return fail(err, ERR_INPUT, "the %s has more than %d parameters", pairs->what,
+			REQ_QUERY_MAX);
 	str_split(&value, '=', &name);
-	struct req_query *q = &req->query[req->query_n];
-	if (!decode(req->arena, name, &q->name, err) || !decode(req->arena, value, &q->value, err))
+	struct req_query *q = &pairs->v[pairs->n];
+	if (!decode(pairs, name, &q->name, err) || !decode(pairs, value, &q->value, err))
 		return false;
-	for (size_t i = 0; i < req->query_n; i++)
-		if (str_eq(req->query[i].name, q->name))
-			return fail(err, ERR_INPUT, "the query names %s twice", q->name.p);
-	req->query_n++;
+	for (size_t i = 0; i < pairs->n; i++)
+		if (str_eq(pairs->v[i].name, q->name))
+			return fail(
+				err, ERR_INPUT, "the %s names %s twice", pairs->what, q->name.p);
+	pairs->n++;
+	return true;
+}
+
+static bool pairs_read(struct pairs *pairs, struct str raw, struct err *err)
+{
+	struct str pair;
+	while (str_split(&raw, '&', &pair))
+		if (!pairs_add(pairs, pair, err))
+			return false;
 	return true;
 }
 
 static bool query_read(struct req *req, struct str raw, struct err *err)
 {
-	struct str pair;
-	while (str_split(&raw, '&', &pair))
-		if (!query_add(req, pair, err))
-			return false;
-	return true;
+	struct pairs pairs = {.what = "query", .arena = req->arena, .v = req->query};
+	bool ok = pairs_read(&pairs, raw, err);
+	req->query_n = pairs.n;
+	return ok;
 }
 
 bool req_read(
@@ -190,14 +209,13 @@ bool req_json(const struct req *req, json_t **object, struct err *err)
 	return true;
 }
 
-bool req_fields(
-	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err)
+/* The members of body that the table names. */
+static bool take_fields(
+	json_t *body, const struct field *fields, size_t n, void *into, struct err *err)
 {
-	json_t *body, *known = json_object();
+	json_t *known = json_object();
 	if (!known)
 		return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
-	if (!req_json(req, &body, err))
-		return false;
 	for (size_t i = 0; i < n; i++) {
 		json_t *value = json_object_get(body, fields[i].name);
 		if (value && json_object_set(known, fields[i].name, value) < 0)
@@ -205,4 +223,43 @@ bool req_fields(
 	}
 	fields_clear(fields, n, into);
 	return fields_from_json(fields, n, known, into, err) && fields_check(fields, n, into, err);
+}
+
+bool req_fields(
+	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err)
+{
+	json_t *body;
+	return req_json(req, &body, err) && take_fields(body, fields, n, into, err);
+}
+
+static bool is_form(const struct req *req)
+{
+	struct str rest = req_header(req, "CONTENT_TYPE"), type;
+	return str_split(&rest, ';', &type) &&
+	       str_case_eq(str_trim(type), STR("application/x-www-form-urlencoded"));
+}
+
+static bool form_json(const struct req *req, json_t **object, struct err *err)
+{
+	struct req_query values[REQ_QUERY_MAX];
+	struct pairs pairs = {.what = "form", .arena = req->arena, .v = values};
+	json_t *form = json_object();
+
+	if (!pairs_read(&pairs, req->body, err))
+		return false;
+	for (size_t i = 0; i < pairs.n; i++) {
+		json_t *value = json_stringn(values[i].value.p, values[i].value.n);
+		if (!value || json_object_set_new(form, values[i].name.p, value) < 0)
+			return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
+	}
+	*object = form;
+	return true;
+}
+
+bool req_fields_or_form(
+	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err)
+{
+	json_t *body;
+	bool read = is_form(req) ? form_json(req, &body, err) : req_json(req, &body, err);
+	return read && take_fields(body, fields, n, into, err);
 }

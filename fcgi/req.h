@@ -13,6 +13,7 @@
 #include "registry/field.h"
 #include "shm/layout.h"
 
+struct jwt_claims;
 struct route;
 
 /* HEAD counts as GET: nginx drops the body. OTHER is in no route. */
@@ -58,6 +59,7 @@ struct req {
 	char request_id[REQ_ID_BYTES];
 
 	const struct shm_client *client; /* who asks; NULL on PUBLIC routes */
+	const struct jwt_claims *token;	 /* by which; NULL: by an API key */
 	enum auth_source source;
 };
 
@@ -97,6 +99,11 @@ MUST_USE bool req_json(const struct req *req, json_t **object, struct err *err);
  * what into looks like; members that are absent stay "not given"). Fails with INPUT, naming the
  * member. Members that no field names are ignored. */
 MUST_USE bool req_fields(
+	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err);
+
+/* The same for a body that may be JSON or a form (application/x-www-form-urlencoded), whose values
+ * are text. */
+MUST_USE bool req_fields_or_form(
 	const struct req *req, const struct field *fields, size_t n, void *into, struct err *err);
 
 #endif

@@ -18,6 +18,15 @@ const struct route routes[] = {
 };
 const size_t routes_n = ARRAY_LEN(routes);
 
+enum pool route_home(const struct route *route)
+{
+	static const enum pool homes[] = {[ROUTE_FAST] = POOL_FAST,
+		[ROUTE_SQL] = POOL_SQL,
+		[ROUTE_BULK] = POOL_SQL,
+		[ROUTE_LOGIN] = POOL_LOGIN};
+	return homes[route->pool];
+}
+
 static const char *const method_names[METHOD__N] = {
 	[METHOD_GET] = "GET",
 	[METHOD_POST] = "POST",

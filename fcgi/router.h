@@ -11,12 +11,13 @@
 
 /* BULK is the sql pool behind a location that takes bodies up to [api] max_body_bytes; all others
  * take ROUTE_BODY_BYTES. */
-enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK };
+enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK, ROUTE_LOGIN };
 enum { ROUTE_BODY_BYTES = 64 * 1024 };
 
 enum route_who {
 	WHO_PUBLIC, /* no credential is looked at */
 	WHO_CLIENT, /* an active client */
+	WHO_USER,   /* the same, by a token: somebody who has signed in */
 };
 
 /* Reads its input, makes one call to segment or database, writes reply->body. On false err is
@@ -40,6 +41,9 @@ extern const size_t routes_n;
 #define ROUTE(method, pattern, pool, who, name, summary) handler_fn handle_##name;
 #include "fcgi/routes.def"
 #undef ROUTE
+
+/* The pool whose business the route is. */
+enum pool route_home(const struct route *route);
 
 /* Finds the route of path and method in a table and fills req->route and parameters. Fails with
  * MISSING, METHOD (allow says which would do: "GET, HEAD, POST") or INPUT (a parameter of the wrong

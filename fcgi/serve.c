@@ -65,6 +65,21 @@ static void body_drain(FCGX_Stream *in)
 		;
 }
 
+/* What the fast pool cannot answer, the sql pool does. */
+static bool is_ours(const struct app *app, const struct route *route)
+{
+	enum pool home = route_home(route);
+	return app->pool == home || (app->pool == POOL_SQL && home == POOL_FAST);
+}
+
+/* By whatever credential the route asks for. */
+static bool is_admitted(const struct req *req, struct err *err)
+{
+	return req->route->who != WHO_USER || req->token ||
+	       fail_code(err, ERR_FORBIDDEN, "token_needed",
+		       "this needs a token, not an API key; POST /auth/login makes one");
+}
+
 static bool answer(
 	struct app *app, struct req *req, FCGX_Request *fcgx, struct reply *reply, struct err *err)
 {
@@ -77,15 +92,16 @@ static bool answer(
 			reply_header(reply, "Allow", "%s", allow);
 		return false;
 	}
-	if (app->pool == POOL_FAST && req->route->pool != ROUTE_FAST)
-		return reply_pass(reply);
+	if (!is_ours(app, req->route))
+		return reply_pass(reply, MAX(route_home(req->route), POOL_SQL));
 	if (!body_read(app, req, fcgx->in, err))
 		return false;
-	if (req->route->who == WHO_CLIENT) {
+	if (req->route->who != WHO_PUBLIC) {
 		enum auth_verdict verdict = auth_check(app, req, err);
 		if (verdict == AUTH_ASK_SQL)
-			return reply_pass(reply);
-		if (verdict == AUTH_REFUSED || !limit_take(app, req, reply, err))
+			return reply_pass(reply, POOL_SQL);
+		if (verdict == AUTH_REFUSED || !is_admitted(req, err) ||
+			!limit_take(app, req, reply, err))
 			return false;
 	}
 	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
@@ -98,8 +114,8 @@ static void send(const struct req *req, struct reply *reply, FCGX_Stream *out)
 {
 	struct strbuf *head = &reply->head;
 
-	if (reply->pass_to_sql) {
-		FCGX_PutS("X-Accel-Redirect: @ccs_sql\r\n\r\n", out);
+	if (reply->pass_to) {
+		FCGX_FPrintF(out, "X-Accel-Redirect: %s\r\n\r\n", reply->pass_to);
 		return;
 	}
 	strbuf_reset(head);

@@ -16,6 +16,8 @@ struct world {
 	struct shm_client client;
 	char key[TOKEN_KEY_CHARS + 1];
 	char other_key[TOKEN_KEY_CHARS + 1]; /* of nobody */
+	struct shm_user user;
+	struct jwt_claims claims; /* of a session that goes on */
 };
 
 static void put_client(struct world *w)
@@ -33,6 +35,18 @@ static void put_key(struct world *w, int64_t expires_us)
 	assert_non_null(dir_put_key(&w->rig->seg, &key));
 }
 
+static bool load_ring(struct world *w)
+{
+	char path[] = "/tmp/ccs-auth-XXXXXX";
+	struct err err;
+	int fd = mkstemp(path);
+	bool ok = fd >= 0 && close(fd) == 0 && unlink(path) == 0 && jwt_ring_create(path, &err) &&
+		  jwt_ring_load(&w->app.ring, path, &err);
+	(void)unlink(path);
+	w->app.ring.checked_mono_us = INT64_MAX; /* the file is gone: never look for it */
+	return ok;
+}
+
 static int open_world(void **state)
 {
 	static struct world w;
@@ -41,7 +55,10 @@ static int open_world(void **state)
 
 	if (rig_open(&part) != 0)
 		return -1;
-	w = (struct world){.rig = part, .client = {.id = 7, .is_active = 1, .weight = 1}};
+	w = (struct world){.rig = part,
+		.client = {.id = 7, .is_active = 1, .weight = 1},
+		.user = {.id = 70, .client_id = 7, .version = 2},
+		.claims = {70, 5, 2, NOW_US / US_PER_S, NOW_US / US_PER_S + 60, "id"}};
 	w.rig->conf.api_request_memory_bytes = 1024 * 1024;
 	w.rig->conf.api_requests_per_minute = 2;
 	(void)strcpy(w.client.accountcode, "ACME");
@@ -50,9 +67,10 @@ static int open_world(void **state)
 	(void)segment_begin_epoch(&w.rig->seg);
 	put_client(&w);
 	put_key(&w, 0);
+	assert_non_null(dir_put_user(&w.rig->seg, &w.user));
 	segment_beat(&w.rig->seg, clock_mono_us());
 	segment_set_ready(&w.rig->seg, true);
-	if (!app_open(&w.app, &w.rig->conf, POOL_FAST, &err))
+	if (!app_open(&w.app, &w.rig->conf, POOL_FAST, &err) || !load_ring(&w))
 		return -1;
 	(void)request_open(&part);
 	w.request = part;
@@ -191,6 +209,106 @@ static void test_expired_and_inactive(void **state)
 	assert_int_equal(ask_with(w, w->key), AUTH_OK);
 }
 
+/* ---- tokens ---- */
+
+static const char *token_of(
+	const struct world *w, enum jwt_use use, const struct jwt_claims *claims)
+{
+	static char token[JWT_TEXT_BYTES];
+	struct err err;
+	if (!jwt_issue(&w->app.ring, use, claims, token, &err))
+		fail_msg("%s", err.text);
+	return token;
+}
+
+static enum auth_verdict ask_with_token(struct world *w, const char *token)
+{
+	char header[JWT_TEXT_BYTES + 16];
+	(void)snprintf(header, sizeof(header), "Bearer %s", token);
+	request_begin(w->request, "GET", "/", "");
+	request_env(w->request, "HTTP_AUTHORIZATION", header);
+	assert_true(request_read(w->request));
+	app_turn(&w->app);
+	return auth_check(&w->app, &w->request->req, &w->request->err);
+}
+
+static enum auth_verdict ask_as(struct world *w, struct jwt_claims claims)
+{
+	return ask_with_token(w, token_of(w, JWT_ACCESS, &claims));
+}
+
+static void test_a_token_is_known_by_the_directory(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(ask_as(w, w->claims), AUTH_OK);
+	assert_int_equal(w->request->req.source, AUTH_SEGMENT);
+	assert_int_equal(w->request->req.client->id, 7);
+	assert_int_equal(w->request->req.token->session_id, 5);
+	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+	assert_null(w->request->req.token);
+}
+
+static void test_a_token_that_is_not_good_costs_no_look_up(void **state)
+{
+	struct world *w = *state;
+	struct jwt_claims old = w->claims;
+	old.issued_s -= 3600;
+	old.expires_s -= 3600;
+	assert_refused(w, ask_as(w, old), "token_expired");
+	assert_refused(w, ask_with_token(w, token_of(w, JWT_REFRESH, &w->claims)), "token_invalid");
+	assert_refused(w, ask_with_token(w, "e30.e30.e30"), "token_invalid");
+	assert_refused(w, ask_with_token(w, "e30.e30"), "key_malformed");
+	assert_int_equal(w->request->err.kind, ERR_AUTH);
+}
+
+static void test_tokens_come_by_bearer_only(void **state)
+{
+	struct world *w = *state;
+	assert_refused(w, ask_with(w, token_of(w, JWT_ACCESS, &w->claims)), "key_malformed");
+}
+
+static void test_a_session_that_is_over(void **state)
+{
+	struct world *w = *state;
+	struct jwt_claims before = w->claims, other = w->claims;
+	before.version--;
+	other.session_id++;
+	w->user.ended[0] = w->claims.session_id;
+	assert_non_null(dir_put_user(&w->rig->seg, &w->user));
+	assert_refused(w, ask_as(w, w->claims), "session_ended");
+	assert_refused(w, ask_as(w, before), "session_ended");
+	assert_int_equal(ask_as(w, other), AUTH_OK);
+	w->user.ended[0] = 0;
+	assert_non_null(dir_put_user(&w->rig->seg, &w->user));
+	assert_int_equal(ask_as(w, w->claims), AUTH_OK);
+}
+
+static void test_a_token_of_which_the_directory_is_not_certain_goes_to_sql(void **state)
+{
+	struct world *w = *state;
+	struct jwt_claims unknown = w->claims, newer = w->claims;
+	unknown.user_id++;
+	newer.version++;
+	assert_int_equal(ask_as(w, unknown), AUTH_ASK_SQL);
+	assert_int_equal(ask_as(w, newer), AUTH_ASK_SQL);
+	app_client_changed(&w->app, w->client.id);
+	assert_int_equal(ask_as(w, w->claims), AUTH_ASK_SQL);
+	put_client(w);
+	assert_int_equal(ask_as(w, w->claims), AUTH_OK);
+}
+
+static void test_a_token_of_an_inactive_client(void **state)
+{
+	struct world *w = *state;
+	w->client.status = CLIENT_SUSPENDED;
+	put_client(w);
+	assert_refused(w, ask_as(w, w->claims), "client_inactive");
+	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+	w->client.status = CLIENT_ACTIVE;
+	put_client(w);
+	assert_int_equal(ask_as(w, w->claims), AUTH_OK);
+}
+
 static bool take(struct world *w, struct reply *reply)
 {
 	reply_reset(reply);
@@ -227,6 +345,12 @@ int main(void)
 		cmocka_unit_test(test_a_change_voids_the_directory_until_it_is_read_again),
 		cmocka_unit_test(test_a_silent_dispatcher_is_not_believed),
 		cmocka_unit_test(test_expired_and_inactive),
+		cmocka_unit_test(test_a_token_is_known_by_the_directory),
+		cmocka_unit_test(test_a_token_that_is_not_good_costs_no_look_up),
+		cmocka_unit_test(test_tokens_come_by_bearer_only),
+		cmocka_unit_test(test_a_session_that_is_over),
+		cmocka_unit_test(test_a_token_of_which_the_directory_is_not_certain_goes_to_sql),
+		cmocka_unit_test(test_a_token_of_an_inactive_client),
 		cmocka_unit_test(test_the_limit_is_counted_and_told),
 	};
 	return cmocka_run_group_tests_name("auth", tests, open_world, close_world);

@@ -177,6 +177,75 @@ static void test_fields_are_typed_and_named(void **state)
 	}
 }
 
+/* ---- forms ---- */
+
+struct sign_in {
+	struct str name, word;
+};
+
+static const struct field form_fields[] = {
+	{.name = "name",
+		.type = FIELD_TEXT,
+		.is_required = true,
+		.min = 1,
+		.max = 20,
+		.help = "",
+		.offset = offsetof(struct sign_in, name)},
+	{.name = "word",
+		.type = FIELD_TEXT,
+		.min = 1,
+		.max = 20,
+		.help = "",
+		.offset = offsetof(struct sign_in, word)},
+};
+
+static bool form_is(struct request *r, const char *type, const char *body, struct sign_in *into)
+{
+	request_begin(r, "POST", "/", "");
+	request_env(r, "CONTENT_TYPE", type);
+	assert_true(request_read(r));
+	r->req.body = str_of(body);
+	return req_fields_or_form(&r->req, form_fields, ARRAY_LEN(form_fields), into, &r->err);
+}
+
+#define FORM "application/x-www-form-urlencoded"
+
+static void test_a_form_is_as_good_as_json(void **state)
+{
+	static const struct {
+		const char *type, *body;
+	} cases[] = {
+		{FORM, "name=a+b%26c&word=%C3%A9&scope="},
+		{FORM "; charset=UTF-8", "word=%c3%a9&name=a%20b%26c"},
+		{"APPLICATION/X-WWW-Form-Urlencoded ;x", "&name=a+b%26c&&word=\xc3\xa9&"},
+		{"application/json", "{\"name\":\"a b&c\",\"word\":\"\\u00e9\",\"x\":1}"},
+		{"", "{\"name\":\"a b&c\",\"word\":\"\\u00e9\"}"},
+	};
+	struct request *r = *state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sign_in into;
+		if (!form_is(r, cases[i].type, cases[i].body, &into))
+			fail_msg("case %zu: %s", i, r->err.text);
+		assert_true(str_eq(into.name, STR("a b&c")));
+		assert_true(str_eq(into.word, STR("\xc3\xa9")));
+	}
+}
+
+static void test_refuses_what_is_no_form(void **state)
+{
+	static const char *const bad[] = {"", "name", "name=", "name=a&name=b", "name=%",
+		"name=%z1", "name=a%00b", "name=%ff", "NAME=a", "name=a&word=123456789012345678901",
+		"{\"name\":\"a\"}"};
+	struct request *r = *state;
+	struct sign_in into;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (form_is(r, FORM, bad[i], &into))
+			fail_msg("%s: taken", bad[i]);
+		assert_int_equal(r->err.kind, ERR_INPUT);
+	}
+	assert_false(form_is(r, "text/plain", "name=a", &into));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +257,8 @@ int main(void)
 		cmocka_unit_test(test_a_body_is_an_object),
 		cmocka_unit_test(test_a_small_body_cannot_eat_the_host),
 		cmocka_unit_test(test_fields_are_typed_and_named),
+		cmocka_unit_test(test_a_form_is_as_good_as_json),
+		cmocka_unit_test(test_refuses_what_is_no_form),
 	};
 	return cmocka_run_group_tests_name("req", tests, request_open, request_close);
 }

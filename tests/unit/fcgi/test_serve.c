@@ -171,11 +171,13 @@ static void test_health_without_a_dispatcher(void **state)
 	assert_true(says(l, "\"status\":\"unhealthy\"") && says(l, "\"dispatcher\":\"failing\""));
 }
 
-static void test_work_for_sql_is_passed_on(void **state)
+static void test_work_of_other_pools_is_passed_on(void **state)
 {
 	struct link *l = *state;
 	ask(l, "POST", "/api/v1/queues/quickcall/", "2", "{}");
 	assert_string_equal(l->answer, "X-Accel-Redirect: @ccs_sql\r\n\r\n");
+	ask(l, "POST", "/api/v1/auth/login", "2", "{}");
+	assert_string_equal(l->answer, "X-Accel-Redirect: @ccs_login\r\n\r\n");
 }
 
 /* A body that nobody reads would be taken for the beginning of the next request. */
@@ -210,7 +212,7 @@ int main(void)
 		cmocka_unit_test(test_answers_with_headers_and_json),
 		cmocka_unit_test(test_errors_are_in_the_envelope),
 		cmocka_unit_test(test_health_without_a_dispatcher),
-		cmocka_unit_test(test_work_for_sql_is_passed_on),
+		cmocka_unit_test(test_work_of_other_pools_is_passed_on),
 		cmocka_unit_test(test_bodies),
 	};
 	return cmocka_run_group_tests_name("serve", tests, open_link, close_link);

@@ -1,0 +1,477 @@
+"""Users who sign in: tokens, what ends them, and how often a password may be tried."""
+import asyncio
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import ssl
+import statistics
+import time
+import urllib.parse
+
+import pytest
+
+ME = "/clients/me"
+SQL = "/client-call-details/details"  # answered by PostgreSQL
+LOGIN, REFRESH = "/auth/login", "/auth/refresh"
+LOGOUT, CHANGE = "/auth/logout", "/auth/change-password"
+NEW = "another-Password-1"
+GUESSES = 10_000
+CONNECTIONS = 4
+
+
+def anonymous(client):
+    return client.api.as_client(None)
+
+
+def sign_in(client, password=None, username=None):
+    return anonymous(client).post(LOGIN, {"username": username or client.username,
+                                          "password": password or client.password})
+
+
+def with_token(client, token, method="GET", path=ME, body=None, **headers):
+    return anonymous(client).request(
+        method, path, body, headers={"Authorization": f"Bearer {token}", **headers})
+
+
+def refresh(client, token):
+    return anonymous(client).post(REFRESH, {"refresh_token": token})
+
+
+def claims_of(token):
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+
+
+def form(client, path, **fields):
+    return anonymous(client).request(
+        "POST", path, urllib.parse.urlencode(fields).encode(),
+        headers={"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"})
+
+
+def check_refused(answer, status, code):
+    assert (answer.status, answer.json["status_code"], answer.json["code"]) == (status, status, code)
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+    return answer.json["detail"]
+
+
+def from_elsewhere(stack, address, path, body):
+    """A request from another address of the loopback network: another neighbourhood."""
+    where = urllib.parse.urlsplit(stack.base_url)
+    connection = http.client.HTTPSConnection(
+        where.hostname, where.port, source_address=(address, 0),
+        context=ssl.create_default_context(cafile=stack.ca_file))
+    connection.request("POST", f"/api/v1{path}", json.dumps(body),
+                       {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    answer = reply.status, reply.headers, json.loads(reply.read())
+    connection.close()
+    return answer
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    return stack.new_client("SIGNER")
+
+
+@pytest.fixture(scope="module")
+def tokens(client):
+    return sign_in(client).ok
+
+
+# In
+
+
+def test_login_answers_what_oauth_clients_expect(client, tokens):
+    assert tokens["token_type"] == "bearer" and tokens["expires_in"] == 1800
+    assert tokens["access_token"].count(".") == tokens["refresh_token"].count(".") == 2
+    claims = claims_of(tokens["access_token"])
+    assert set(claims) == {"iss", "aud", "sub", "sid", "jti", "ver", "iat", "nbf", "exp"}
+    assert claims["exp"] - claims["iat"] == 1800
+
+
+def test_login_by_form(client):
+    for fields in ({}, {"grant_type": "password", "scope": "", "client_id": "x"}):
+        answer = form(client, LOGIN, username=client.username, password=client.password, **fields)
+        assert with_token(client, answer.ok["access_token"]).status == 200
+    answer = form(client, LOGIN, username=client.username, password=client.password,
+                  grant_type="client_credentials")
+    check_refused(answer, 400, "unsupported_grant_type")
+
+
+@pytest.mark.parametrize("path", [ME, ME + "/", "/monitoring/activecalls", SQL])
+def test_a_token_opens_what_a_key_opens(client, tokens, path):
+    assert with_token(client, tokens["access_token"], path=path).status == 200
+    assert with_token(client, tokens["access_token"] + "x", path=path).status == 401
+
+
+def test_a_token_dials(stack, client, tokens, asterisk):
+    [number] = asterisk.numbers("busy")
+    answer = with_token(client, tokens["access_token"], "POST", "/queues/quickcall/",
+                        {"phone_number": number})
+    assert client.outcome(answer.ok["call_id"])["disposition"] == "busy"
+
+
+BAD_LOGINS = {
+    "no password": {"username": "x"},
+    "no username": {"password": "x"},
+    "nothing": {},
+    "a number": {"username": "x", "password": 1},
+    "empty": {"username": "", "password": "x"},
+    "long username": {"username": "x" * 65, "password": "x"},
+    "long password": {"username": "x", "password": "x" * 257},
+    "control bytes": {"username": "x", "password": "a\nb"},
+    "a list": [],
+    "no JSON": b"username=x",
+    "NUL": b'{"username": "x", "password": "a\\u0000b"}',
+}
+
+
+@pytest.mark.parametrize("case", BAD_LOGINS)
+def test_a_login_that_is_none(client, case):
+    answer = anonymous(client).post(LOGIN, BAD_LOGINS[case])
+    assert answer.status == 400, answer.body
+
+
+def test_a_form_that_is_none(client):
+    for fields in b"username=x&username=y&password=z", b"username=%zz&password=x", b"%00=x", b"":
+        answer = anonymous(client).request(
+            "POST", LOGIN, fields, headers={"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status == 400, answer.body
+
+
+def test_wrong_password_and_unknown_user_look_alike(client):
+    wrong, unknown = sign_in(client, "wrong"), sign_in(client, username="nobody-has-this-name")
+    for answer in wrong, unknown:
+        check_refused(answer, 401, "login_refused")
+    assert wrong.json["detail"] == unknown.json["detail"]
+    assert set(wrong.headers.keys()) == set(unknown.headers.keys())
+
+
+# Which credential
+
+
+def test_bearer_takes_a_key_or_a_token_and_nothing_else_a_token(client, tokens):
+    assert with_token(client, client.key).status == 200
+    token = tokens["access_token"]
+    for answer in (client.api.as_client(token).get(ME),
+                   anonymous(client).get(ME, **{"x-api-key": token})):
+        check_refused(answer, 401, "key_malformed")
+    check_refused(with_token(client, tokens["refresh_token"]), 401, "token_invalid")
+    check_refused(refresh(client, token), 401, "token_invalid")
+
+
+def test_two_identities_in_one_request(stack, client, tokens):
+    other = stack.new_client("SIGNER2")
+    token = tokens["access_token"]
+    for answer in (with_token(client, token, **{"X-API-KEY": other.key}),
+                   with_token(client, token, **{"X-API-KEY": client.key}),
+                   with_token(client, token, path=f"{ME}?x-api-key={other.key}"),
+                   with_token(client, other.key, **{"X-API-KEY": client.key})):
+        check_refused(answer, 400, "two_identities")
+
+
+def forged(stack, client, **changes):
+    """A token of the client's user, signed with the key that signs, and with these claims changed."""
+    kid, _, secret = (stack.stack.folder / "jwt.keys").read_text().split()[-3:]
+    user, = stack.sql("select id, session_version from app_user where username = %s",
+                      client.username)
+    now = int(time.time())
+    claims = {"iss": "ccs", "aud": "ccs-api", "sub": user["id"], "sid": 1, "jti": "0" * 16,
+              "ver": user["session_version"], "iat": now, "nbf": now, "exp": now + 60, **changes}
+
+    def part(value):
+        return base64.urlsafe_b64encode(value).rstrip(b"=")
+
+    head = {"alg": "HS256", "kid": kid, "typ": "JWT"}
+    signed = b".".join(part(json.dumps(piece, separators=(",", ":")).encode())
+                       for piece in (head, claims))
+    mac = hmac.new(bytes.fromhex(secret), signed, hashlib.sha256).digest()
+    return (signed + b"." + part(mac)).decode()
+
+
+def test_expired_tokens_say_so(stack, client):
+    now = int(time.time())
+    token = forged(stack, client, iat=now - 100, nbf=now - 100, exp=now - 40)
+    detail = check_refused(with_token(client, token), 401, "token_expired")
+    assert "expired" in detail
+    future = forged(stack, client, iat=now + 100, nbf=now + 100, exp=now + 200)
+    check_refused(with_token(client, future), 401, "token_invalid")
+    for path in ME, SQL:
+        check_refused(with_token(client, "e30.e30.e30", path=path), 401, "token_invalid")
+
+
+def test_a_users_token_is_needed_where_a_key_says_nothing(client):
+    for path in LOGOUT, CHANGE:
+        check_refused(client.api.post(path, {}), 403, "token_needed")
+        check_refused(anonymous(client).post(path, {}), 401, "key_missing")
+
+
+def test_an_inactive_client(stack):
+    client = stack.new_client("SLEEPER")
+    tokens = sign_in(client).ok
+    client.set_active(False)
+    stack.wait_until(lambda: with_token(client, tokens["access_token"]).status != 200, "refused")
+    for answer in (with_token(client, tokens["access_token"]), sign_in(client),
+                   with_token(client, tokens["access_token"], path=SQL),
+                   refresh(client, tokens["refresh_token"])):
+        assert "inactive" in check_refused(answer, 403, "client_inactive")
+    check_refused(sign_in(client, "wrong"), 401, "login_refused")
+    client.set_active(True)
+    assert refresh(client, tokens["refresh_token"]).status == 200
+
+
+# On
+
+
+def test_refresh(stack, client):
+    first = sign_in(client).ok
+    second = refresh(client, first["refresh_token"]).ok
+    assert second["refresh_token"] != first["refresh_token"]
+    assert with_token(client, second["access_token"]).status == 200
+    # The answer may have been lost: the same again gives the same successor.
+    again = form(client, REFRESH, grant_type="refresh_token", refresh_token=first["refresh_token"])
+    third = refresh(client, again.ok["refresh_token"]).ok
+    assert with_token(client, third["access_token"]).status == 200
+
+    # The first one now comes too late, so somebody has a copy: the session is over, for both.
+    check_refused(refresh(client, first["refresh_token"]), 401, "token_reused")
+    for token in third["access_token"], first["access_token"]:
+        for path in ME, SQL:
+            check_refused(with_token(client, token, path=path), 401, "session_ended")
+    check_refused(refresh(client, third["refresh_token"]), 401, "session_ended")
+
+
+def test_refresh_grace_ends(stack, client):
+    first = sign_in(client).ok
+    second = refresh(client, first["refresh_token"]).ok
+    stack.sql("update user_session set refreshed_at = refreshed_at - interval '31 s' where id = %s",
+              claims_of(first["access_token"])["sid"])
+    check_refused(refresh(client, first["refresh_token"]), 401, "token_reused")
+    check_refused(with_token(client, second["access_token"]), 401, "session_ended")
+
+
+def test_a_session_has_an_end(stack, client):
+    tokens = sign_in(client).ok
+    stack.sql("update user_session set expires_at = now() where id = %s",
+              claims_of(tokens["access_token"])["sid"])
+    check_refused(refresh(client, tokens["refresh_token"]), 401, "session_ended")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "e30.e30.e30", "x" * 5000, 7])
+def test_refresh_tokens_that_are_none(client, token):
+    assert refresh(client, token).status in (400, 401)
+
+
+# Out
+
+
+def test_logout_ends_this_session_at_once_and_no_other(stack, client):
+    here, there = sign_in(client).ok, sign_in(client).ok
+    assert with_token(client, here["access_token"], "POST", LOGOUT).ok["status"] == "success"
+    for _ in range(20):  # whichever worker answers
+        for path in ME, SQL:
+            check_refused(with_token(client, here["access_token"], path=path), 401, "session_ended")
+    check_refused(refresh(client, here["refresh_token"]), 401, "session_ended")
+    check_refused(with_token(client, here["access_token"], "POST", LOGOUT), 401, "session_ended")
+    assert with_token(client, there["access_token"]).status == 200
+    assert refresh(client, there["refresh_token"]).status == 200
+
+
+def test_many_logouts_leave_other_sessions_alone(stack, client):
+    kept = sign_in(client).ok
+    ended = [sign_in(client).ok for _ in range(7)]
+    for tokens in ended:
+        assert with_token(client, tokens["access_token"], "POST", LOGOUT).status == 200
+    for _ in range(3):
+        for tokens in ended:
+            assert with_token(client, tokens["access_token"]).status == 401
+        assert with_token(client, kept["access_token"]).status == 200
+        stack.wait_ready()  # meanwhile the dispatcher has read it
+
+
+def test_a_changed_password_ends_all_sessions_at_once(stack):
+    client = stack.new_client("CHANGER")
+    here, there = sign_in(client).ok, sign_in(client).ok
+    change = {"current_password": client.password, "new_password": NEW}
+    fresh = with_token(client, here["access_token"], "POST", CHANGE, change).ok
+    for _ in range(20):
+        for tokens in here, there:
+            for path in ME, SQL:
+                check_refused(with_token(client, tokens["access_token"], path=path), 401,
+                              "session_ended")
+        assert with_token(client, fresh["access_token"]).status == 200
+    check_refused(refresh(client, there["refresh_token"]), 401, "session_ended")
+    assert refresh(client, fresh["refresh_token"]).status == 200
+    check_refused(sign_in(client), 401, "login_refused")
+    assert sign_in(client, NEW).status == 200
+    assert client.api.get(ME).status == 200  # keys are another matter
+
+
+def test_what_is_no_change_of_password(stack):
+    client = stack.new_client("CHANGER2")
+    token = sign_in(client).ok["access_token"]
+
+    def change(current, new):
+        return with_token(client, token, "POST", CHANGE,
+                          {"current_password": current, "new_password": new})
+
+    check_refused(change("wrong", NEW), 400, "wrong_password")
+    check_refused(change(client.password, "seven77"), 400, "invalid_field")
+    check_refused(change(client.password, client.password), 400, "invalid_field")
+    check_refused(with_token(client, token, "POST", CHANGE, {}), 400, "missing_field")
+    assert with_token(client, token).status == 200 and sign_in(client).status == 200
+
+
+def test_a_directory_of_an_earlier_life_revives_nobody(stack):
+    client = stack.new_client("REVENANT")
+    tokens = sign_in(client).ok
+    stack.wait_until(lambda: with_token(client, tokens["access_token"]).status == 200, "signed in")
+    stack.kill("dispatcher-holder")
+    assert with_token(client, tokens["access_token"], "POST", LOGOUT).status == 200
+    check_refused(with_token(client, tokens["access_token"]), 401, "session_ended")
+    stack.start("dispatcher")
+    stack.wait_ready()
+    check_refused(with_token(client, tokens["access_token"]), 401, "session_ended")
+
+
+def test_a_token_is_checked_without_postgresql(stack):
+    client = stack.new_client("ISLANDER")
+    token = sign_in(client).ok["access_token"]
+
+    def status(path):
+        return with_token(client, token, path=path).status
+
+    stack.sql("alter role ccs_api nologin")
+    stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ccs_api'")
+    try:
+        stack.wait_until(lambda: status(ME) == 200, "the directory is current")
+        assert status(SQL) == 503
+        assert all(status(ME) == 200 for _ in range(20))
+    finally:
+        stack.sql("alter role ccs_api login")
+    stack.wait_until(lambda: all(status(SQL) == 200 for _ in range(20)), "workers are connected")
+
+
+# Keys
+
+
+def test_keys_are_rotated_while_users_stay_signed_in(stack, client):
+    before = sign_in(client).ok
+    stack.stack.ccs.ctl("jwt-key", "rotate")
+    old, new = json.loads(stack.stack.ccs.ctl("jwt-key", "list", "--json"))["keys"][-2:]
+
+    def kid(tokens):
+        head = tokens["access_token"].split(".")[0]
+        return json.loads(base64.urlsafe_b64decode(head + "=="))["kid"]
+
+    def both_work():
+        after = sign_in(client).ok
+        answers = [with_token(client, tokens["access_token"]).status for tokens in (before, after)]
+        assert answers[0] == 200
+        return kid(after) == new["kid"] and answers[1] == 200
+
+    stack.wait_until(both_work, "workers have noticed the new key")
+    assert kid(before) == old["kid"]
+    after = sign_in(client).ok
+    stack.stack.ccs.ctl("jwt-key", "retire", old["kid"])
+    stack.wait_until(lambda: with_token(client, before["access_token"]).status == 401,
+                     "workers have noticed that the old key is gone")
+    stack.wait_until(lambda: with_token(client, after["access_token"]).status == 200, "the new one")
+
+
+# Guessing
+
+
+def test_guesses_at_one_user_are_few_and_he_is_not_locked_out(stack):
+    client = stack.new_client("GUESSED")
+    assert sign_in(client).status == 200  # from his own network
+    statuses = []
+    while 429 not in statuses:
+        status, headers, body = from_elsewhere(
+            stack, f"127.0.{len(statuses) + 1}.9", LOGIN,
+            {"username": client.username, "password": "guess"})
+        statuses.append(status)
+        assert status in (401, 429)
+    assert len(statuses) <= 10
+    assert 1 <= int(headers["Retry-After"]) <= 12
+    assert (body["status_code"], body["code"]) == (429, "too_many_passwords")
+    # Nobody whom the system does not know has it any different.
+    assert sign_in(client).status == 200
+
+
+async def guess(stack, count, tally):
+    """Guesses on one connection, as fast as the answers come."""
+    where = urllib.parse.urlsplit(stack.base_url)
+    reader, writer = await asyncio.open_connection(
+        where.hostname, where.port, ssl=ssl.create_default_context(cafile=stack.ca_file),
+        server_hostname="localhost", local_addr=("127.7.7.7", 0))
+    for number in range(count):
+        body = json.dumps({"username": f"victim{number % 50}", "password": f"guess{number}"})
+        writer.write((f"POST /api/v1{LOGIN} HTTP/1.1\r\nHost: localhost\r\n"
+                      f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.decode().lower().split("\r\n")
+        length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
+        await reader.readexactly(length)
+        status = int(lines[0].split()[1])
+        tally[status] = tally.get(status, 0) + 1
+    writer.transport.abort()  # nginx would keep the port for a while after an orderly end
+
+
+async def clients_me(client, seconds_each, stop):
+    """How long GET /clients/me takes, again and again, until stop is done."""
+    where = urllib.parse.urlsplit(client.api.base_url)
+    reader, writer = await asyncio.open_connection(
+        where.hostname, where.port, ssl=ssl.create_default_context(cafile=client.api.ca_file),
+        server_hostname="localhost")
+    while not stop() or len(seconds_each) < 100:
+        began = time.perf_counter()
+        writer.write(f"GET /api/v1{ME} HTTP/1.1\r\nHost: localhost\r\n"
+                     f"X-API-KEY: {client.key}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = next(int(line.split(":")[1]) for line in head.split("\r\n")
+                      if line.startswith("content-length"))
+        await reader.readexactly(length)
+        seconds_each.append(time.perf_counter() - began)
+        assert head.split()[1] == "200"
+        await asyncio.sleep(0.005)
+    writer.transport.abort()
+
+
+def test_ten_thousand_guesses_leave_the_others_alone(stack, client, capsys):
+    tally, quiet, besieged = {}, [], []
+
+    async def siege():
+        await clients_me(client, quiet, lambda: True)
+        guessing = asyncio.gather(*[guess(stack, GUESSES // CONNECTIONS, tally)
+                                    for _ in range(CONNECTIONS)])
+        await asyncio.gather(guessing, clients_me(client, besieged, guessing.done))
+
+    began = time.monotonic()
+    asyncio.run(siege())
+    seconds = time.monotonic() - began
+    with capsys.disabled():
+        print(f"\n{GUESSES} guesses in {seconds:.1f} s: {tally}; GET {ME}, median of {len(quiet)} "
+              f"before: {1e3 * statistics.median(quiet):.2f} ms, of {len(besieged)} meanwhile: "
+              f"{1e3 * statistics.median(besieged):.2f} ms")
+    assert sum(tally.values()) == GUESSES and set(tally) == {401, 429}
+    # One network: a burst of 30, then one in two seconds.
+    assert tally[401] <= 30 + seconds / 2 + 1
+    assert sign_in(client).status == 200
+
+
+# What is left behind
+
+
+def test_no_secret_is_in_a_log_or_on_a_command_line(stack, client, tokens):
+    secret = (stack.stack.folder / "jwt.keys").read_text().split()[-1]
+    words = [client.password, NEW, secret, tokens["access_token"], tokens["refresh_token"],
+             tokens["access_token"].rsplit(".", 1)[1]]
+    for log in stack.stack.log_dir.glob("*.log"):
+        text = log.read_text(errors="replace")
+        assert not [word for word in words if word in text], log
+    for process in stack.stack.processes().values():
+        with open(f"/proc/{process.pid()}/cmdline", "rb") as words_of:
+            line = words_of.read()
+        assert not [word for word in words if word.encode() in line]

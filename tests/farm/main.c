@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 	log_open("ccs-farm", LOG_INFO);
 	if (!begin(&farm, &options, &err)) {
 		log_error("farm.refused", "why=%s", log_q(err.text));
-		return EX_CONFIG;
+		_exit(EX_CONFIG); /* nothing has begun: the kernel takes all of it back */
 	}
 	log_info("farm.ready", "servers=%zu speed=%u seed=%llu", farm.servers_n, farm.speed,
 		(unsigned long long)farm.seed);

@@ -188,6 +188,34 @@ static void take_keys(void *arg, const struct rows *rows)
 	}
 }
 
+static bool key_is_seen(const struct digest *digest)
+{
+	struct known_key *known;
+	HASH_FIND(hh, known_keys, digest, sizeof(*digest), known);
+	return known && known->seen;
+}
+
+/* Also those of an earlier life, which were revoked while no dispatcher ran. */
+static void remove_unseen_keys(struct dispatcher *d)
+{
+	struct known_key *key, *next;
+	uint32_t n;
+	const struct shm_key_row *rows = seg_keys(d->seg, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct digest digest = rows[i].data.digest;
+		if (atomic_load_explicit(&rows[i].row.used, memory_order_relaxed) == ROW_USED &&
+			!key_is_seen(&digest))
+			(void)dir_remove_key(d->seg, &digest);
+	}
+	HASH_ITER (hh, known_keys, key, next) {
+		if (key->seen)
+			continue;
+		HASH_DEL(known_keys, key);
+		free(key);
+	}
+}
+
 /* ---- servers ---- */
 
 static const char too_long[] = "a text is longer than the segment holds";
@@ -397,7 +425,6 @@ static void remove_unseen(struct dispatcher *d)
 {
 	struct client *client, *next_client;
 	struct server *server, *next_server;
-	struct known_key *key, *next_key;
 
 	HASH_ITER (hh, d->clients, client, next_client) {
 		for (struct edge *e = client->edges, *next; e; e = next) {
@@ -412,13 +439,7 @@ static void remove_unseen(struct dispatcher *d)
 		if (!server->seen)
 			server_remove(d, server);
 	users_end(d);
-	HASH_ITER (hh, known_keys, key, next_key) {
-		if (key->seen)
-			continue;
-		dir_remove_key(d->seg, &key->digest);
-		HASH_DEL(known_keys, key);
-		free(key);
-	}
+	remove_unseen_keys(d);
 }
 
 /* Last of all: a client's row carries the generation that makes its keys, users and allocations believed, so those that are

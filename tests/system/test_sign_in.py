@@ -335,6 +335,18 @@ def test_a_directory_of_an_earlier_life_revives_nobody(stack):
     check_refused(with_token(client, tokens["access_token"]), 401, "session_ended")
 
 
+def test_a_key_revoked_while_no_dispatcher_runs_stays_revoked(stack):
+    client = stack.new_client("REVENANT2")
+    assert client.api.get(ME).status == 200
+    stack.stop("dispatcher")
+    stack.sql("update api_key set revoked_at = now() where client_id = %s", client.client_id)
+    stack.wait_until(lambda: client.api.get(ME).status == 401, "the directory is too old to believe")
+    stack.start("dispatcher")
+    stack.wait_ready()
+    for _ in range(20):
+        check_refused(client.api.get(ME), 401, "key_revoked")
+
+
 def test_a_token_is_checked_without_postgresql(stack):
     client = stack.new_client("ISLANDER")
     token = sign_in(client).ok["access_token"]

@@ -8,7 +8,7 @@ DOCUMENT = Path(__file__).with_name("onboarding.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ENDPOINT = re.compile(r"^```http\n(GET|POST) (/\S+)\n```\n+\*\*Response:\*\*\n+```json\n(.*?)^```$",
                        re.MULTILINE | re.DOTALL)
-_HOSTS = re.compile(r"https://(?:api\.example\.com|your-domain\.com)")
+_HOSTS = re.compile(r"(https|wss)://(?:api\.example\.com|your-domain\.com)")
 _KEY = re.compile(r"your_api_key(?:_here)?")
 
 
@@ -22,7 +22,8 @@ class Block:
 
     def filled_in(self, base_url, key) -> str:
         """With the two things a reader must put in, and not a byte changed otherwise."""
-        return _KEY.sub(key, _HOSTS.sub(base_url, self.text))
+        host = base_url.removeprefix("https://")
+        return _KEY.sub(key, _HOSTS.sub(rf"\1://{host}", self.text))
 
 
 def blocks(language) -> list[Block]:

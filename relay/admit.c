@@ -9,7 +9,7 @@
 #include "common/base.h"
 
 /* No credential is longer; nor is a request's Origin that is on a list of ours. */
-enum { VALUE_BYTES = 4096, SOCKET_KEY_CHARS = 24 };
+enum { VALUE_BYTES = JWT_MAX_BYTES + sizeof("Bearer "), SOCKET_KEY_CHARS = 24 };
 
 /* A value that does not fit is none that we know. */
 static struct str value_of(int n, const char *buffer)
@@ -78,7 +78,7 @@ static bool check_room(const struct relay *relay, uint64_t client_id, struct err
 }
 
 static bool identify(
-	const struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
+	struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
 {
 	static char buffers[3][VALUE_BYTES];
 	struct credentials credentials = {
@@ -86,9 +86,8 @@ static bool identify(
 		.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffers[1]),
 		.query = header_named(wsi, "x-query-key:", buffers[2]), /* nginx has cut it out */
 	};
-	struct str credential;
-	return auth_choose(&credentials, &credential, err) &&
-	       auth_identify(&relay->seg, credential, clock_wall_us(), identity, err);
+	return auth_identify(
+		&relay->seg, &relay->ring, &credentials, clock_wall_us(), identity, err);
 }
 
 static void refuse_request(struct lws *wsi, const struct err *err)

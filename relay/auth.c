@@ -1,4 +1,4 @@
-/* API keys against the directory: see auth.h. */
+/* API keys and tokens against the directory: see auth.h. */
 #include "relay/auth.h"
 
 #include "common/clock.h"
@@ -15,7 +15,7 @@ static struct str from_bearer(struct str authorization)
 	return STR("");
 }
 
-bool auth_choose(const struct credentials *from, struct str *credential, struct err *err)
+static bool choose(const struct credentials *from, struct str *credential, struct err *err)
 {
 	const struct str all[] = {from->header, from_bearer(from->authorization), from->query};
 	struct str found = STR("");
@@ -24,58 +24,105 @@ bool auth_choose(const struct credentials *from, struct str *credential, struct 
 			continue;
 		if (found.n && !str_eq(found, all[i]))
 			return fail_code(err, ERR_INPUT, "two_identities",
-				"the request carries two different API keys; send one");
+				"the request carries two different keys or tokens; send one");
 		found = all[i];
 	}
 	if (found.n == 0)
 		return fail_code(err, ERR_AUTH, "key_missing",
-			"no API key: send it as ?x-api-key= or in the header X-API-KEY");
+			"no API key: send it as ?x-api-key=, in the header X-API-KEY, or a token "
+			"in "
+			"Authorization: Bearer");
 	*credential = found;
 	return true;
 }
 
-static bool is_admitted(
-	const struct shm_client *client, int64_t expires_us, int64_t now_us, struct err *err)
+static bool expired(int64_t expires_us, int64_t now_us)
 {
-	if (expires_us && expires_us <= now_us)
-		return fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
-	if (!client->is_active || client->status == CLIENT_SUSPENDED)
-		return fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
-	return true;
+	return expires_us && expires_us <= now_us;
+}
+
+static bool busy(struct err *err)
+{
+	return fail(err, ERR_BUSY, "credentials cannot be checked at the moment; try again");
 }
 
 /* The directory is complete and current as a whole, so a key that it lacks is nobody's. A key that it has, of a
  * client that has been changed since, is being read again at this moment. */
-static bool look_up(const struct segment *seg, const struct digest *digest, int64_t now_us,
-	uint64_t *client_id, struct err *err)
+static bool find_key(const struct segment *seg, const struct digest *digest, int64_t now_us,
+	struct shm_client *client, struct err *err)
 {
 	struct shm_key key;
-	struct shm_client client;
-	bool fresh = segment_fresh(seg, clock_mono_us());
-	if (fresh && dir_identify(seg, digest, &key, &client)) {
-		*client_id = client.id;
-		return is_admitted(&client, key.expires_us, now_us, err);
-	}
-	if (fresh && !dir_key(seg, digest, &key))
+	if (dir_identify(seg, digest, &key, client))
+		return !expired(key.expires_us, now_us) ||
+		       fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
+	if (!dir_key(seg, digest, &key))
 		return fail_code(err, ERR_AUTH, "key_unknown", "nobody has this API key");
-	return fail(err, ERR_BUSY, "API keys cannot be checked at the moment; try again");
+	return busy(err);
 }
 
-bool auth_identify(const struct segment *seg, struct str credential, int64_t now_us,
-	struct identity *identity, struct err *err)
+/* A connection lives no longer than the token that opened it. */
+static bool find_session(const struct segment *seg, const struct jwt_claims *token, int64_t now_us,
+	struct shm_client *client, struct err *err)
 {
-	if (!token_is_key(credential))
+	if (expired((token->expires_s + JWT_LEEWAY_S) * US_PER_S, now_us))
+		return fail_code(err, ERR_AUTH, "token_expired",
+			"the token has expired; connect again with a new one");
+	switch (dir_session(seg, token, client)) {
+	case DIR_SESSION_GOOD:
+		return true;
+	case DIR_SESSION_ENDED:
+		return fail_code(
+			err, ERR_AUTH, "session_ended", "this session is over; sign in again");
+	case DIR_SESSION_UNSURE:
+		break;
+	}
+	return busy(err);
+}
+
+static bool look_up(
+	const struct segment *seg, struct identity *identity, int64_t now_us, struct err *err)
+{
+	struct shm_client client;
+	if (!segment_fresh(seg, clock_mono_us()))
+		return busy(err);
+	if (!(identity->by_token ? find_session(seg, &identity->token, now_us, &client, err)
+				 : find_key(seg, &identity->key, now_us, &client, err)))
+		return false;
+	if (!client.is_active || client.status == CLIENT_SUSPENDED)
+		return fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
+	identity->client_id = client.id;
+	return true;
+}
+
+bool auth_identify(const struct segment *seg, struct jwt_ring *ring, const struct credentials *from,
+	int64_t now_us, struct identity *identity, struct err *err)
+{
+	struct identity found = {0};
+	struct str credential;
+	if (!choose(from, &credential, err))
+		return false;
+	if (jwt_is_token(credential) && str_eq(credential, from_bearer(from->authorization))) {
+		found.by_token = true;
+		jwt_ring_check(ring);
+		if (!jwt_verify(ring, JWT_ACCESS, credential, now_us, &found.token, err))
+			return false;
+	} else if (token_is_key(credential)) {
+		found.key = digest_of(credential);
+	} else {
 		return fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
-	identity->key = digest_of(credential);
-	return look_up(seg, &identity->key, now_us, &identity->client_id, err);
+	}
+	if (!look_up(seg, &found, now_us, err))
+		return false;
+	*identity = found;
+	return true;
 }
 
 enum auth_standing auth_still(
 	const struct segment *seg, int64_t now_us, const struct identity *identity, struct err *err)
 {
-	uint64_t client_id;
-	if (look_up(seg, &identity->key, now_us, &client_id, err))
+	struct identity again = *identity;
+	if (look_up(seg, &again, now_us, err))
 		return STANDING_GOOD;
 	return err->kind == ERR_BUSY ? STANDING_UNKNOWN : STANDING_LOST;
 }

@@ -1,18 +1,22 @@
 /* Who connects, and may they still? Answered from the segment alone: the relay has no database.
  *
- * A credential is an API key. What the directory does not know for certain at the moment (the dispatcher is away,
- * or has not read a change yet) is BUSY: try again. A connection that is open is asked again: see auth_still.
+ * A credential is an API key or, as Authorization: Bearer, the token of a user who has signed in. What the directory
+ * does not know for certain at the moment (the dispatcher is away, or has not read a change yet) is BUSY: try again.
+ * A connection that is open is asked again: see auth_still.
  */
 #ifndef CCS_RELAY_AUTH_H
 #define CCS_RELAY_AUTH_H
 
 #include "common/err.h"
+#include "common/jwt.h"
 #include "common/token.h"
 #include "shm/segment.h"
 
 struct identity {
 	uint64_t client_id;
-	struct digest key;
+	bool by_token;
+	struct digest key;	 /* unless by_token */
+	struct jwt_claims token; /* if by_token: its signature was good */
 };
 
 /* The texts in which a request may carry a credential; n 0 = not there. */
@@ -22,12 +26,10 @@ struct credentials {
 	struct str query; /* ?x-api-key= */
 };
 
-/* The one credential. AUTH when there is none, INPUT when two differ: one would be ignored. */
-MUST_USE bool auth_choose(const struct credentials *from, struct str *credential, struct err *err);
-
-/* Whose it is. AUTH, FORBIDDEN or BUSY when nobody may enter with it. */
-MUST_USE bool auth_identify(const struct segment *seg, struct str credential, int64_t now_us,
-	struct identity *identity, struct err *err);
+/* The one credential of a request, and whose it is. AUTH, FORBIDDEN or BUSY when nobody may enter with it; INPUT when
+ * there are two: one would be ignored. */
+MUST_USE bool auth_identify(const struct segment *seg, struct jwt_ring *ring,
+	const struct credentials *from, int64_t now_us, struct identity *identity, struct err *err);
 
 enum auth_standing {
 	STANDING_GOOD,

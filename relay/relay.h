@@ -9,6 +9,7 @@
 #include <libwebsockets.h>
 
 #include "common/conf.h"
+#include "common/jwt_ring.h"
 #include "relay/feed.h"
 
 struct conn;
@@ -16,6 +17,7 @@ struct conn;
 struct relay {
 	const struct conf *conf;
 	struct segment seg;
+	struct jwt_ring ring; /* verifies tokens */
 	struct feed feed;
 	struct lws_context *lws;
 	struct conn *conns;

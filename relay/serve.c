@@ -300,6 +300,14 @@ static bool attach(const struct conf *conf, struct err *err)
 	return true;
 }
 
+/* Without keys no token is good, but API keys work: no reason not to start. */
+static void load_ring(const struct conf *conf)
+{
+	struct err err;
+	if (!jwt_ring_load(&server.relay.ring, conf->common_jwt_key_file, &err))
+		log_warn("jwt.no_keys", "why=%s", log_q(err.text));
+}
+
 static bool set_up(const struct conf *conf, struct err *err)
 {
 	static const int signals[] = {SIGTERM, SIGINT, 0};
@@ -314,6 +322,7 @@ static bool set_up(const struct conf *conf, struct err *err)
 	if (!take_name(err) || !take_files(conf->relay_connections, err) || !attach(conf, err) ||
 		!bell_open_named(&server.bell, conf->common_run_dir, BELL_RELAY, err))
 		return false;
+	load_ring(conf);
 	server.signal_fd = poll_signals(signals);
 	(void)signal(SIGPIPE, SIG_IGN);
 	server.relay.inputs_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -342,6 +351,7 @@ int serve(const struct conf *conf)
 	feed_close(&server.relay.feed);
 	strbuf_free(&server.relay.out);
 	segment_close(&server.relay.seg);
+	jwt_ring_wipe(&server.relay.ring);
 	log_info("relay.stop", "node=%s", conf->common_node);
 	return EX_OK;
 }

@@ -12,6 +12,7 @@ static struct segment reader;
 static struct rig *rig;
 static char key[TOKEN_KEY_CHARS + 1];
 static struct shm_client client;
+static struct jwt_ring ring;
 
 static struct digest digest_of_key(void)
 {
@@ -31,6 +32,16 @@ static void put_key(int64_t expires_us)
 	assert_non_null(dir_put_key(&rig->seg, &row));
 }
 
+static void make_ring(void)
+{
+	char path[64];
+	struct err err;
+	(void)snprintf(path, sizeof(path), "/tmp/ccs-relay-jwt-%d", (int)getpid());
+	assert_ok(jwt_ring_create(path, &err), &err);
+	assert_ok(jwt_ring_load(&ring, path, &err), &err);
+	(void)unlink(path);
+}
+
 /* A dispatcher that lives, and one client with one key. The relay's handle is read-only. */
 static int open_world(void **state)
 {
@@ -47,6 +58,7 @@ static int open_world(void **state)
 	segment_beat(&rig->seg, clock_mono_us());
 	rig_reader(rig, &reader);
 	assert_ok(segment_attach_in(&reader, &err), &err);
+	make_ring();
 	return 0;
 }
 
@@ -64,39 +76,41 @@ static const char *why(enum err_kind kind, const struct err *err)
 
 /* ---- which credential ---- */
 
-static bool choose(const char *header, const char *authorization, const char *query,
-	struct str *credential, struct err *err)
+static bool identify_from(const char *header, const char *authorization, const char *query,
+	struct identity *identity, struct err *err)
 {
 	struct credentials from = {str_of(header), str_of(authorization), str_of(query)};
-	return auth_choose(&from, credential, err);
+	return auth_identify(&reader, &ring, &from, NOW_US, identity, err);
+}
+
+static const char *bearer(const char *text)
+{
+	static char out[JWT_TEXT_BYTES + 16];
+	(void)snprintf(out, sizeof(out), "bearer  %s ", text);
+	return out;
 }
 
 static void test_three_ways_to_send_a_key(void **state)
 {
 	(void)state;
-	struct str credential;
+	struct identity identity;
 	struct err err;
-	assert_true(choose("k1", "", "", &credential, &err));
-	assert_true(str_eq(credential, STR("k1")));
-	assert_true(choose("", "Bearer k2", "", &credential, &err));
-	assert_true(str_eq(credential, STR("k2")));
-	assert_true(choose("", "bearer  k2 ", "", &credential, &err));
-	assert_true(str_eq(credential, STR("k2")));
-	assert_true(choose("", "", "k3", &credential, &err));
-	assert_true(str_eq(credential, STR("k3")));
-	assert_true(choose("k1", "Bearer k1", "k1", &credential, &err));
+	assert_ok(identify_from(key, "", "", &identity, &err), &err);
+	assert_ok(identify_from("", bearer(key), "", &identity, &err), &err);
+	assert_ok(identify_from("", "", key, &identity, &err), &err);
+	assert_ok(identify_from(key, bearer(key), key, &identity, &err), &err);
 }
 
 static void test_none_and_two(void **state)
 {
 	(void)state;
-	struct str credential;
+	struct identity identity;
 	struct err err;
-	assert_false(choose("", "", "", &credential, &err));
+	assert_false(identify_from("", "", "", &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_missing");
-	assert_false(choose("", "Basic abc", "", &credential, &err));
+	assert_false(identify_from("", "Basic abc", "", &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_missing");
-	assert_false(choose("k1", "", "k3", &credential, &err));
+	assert_false(identify_from(key, "", "other", &identity, &err));
 	assert_string_equal(why(ERR_INPUT, &err), "two_identities");
 }
 
@@ -106,7 +120,7 @@ static const char *refusal(enum err_kind kind)
 {
 	struct identity identity;
 	struct err err;
-	assert_false(auth_identify(&reader, str_of(key), NOW_US, &identity, &err));
+	assert_false(identify_from(key, "", "", &identity, &err));
 	return why(kind, &err);
 }
 
@@ -115,7 +129,7 @@ static void test_a_good_key(void **state)
 	(void)state;
 	struct identity identity;
 	struct err err;
-	assert_ok(auth_identify(&reader, str_of(key), NOW_US, &identity, &err), &err);
+	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_int_equal(identity.client_id, 7);
 	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
 }
@@ -125,7 +139,7 @@ static void test_no_key_at_all(void **state)
 	(void)state;
 	struct identity identity;
 	struct err err;
-	assert_false(auth_identify(&reader, STR("secret"), NOW_US, &identity, &err));
+	assert_false(identify_from("secret", "", "", &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
 	token_new_key(key);
 	assert_string_equal(refusal(ERR_AUTH), "key_unknown");
@@ -177,7 +191,7 @@ static void test_a_revoked_key_loses_its_standing(void **state)
 	struct identity identity;
 	struct digest digest = digest_of_key();
 	struct err err;
-	assert_ok(auth_identify(&reader, str_of(key), NOW_US, &identity, &err), &err);
+	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_true(tenant_changed(&rig->seg, 7));
 	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_UNKNOWN);
 	assert_true(dir_remove_key(&rig->seg, &digest));
@@ -191,7 +205,7 @@ static void test_a_change_that_leaves_the_key_leaves_the_standing(void **state)
 	(void)state;
 	struct identity identity;
 	struct err err;
-	assert_ok(auth_identify(&reader, str_of(key), NOW_US, &identity, &err), &err);
+	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_true(tenant_changed(&rig->seg, 7));
 	client.rate_limit = 5;
 	put_client();
@@ -207,10 +221,87 @@ static void test_a_key_expires_while_it_is_in_use(void **state)
 	struct err err;
 	put_key(NOW_US + US_PER_S);
 	put_client();
-	assert_ok(auth_identify(&reader, str_of(key), NOW_US, &identity, &err), &err);
+	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
 	assert_int_equal(auth_still(&reader, NOW_US + US_PER_S, &identity, &err), STANDING_LOST);
 	assert_string_equal(why(ERR_AUTH, &err), "key_expired");
+}
+
+/* ---- tokens ---- */
+
+static const struct jwt_claims CLAIMS = {.user_id = 70,
+	.session_id = 5,
+	.version = 2,
+	.issued_s = NOW_US / US_PER_S - 10,
+	.expires_s = NOW_US / US_PER_S + 600,
+	.id = "0123456789abcdef"};
+
+static const char *token_of(const struct jwt_claims *claims, enum jwt_use use)
+{
+	static char token[JWT_TEXT_BYTES];
+	struct err err;
+	assert_ok(jwt_issue(&ring, use, claims, token, &err), &err);
+	return token;
+}
+
+static void put_user(uint64_t ended)
+{
+	struct shm_user user = {.id = 70, .client_id = 7, .version = 2, .ended = {ended}};
+	assert_non_null(dir_put_user(&rig->seg, &user));
+	put_client();
+}
+
+static void test_a_token_opens_as_a_key_does(void **state)
+{
+	(void)state;
+	struct identity identity;
+	struct err err;
+	put_user(0);
+	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
+		&err);
+	assert_int_equal(identity.client_id, 7);
+	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
+	put_user(CLAIMS.session_id);
+	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_LOST);
+	assert_string_equal(why(ERR_AUTH, &err), "session_ended");
+}
+
+static void test_a_connection_ends_with_its_token(void **state)
+{
+	(void)state;
+	struct identity identity;
+	struct err err;
+	put_user(0);
+	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
+		&err);
+	int64_t end_us = (CLAIMS.expires_s + JWT_LEEWAY_S) * US_PER_S;
+	assert_int_equal(auth_still(&reader, end_us - 1, &identity, &err), STANDING_GOOD);
+	assert_int_equal(auth_still(&reader, end_us, &identity, &err), STANDING_LOST);
+	assert_string_equal(why(ERR_AUTH, &err), "token_expired");
+}
+
+static void test_tokens_that_open_nothing(void **state)
+{
+	(void)state;
+	struct identity identity;
+	struct jwt_claims old = CLAIMS;
+	struct err err;
+	put_user(0);
+	old.issued_s -= 3600;
+	old.expires_s -= 3600;
+	assert_false(identify_from("", bearer(token_of(&old, JWT_ACCESS)), "", &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "token_expired");
+	assert_false(
+		identify_from("", bearer(token_of(&CLAIMS, JWT_REFRESH)), "", &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "token_invalid");
+	/* only as a bearer's: in the place of a key it is none */
+	assert_false(identify_from(token_of(&CLAIMS, JWT_ACCESS), "", "", &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
+	jwt_ring_wipe(&ring);
+	make_ring();
+	assert_true(dir_remove_user(&rig->seg, 70));
+	assert_false(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err));
+	assert_string_equal(why(ERR_BUSY, &err), "unavailable");
 }
 
 #define AUTH_TEST(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
@@ -218,8 +309,8 @@ static void test_a_key_expires_while_it_is_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_three_ways_to_send_a_key),
-		cmocka_unit_test(test_none_and_two),
+		AUTH_TEST(test_three_ways_to_send_a_key),
+		AUTH_TEST(test_none_and_two),
 		AUTH_TEST(test_a_good_key),
 		AUTH_TEST(test_no_key_at_all),
 		AUTH_TEST(test_expired),
@@ -229,6 +320,9 @@ int main(void)
 		AUTH_TEST(test_a_revoked_key_loses_its_standing),
 		AUTH_TEST(test_a_change_that_leaves_the_key_leaves_the_standing),
 		AUTH_TEST(test_a_key_expires_while_it_is_in_use),
+		AUTH_TEST(test_a_token_opens_as_a_key_does),
+		AUTH_TEST(test_a_connection_ends_with_its_token),
+		AUTH_TEST(test_tokens_that_open_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,8 +53,9 @@ check: all unit-programs $(TORTURE) $(FARM)
 bench: all
 	$(Q)tests/bench/calls.py --programs $(OUT)
 	$(Q)tests/bench/insert.py --programs $(OUT)
+	$(Q)tests/bench/ws.py --programs $(OUT)
 
-bench: $(OUT)/tests/bench/bench_scan
+bench: $(OUT)/tests/bench/bench_scan $(OUT)/tests/bench/ws_load
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)

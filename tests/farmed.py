@@ -1,6 +1,7 @@
 """ccs on simulated Asterisks: such a stack, and what ccs says beside what the farm has in its book."""
 import collections
 import contextlib
+import math
 import os
 import shutil
 import tempfile
@@ -66,7 +67,8 @@ class Ledger:
 
     def check(self, channels):
         """channels: of a server. What was written and not read, and what ended unseen, at each cut."""
-        assert self.dialled_twice == [] and self.not_one_end == [] and self.wrong == []
+        for odd in (self.dialled_twice, self.not_one_end, self.wrong):
+            assert not odd, "\n".join(map(str, [len(odd), *odd[:20]]))
         assert len(self.in_doubt) <= self.cuts * (WINDOW + channels)
 
 
@@ -100,7 +102,16 @@ def _judge(ledger, row, call_id, did, cut):
 
 
 def _was_cut(book, row, ending) -> bool:
-    """Did the call's server lose a connection, its life or its voice during the call?"""
-    ended = ending.at if ending else row["armed"]
-    return any(row["armed"] - _AROUND_CUT_S <= at <= ended + _AROUND_CUT_S
-               for at, fact, _ in book.incidents[row["server_code"]] if fact in ("cut", "stop"))
+    """Did the call's server lose a connection, its life or its voice during the call? What it has
+    never read, it lost with a connection, however much later."""
+    began = row["armed"] - _AROUND_CUT_S
+    ended = ending.at + _AROUND_CUT_S if ending else math.inf
+    silent_since = math.inf
+    for at, fact, text in book.incidents[row["server_code"]]:
+        if fact in ("cut", "stop") and began <= at <= ended:
+            return True
+        if fact == "mood":
+            if silent_since <= ended and began <= at:
+                return True
+            silent_since = at if "silent" in text else math.inf
+    return False

@@ -48,6 +48,13 @@ check: all unit-programs $(TORTURE) $(FARM)
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum
 
+# What takes longer: chaos on large farms.
+.PHONY: check-long
+check-long: all $(FARM)
+	@rm -f $(RESULTS)-long
+	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
+	@tests/run -r $(RESULTS)-long sum
+
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.
 .PHONY: bench
 bench: all

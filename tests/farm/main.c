@@ -215,6 +215,23 @@ static bool begin(struct farm *farm, const struct options *options, struct err *
 	       control_open(farm, options->control, err) && publish(farm, options, err);
 }
 
+/* Whatever begin() has come to. */
+static void end(struct farm *farm, const struct options *options)
+{
+	for (size_t i = 0; i < farm->servers_n; i++)
+		server_stop(&farm->servers[i]);
+	sessions_flush(farm);
+	record_close(&farm->record);
+	if (farm->control >= 0) {
+		close(farm->control);
+		(void)unlink(options->control);
+	}
+	free(farm->servers);
+	strbuf_free(&farm->text);
+	timers_free(&farm->timers);
+	poll_free(farm->poll);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -225,18 +242,14 @@ int main(int argc, char **argv)
 		return control_tell(argv[2], argv + 3, argc - 3);
 	options_read(&options, argc, argv);
 	log_open("ccs-farm", LOG_INFO);
-	if (!begin(&farm, &options, &err)) {
+	bool good = begin(&farm, &options, &err);
+	if (good) {
+		log_info("farm.ready", "servers=%zu speed=%u seed=%llu", farm.servers_n, farm.speed,
+			(unsigned long long)farm.seed);
+		run(&farm);
+	} else {
 		log_error("farm.refused", "why=%s", log_q(err.text));
-		_exit(EX_CONFIG); /* nothing has begun: the kernel takes all of it back */
 	}
-	log_info("farm.ready", "servers=%zu speed=%u seed=%llu", farm.servers_n, farm.speed,
-		(unsigned long long)farm.seed);
-	run(&farm);
-	for (size_t i = 0; i < farm.servers_n; i++)
-		server_stop(&farm.servers[i]);
-	sessions_flush(&farm);
-	record_close(&farm.record);
-	if (options.control)
-		(void)unlink(options.control);
-	return EX_OK;
+	end(&farm, &options);
+	return good ? EX_OK : EX_CONFIG;
 }

@@ -169,9 +169,11 @@ class Stack:
         self.ccs.configure(settings)
 
     def _room(self) -> dict:
-        """A segment for as many servers and calls as planned, where that is more than usual."""
-        return {"servers": max(256, self.plan.servers), "live_calls": max(4096, self.plan.channels),
+        """A segment for as many servers and calls as planned, where that is more than usual. Beside
+        real Asterisks few events are enough: a container's 64 MB of /dev/shm hold three stacks."""
+        room = {"servers": max(256, self.plan.servers), "live_calls": max(4096, self.plan.channels),
                 "window_entries": max(32768, 4 * self.plan.channels)}
+        return room if self.plan.farm is not None else {**room, "event_bytes": 4 << 20}
 
     def add_client(self, accountcode, *, channels=None, rate_limit=None, **fields) -> dict:
         """Registers a client that may call at any time; its name, accountcode, client_id, api_key,
@@ -256,9 +258,15 @@ class Stack:
         return answer.status == 200 and all(
             server["ami"] and server["ami"]["connected"] for server in answer.json["servers"])
 
+    def _is_alive(self):
+        for process in (self.ccs.api, self.ccs.dispatcher):
+            if not process.pid():
+                raise StackError(f"{process.name} has ended")
+
     def wait_ready(self, *, seconds=30):
         try:
-            wait_until(self.is_ready, seconds=seconds, what="ccs is healthy on every server")
+            wait_until(self.is_ready, seconds=seconds, what="ccs is healthy on every server",
+                       check=self._is_alive)
         except StackError as error:
             raise StackError(f"{error}\n{self.last_log_lines()}") from None
 

@@ -147,7 +147,7 @@ def family(pid):
 
 def footprint(stack):
     processes = stack.processes()
-    return {name: [pss_kib(pid) for pid in family(processes[name].pid())] for name in ("api", "dispatcher")}
+    return {name: [pss_kib(pid) for pid in family(processes[name].pid())] for name in ("api", "dispatcher", "relay")}
 
 
 def main():

@@ -48,6 +48,12 @@ check: all unit-programs $(TORTURE) $(FARM)
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum
 
+# Row by row, what of the integration document is proved (tests/contract/rows.toml).
+.PHONY: contract
+contract: all
+	@CCS_PROGRAMS=$(abspath $(OUT)) PYTHONPATH=tests/contract /usr/bin/python3 -m pytest -q -p rows \
+		$(if $(ROWS),--rows $(ROWS)) tests/contract tests/system
+
 # What takes longer: chaos on large farms.
 .PHONY: check-long
 check-long: all $(FARM)

@@ -97,7 +97,7 @@ def test_every_block_is_run(language):
         assert known, f"nobody runs the block on line {one.line}"
 
 
-def test_python_class(stack, reader, run, filled_in):
+def test_G1_G4_G5_G6_python_class(stack, reader, run, filled_in):
     said = run("/usr/bin/python3", filled_in("python", "class CentralizedCallingClient"))
     assert printed(said, "API Health") == {"status": "healthy"}
     assert f"Client: {reader.name} ({reader.accountcode})" in said
@@ -114,7 +114,7 @@ def test_python_class(stack, reader, run, filled_in):
     assert report.dispositions == {"completed": 3}
 
 
-def test_javascript_class_after_it_repeats_the_batch_and_dials_nobody_again(reader, run, filled_in):
+def test_G2_Q8_javascript_class_after_it_repeats_the_batch_and_dials_nobody_again(reader, run, filled_in):
     said = run("node", filled_in("javascript", "class CentralizedCallingClient"))
     assert "API Health: { status: 'healthy' }" in said
     assert "batch_id: 12345" in said and "inserted_count: 3" in said
@@ -137,14 +137,14 @@ def test_javascript_authentication_example(run, filled_in):
     assert said.strip() == "{ status: 'healthy' }"
 
 
-def test_rate_limit_helper_gets_its_answer(stack, reader, run, filled_in):
+def test_X5_rate_limit_helper_gets_its_answer(stack, reader, run, filled_in):
     said = run("/usr/bin/python3", filled_in("python", "def make_request_with_retry") + f"""
 print(make_request_with_retry("{stack.base_url}/api/v1/clients/me", {{"X-API-KEY": "{reader.key}"}}))
 """)
     assert ast.literal_eval(said)["accountcode"] == reader.accountcode
 
 
-def test_rate_limit_helper_waits_as_long_as_it_is_told(stack, run, filled_in):
+def test_X7_G8_rate_limit_helper_waits_as_long_as_it_is_told(stack, run, filled_in):
     hasty = stack.new_client("IMPATIENT", requests_per_minute=2)
     # The limit counts by the minute of the clock: not across the end of one.
     stack.wait_until(lambda: time.time() % 60 < 45, "a minute has room")
@@ -162,7 +162,7 @@ except Exception as error:
     assert "Rate limited. Waiting" in said and said.endswith("Max retries exceeded\n")
 
 
-def test_python_websocket(stack, reader, asterisk, running, filled_in):
+def test_E17_F10_python_websocket(stack, reader, asterisk, running, filled_in):
     [answered] = asterisk.numbers("answered", talk=1)
     [busy] = asterisk.numbers("busy")
     with running("/usr/bin/python3", filled_in("python", "websockets.connect")) as said:
@@ -181,7 +181,7 @@ const handleCallStarted = say('started'), handleCallEnded = say('ended'), handle
 """
 
 
-def test_javascript_websocket(stack, reader, asterisk, running, filled_in):
+def test_E17_F10_javascript_websocket(stack, reader, asterisk, running, filled_in):
     [answered] = asterisk.numbers("answered", talk=1)
     [busy] = asterisk.numbers("busy")
     with running("node", _HANDLERS + filled_in("javascript", "new WebSocket")) as said:
@@ -195,7 +195,7 @@ def test_javascript_websocket(stack, reader, asterisk, running, filled_in):
     stack.start("relay")
 
 
-def test_debugging_tips(stack, reader, run, filled_in):
+def test_X8_debugging_tips(stack, reader, run, filled_in):
     tips = "\n".join(filled_in("python", words) for words in RUN["python"][4:])
     said = run("/usr/bin/python3", f"""
 import requests

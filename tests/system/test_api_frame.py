@@ -84,7 +84,7 @@ REFUSED_BY_NGINX = {
 
 
 @pytest.mark.parametrize("case", REFUSED_BY_NGINX)
-def test_what_nginx_refuses_is_in_the_envelope(stack, case):
+def test_X3_X4_what_nginx_refuses_is_in_the_envelope(stack, case):
     request, status = REFUSED_BY_NGINX[case]
     check_envelope(*send_raw(stack, request), status)
 
@@ -103,7 +103,7 @@ def test_only_modern_tls(stack):
         context.wrap_socket(plain, server_hostname="localhost")
 
 
-def test_request_id_is_echoed_or_made(client):
+def test_D6_request_id_is_echoed_or_made(client):
     def ids(sent):
         answer = client.api.request("GET", "/no/such/path", headers={"X-Request-Id": sent})
         assert answer.json["request_id"] == answer.headers["X-Request-Id"]
@@ -134,7 +134,7 @@ def test_body_in_chunks(stack, client):
     assert "phone_number" in json.loads(body)["detail"]
 
 
-def test_the_request_limit(stack):
+def test_F5_X6_Q19_the_request_limit(stack):
     client = stack.new_client("LIMITED", requests_per_minute=3)
     # The window is a minute of the clock: never begin at its very end.
     stack.wait_until(lambda: time.time() % 60 < 55, "a minute has room", seconds=10)
@@ -289,7 +289,7 @@ def test_a_second_master_is_refused(stack, client):
     assert client.api.get(ME).status == 200
 
 
-def test_no_key_in_any_log(stack):
+def test_A3_D8_no_key_in_any_log(stack):
     """A key in the query is allowed, so no log may hold a query: not of requests, not of errors."""
     client = stack.new_client("LEAKY")
     query = {"x-api-key": client.key}

@@ -73,14 +73,14 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("case", BAD_BODIES)
-def test_bad_body(stack, client, case):
+def test_F8_F9_bad_body(stack, client, case):
     path, body, word = BAD_BODIES[case]
     before = rows_of(stack, client)
     check_envelope(client.api.post(path, body), 400, word)
     assert rows_of(stack, client) == before
 
 
-def test_no_valid_row_is_refused_and_one_is_enough(stack, client):
+def test_Q7_no_valid_row_is_refused_and_one_is_enough(stack, client):
     rows = [{"phone_number": "12"}, {"phone_number": GOOD}, {"phone_number": ""}]
     before = rows_of(stack, client)
     check_envelope(client.api.post(INSERT, batch(*rows, batch_id=31), strict=1), 400, "phone_number")
@@ -99,13 +99,13 @@ BAD_NUMBERS = ["", " ", "12", "1" * 16, "9" * 400, "98765x3210", "+", "++9198765
 
 
 @pytest.mark.parametrize("number", BAD_NUMBERS)
-def test_number_that_is_none(stack, client, number):
+def test_Q25_number_that_is_none(stack, client, number):
     before = rows_of(stack, client)
     check_envelope(client.api.post(CALL, {"phone_number": number}), 400)
     assert rows_of(stack, client) == before
 
 
-def test_no_client_value_reaches_asterisk_but_the_digits(stack, client, asterisk):
+def test_Q20_Q25_no_client_value_reaches_asterisk_but_the_digits(stack, client, asterisk):
     [number] = asterisk.numbers("answered", talk=1)
     written = f"+91 {number[:5]}-{number[5:]}"
     poison = "\r\n\r\nAction: Originate\r\nVariable: X=${SHELL(id)}\r\nAccount: evil"
@@ -121,7 +121,7 @@ def test_no_client_value_reaches_asterisk_but_the_digits(stack, client, asterisk
             assert "SHELL" not in lines.read()
 
 
-def test_missing_and_wrong_keys(stack, client):
+def test_A2_A3_Q2_missing_and_wrong_keys(stack, client):
     def status(key, **query):
         answer = client.api.as_client(key).get("/clients/me", **query)
         if answer.status == 401:
@@ -149,7 +149,7 @@ FOREIGN = [("GET", "/monitoring/callingsummary"), ("GET", "/monitoring/activecal
 
 
 @pytest.mark.parametrize("method, path", FOREIGN)
-def test_foreign_accountcode_looks_like_one_that_does_not_exist(client, other, method, path):
+def test_A7_foreign_accountcode_looks_like_one_that_does_not_exist(client, other, method, path):
     real = client.api.request(method, path, accountcode=other.accountcode)
     unreal = client.api.request(method, path, accountcode="NOBODY")
     for answer in real, unreal:
@@ -157,17 +157,17 @@ def test_foreign_accountcode_looks_like_one_that_does_not_exist(client, other, m
     assert real.json["detail"] == unreal.json["detail"]
 
 
-def test_foreign_accountcode_in_the_body(client, other):
+def test_A7_Q12_foreign_accountcode_in_the_body(client, other):
     check_envelope(client.api.post(DISPATCH, {"accountcode": other.accountcode}), 403)
 
 
-def test_accountcodes_that_differ(client, other):
+def test_Q12_accountcodes_that_differ(client, other):
     answer = client.api.post(DISPATCH, {"accountcode": client.accountcode},
                              accountcode=other.accountcode)
     check_envelope(answer, 400, "accountcode")
 
 
-def test_inactive_client(stack):
+def test_A6_Q2_inactive_client(stack):
     client = stack.new_client("GONE")
     assert client.api.get("/clients/me").status == 200
     client.set_active(False)

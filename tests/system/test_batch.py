@@ -19,7 +19,7 @@ def finished(stack, asterisk, client):
     return batch, batch_numbers, client.wait_finished(batch)
 
 
-def test_every_entry_ends_once_as_the_far_end_did(finished):
+def test_Q24_every_entry_ends_once_as_the_far_end_did(finished):
     _, _, report = finished
     assert report.total == sum(report.dispositions.values()) == 200
     assert all(row["finals"] == 1 for row in report.rows)
@@ -43,7 +43,7 @@ def test_details_say_the_same(client, finished):
     assert all(row["custom_data"] == {"campaign_id": "CAMP001"} for row in rows)
 
 
-def test_summaries_say_the_same(client, finished):
+def test_H2_summaries_say_the_same(client, finished):
     _, _, report = finished
     summary = client.api.get("/monitoring/callingsummary").ok
     completed = report.dispositions["completed"]
@@ -56,7 +56,7 @@ def test_summaries_say_the_same(client, finished):
     assert total["calls"] == sum(period["calls"] for period in periods.values()) == 200
 
 
-def test_same_values_again_are_the_same_batch(stack, client, asterisk):
+def test_Q8_same_values_again_are_the_same_batch(stack, client, asterisk):
     batch_numbers = asterisk.numbers("busy", 2)
     body = {"batch_id": 777, "data": [{"phone_number": number, "custom_data": {"a": [1, 2.5, "ü"]}}
                                       for number in batch_numbers]}

@@ -77,7 +77,7 @@ def document_registration():
 # Clients
 
 
-def test_the_documents_registration_unchanged(db, tmp_path):
+def test_F1_F3_F4_B12_the_documents_registration_unchanged(db, tmp_path):
     registration = document_registration()
     path = tmp_path / "client.json"
     path.write_text(json.dumps({**registration, "did": "1234567890", "phone_number": "1234567890"}))
@@ -112,14 +112,14 @@ def test_a_client_for_people_and_for_machines(db):
     ("timezone", "Mars/Olympus"), ("timezone", "IST"), ("timezone", "UTC+3"), ("region", "ind"),
     ("requests_per_minute", "0"), ("weight", "0"),
 ])
-def test_a_wrong_value_names_the_field(empty, name, value):
+def test_F1_a_wrong_value_names_the_field(empty, name, value):
     is_no_number = name in ("allocated_channels", "rate_limit") and not value.isdigit()
     ends = 2 if is_no_number or name == "is_active" else 1
     assert name in add_client(empty, ends=ends, **{name: value})
 
 
 @pytest.mark.parametrize("name", CLIENT)
-def test_each_missing_field_is_named(empty, name, tmp_path):
+def test_F1_each_missing_field_is_named(empty, name, tmp_path):
     given = {key: value for key, value in {**CLIENT, "password": PASSWORD}.items() if key != name}
     path = tmp_path / "client.json"
     path.write_text(json.dumps(given))
@@ -146,7 +146,7 @@ def test_names_that_are_taken(db):
 # Secrets
 
 
-def test_secrets_are_stored_hashed_or_sealed_or_not_at_all(db):
+def test_D8_secrets_are_stored_hashed_or_sealed_or_not_at_all(db):
     urls = {"asyncdatabaseurl": "postgresql+asyncpg://u:p4ssw0rd@h/d"}
     path = db.conf.parent / "client.json"
     path.write_text(json.dumps({**CLIENT, "password": PASSWORD, **urls}))

@@ -2,12 +2,12 @@
 from stack import cdr
 
 
-def test_health_needs_no_key(stack):
+def test_E1_Q3_health_needs_no_key(stack):
     answer = stack.api.as_client(None).get("/monitoring/health")
     assert (answer.status, answer.json) == (200, {"status": "healthy"})
 
 
-def test_quick_call_is_dialled_answered_and_recorded(stack, asterisk):
+def test_E7_quick_call_is_dialled_answered_and_recorded(stack, asterisk):
     [number] = asterisk.numbers("answered", talk=2)
     call_id = stack.call(number, custom_data={"customer_id": "CUST001"})
 
@@ -22,7 +22,7 @@ def test_quick_call_is_dialled_answered_and_recorded(stack, asterisk):
     assert asterisk.times_rung([number]) == {number: 1}
 
 
-def test_a_live_call_is_shown_and_then_gone(stack, asterisk):
+def test_E15_Q17_a_live_call_is_shown_and_then_gone(stack, asterisk):
     [number] = asterisk.numbers("answered", talk=4)
     call_id = stack.call(number)
 
@@ -36,7 +36,7 @@ def test_a_live_call_is_shown_and_then_gone(stack, asterisk):
     stack.wait_until(lambda: not shown(), "the call is gone from the list")
 
 
-def test_batch_waits_for_dispatch(stack, asterisk):
+def test_E10_Q12_batch_waits_for_dispatch(stack, asterisk):
     client = stack.new_client("PATIENT")
     batch = client.insert(asterisk.numbers("busy", 3))
     stack.outcome(stack.call(asterisk.numbers("busy")[0]))  # ccs had time to dial, and did for others

@@ -38,7 +38,7 @@ def batches(stack, client):
 
 
 @pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 5000])  # a chunk is full at 1,024
-def test_what_is_stored_is_what_was_sent(stack, client, count):
+def test_E6_F8_Q25_what_is_stored_is_what_was_sent(stack, client, count):
     sent = []
     for i in range(count):
         entry = {"phone_number": f"+91 98765-{i:05d}" if i % 3 else f"10{i % 10}"}
@@ -66,7 +66,7 @@ def test_what_is_stored_is_what_was_sent(stack, client, count):
     assert {row["id"]: row["entry_count"] for row in counted} == chunks
 
 
-def test_custom_data_keeps_its_spelling(stack, client):
+def test_F8_custom_data_keeps_its_spelling(stack, client):
     custom = '{ "b":1e200000, "a" : [ ],"n":1.000 , "k":"\\u0041" }'
     client.api.post(INSERT, f'{{"batch_id":1,"data":[{{"phone_number":"100",'
                             f'"custom_data":{custom}}}]}}'.encode()).ok
@@ -76,7 +76,7 @@ def test_custom_data_keeps_its_spelling(stack, client):
     assert row["custom_data"] == '{"q": [1]}'
 
 
-def test_rejected_rows_are_told_and_told_again(client):
+def test_Q7_rejected_rows_are_told_and_told_again(client):
     body = {"batch_id": 2, "data": [{"phone_number": "12"}, {"phone_number": "9876543210"},
                                     {"phone_number": 9876543210}, {}, "9876543210",
                                     {"phone_number": "9" * 100}]}
@@ -92,7 +92,7 @@ def test_rejected_rows_are_told_and_told_again(client):
     assert again.ok == first.ok and again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_batch_id_belongs_to_its_client(stack, client):
+def test_F9_a_batch_id_belongs_to_its_client(stack, client):
     other = stack.new_client("INSERTER-2")
     for one in client, other:
         answer = one.api.post(INSERT, {"batch_id": 3, "data": [{"phone_number": "100"}]})
@@ -101,7 +101,7 @@ def test_a_batch_id_belongs_to_its_client(stack, client):
 
 
 @pytest.mark.parametrize("batch_id, count", [(4, 3), (5, 3000)])
-def test_equal_requests_at_once_are_one_batch(stack, client, batch_id, count):
+def test_Q8_equal_requests_at_once_are_one_batch(stack, client, batch_id, count):
     data = [{"phone_number": "9876543210"}] * count
     body = json.dumps({"batch_id": batch_id, "data": data}).encode()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -111,7 +111,7 @@ def test_equal_requests_at_once_are_one_batch(stack, client, batch_id, count):
     assert batches(stack, client)[batch_id] == (count, count, count)
 
 
-def test_different_requests_at_once_are_one_batch_and_conflicts(stack, client):
+def test_Q8_different_requests_at_once_are_one_batch_and_conflicts(stack, client):
     bodies = [{"batch_id": 6, "data": [{"phone_number": f"987654321{i}"}]} for i in range(8)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda body: client.api.post(INSERT, body), bodies))
@@ -119,7 +119,7 @@ def test_different_requests_at_once_are_one_batch_and_conflicts(stack, client):
     assert batches(stack, client)[6] == (1, 1, 1)
 
 
-def test_too_many_entries_names_the_limit(stack, client):
+def test_Q6_too_many_entries_names_the_limit(stack, client):
     entry = b'{"phone_number":"100"}'
     body = b'{"batch_id":7,"data":[' + (entry + b",") * 100_000 + entry + b"]}"
     answer = client.api.post(INSERT, body)
@@ -171,7 +171,7 @@ def test_a_batch_is_whole_or_not_there_when_the_connection_is_lost(stack, client
     assert lost == 6
 
 
-def test_auto_dispatch_needs_no_dispatch(stack, asterisk):
+def test_Q12_auto_dispatch_needs_no_dispatch(stack, asterisk):
     client = stack.new_client("AUTOMATIC")
     stack.sql("update client set auto_dispatch = true where id = %s", client.client_id)
     client.api.post("/controls/setup-channels/").ok  # nobody answers from what was read before

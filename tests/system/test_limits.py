@@ -30,21 +30,21 @@ def finish_watched(client, numbers):
     return most, client.report(batch)
 
 
-def test_client_channels(stack, asterisk):
+def test_B3_client_channels(stack, asterisk):
     client = stack.new_client("FIVE", channels=5)
     most, report = finish_watched(client, asterisk.numbers("answered", 30, talk=1))
     assert most == most_at_once(stack, client) == 5
     assert report.dispositions == {"completed": 30}
 
 
-def test_allocation_channels(stack, asterisk):
+def test_B3_allocation_channels(stack, asterisk):
     client = stack.new_client("THREEOFTEN", channels=10)
     stack.stack.allocate(client.accountcode, channels=3)
     most, _ = finish_watched(client, asterisk.numbers("answered", 15, talk=1))
     assert most == most_at_once(stack, client) == 3
 
 
-def test_server_channels_are_shared(stack, asterisk):
+def test_B2_B3_server_channels_are_shared(stack, asterisk):
     clients = [stack.new_client(name, channels=20) for name in ("LEFT", "RIGHT")]
     with stack.server_limited("ast1", allowed_active_calls=6):
         batches = [(client, client.insert(asterisk.numbers("answered", 15, talk=1)))
@@ -57,7 +57,7 @@ def test_server_channels_are_shared(stack, asterisk):
     assert all(most_at_once(stack, client) > 0 for client in clients)
 
 
-def test_lowered_channels_start_no_call_until_enough_have_ended(stack, asterisk):
+def test_B10_lowered_channels_start_no_call_until_enough_have_ended(stack, asterisk):
     client = stack.new_client("SHRINKS", channels=12)
     batch = client.insert(asterisk.numbers("answered", 24, talk=2))
     client.dispatch()
@@ -75,7 +75,7 @@ def test_lowered_channels_start_no_call_until_enough_have_ended(stack, asterisk)
     assert crowded[0][0] == 0
 
 
-def test_calls_an_hour_of_a_client(stack, asterisk):
+def test_F5_Q19_calls_an_hour_of_a_client(stack, asterisk):
     # 200 an hour: a burst of 10, then one in 19 seconds.
     client = stack.new_client("HOURLY", rate_limit=200)
     batch = client.insert(asterisk.numbers("busy", 30))
@@ -88,7 +88,7 @@ def test_calls_an_hour_of_a_client(stack, asterisk):
     assert client.wait_finished(batch).dispositions == {"busy": 30}
 
 
-def test_calls_an_hour_of_a_server(stack, asterisk):
+def test_B2_Q19_calls_an_hour_of_a_server(stack, asterisk):
     client = stack.new_client("SERVERHOURLY")
     spent = stack.sql("select count(*) from attempt where armed_at > now() - interval '1 hour'")
     with stack.server_limited("ast1", rate_limit=max(20, spent[0][0])):
@@ -100,7 +100,7 @@ def test_calls_an_hour_of_a_server(stack, asterisk):
     assert client.wait_finished(batch).dispositions == {"busy": 5}
 
 
-def test_closed_window_dials_nothing_and_opens(stack, asterisk):
+def test_B5_Q18_closed_window_dials_nothing_and_opens(stack, asterisk):
     client = stack.new_client("NIGHT")
     now = datetime.datetime.now(INDIA)
     client.set_window(now + datetime.timedelta(hours=1), now + datetime.timedelta(hours=2))

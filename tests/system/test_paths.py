@@ -17,7 +17,7 @@ def client(stack):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", READS)
-def test_read(client, path, slash):
+def test_X1_X4_X5_read(client, path, slash):
     answer = client.api.get(path + slash)
     assert isinstance(answer.ok, dict)
     assert answer.headers.get_content_type() == "application/json"
@@ -27,14 +27,14 @@ def test_read(client, path, slash):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", WRITES)
-def test_write(client, path, slash):
+def test_X1_X4_X5_write(client, path, slash):
     answer = client.api.post(path + slash, WRITES[path])
     assert answer.ok["status"] == "success"
 
 
 @pytest.mark.parametrize("path", [path for path in READS if "health" not in path
                                   and not path.endswith("status")] + ["/monitoring/serverstatus"])
-def test_authenticated_answers_carry_the_rate_limit(client, path):
+def test_X6_X8_authenticated_answers_carry_the_rate_limit(client, path):
     headers = client.api.get(path).headers
     assert 0 <= int(headers["X-RateLimit-Remaining"]) < int(headers["X-RateLimit-Limit"])
     assert int(headers["X-RateLimit-Reset"]) > 1_700_000_000

@@ -53,7 +53,7 @@ def at(*moment):
     return datetime.datetime(*moment, tzinfo=INDIA)
 
 
-def test_the_documents_sums(stack):
+def test_E12_H1_H2_the_documents_sums(stack):
     client = stack.new_client("SUMS")
     rollup(stack, client, "2024-01-01", 8, calls=1000, completed=900, ms=120_000_000)
     rollup(stack, client, "2024-01-31", 9, calls=500, completed=300, ms=60_750_000)
@@ -65,7 +65,7 @@ def test_the_documents_sums(stack):
     assert b'"success_rate":80.0,' in answer.body and b'"total_duration":180750.0' in answer.body
 
 
-def test_buckets_in_the_documents_order(stack):
+def test_E14_H3_H4_buckets_in_the_documents_order(stack):
     client = stack.new_client("BUCKETS")
     for hour in range(24):
         rollup(stack, client, "2024-02-29", hour, calls=1 << hour, ms=(hour + 1) * 1000)
@@ -78,7 +78,7 @@ def test_buckets_in_the_documents_order(stack):
     assert summary["Grand Total"] == {"calls": (1 << 24) - 1, "duration": 300}
 
 
-def test_no_calls_are_zeros(stack):
+def test_H3_no_calls_are_zeros(stack):
     client = stack.new_client("SILENT")
     assert client.api.get(SUMMARY).ok["summary"] == {name: {"calls": 0, "duration": 0}
                                                      for name in BUCKETS}
@@ -89,7 +89,7 @@ def test_no_calls_are_zeros(stack):
                                           "pages": 0}
 
 
-def test_both_ends_of_a_period_count_and_rounded_parts_add_up(stack):
+def test_F11_H3_both_ends_of_a_period_count_and_rounded_parts_add_up(stack):
     client = stack.new_client("PERIOD")
     for day in range(1, 5):
         rollup(stack, client, f"2024-03-0{day}", 10, ms=600)
@@ -107,7 +107,7 @@ def test_both_ends_of_a_period_count_and_rounded_parts_add_up(stack):
     assert summary["Grand Total"] == {"calls": 2, "duration": 2}
 
 
-def test_today_is_the_clients_day(stack):
+def test_Q14_Q16_today_is_the_clients_day(stack):
     """Somewhere on earth it is another day already, or still."""
     client = stack.new_client("ELSEWHERE")
     for zone in "Pacific/Kiritimati", "Pacific/Pago_Pago":
@@ -118,7 +118,7 @@ def test_today_is_the_clients_day(stack):
         assert client.api.get(TOTALS).ok["total_calls"] == 1
 
 
-def test_one_server(stack):
+def test_B7_one_server(stack):
     client = stack.new_client("SERVED")
     [[server_id]] = stack.sql("select id from server where server_code = 'ast1'")
     rollup(stack, client, "2024-04-01", 9, calls=3, server_id=server_id)
@@ -145,7 +145,7 @@ def detailed(stack):
     return client
 
 
-def test_details_row(detailed):
+def test_E13_Q15_details_row(detailed):
     [row] = detailed.api.get(DETAILS, batch_id=5).ok["items"]
     assert row["phone_number"] == "+911234567890" and row["batch_id"] == 5
     assert row["attempt"] == 1 and row["is_final"] is True
@@ -157,7 +157,7 @@ def test_details_row(detailed):
     assert row["did"] == "911140000001"
 
 
-def test_details_by_local_days(detailed):
+def test_F11_Q16_details_by_local_days(detailed):
     def total(**period):
         answer = detailed.api.get(DETAILS, **period).ok
         assert answer["total"] == len(answer["items"])
@@ -173,7 +173,7 @@ def test_details_by_local_days(detailed):
     assert total() == 3
 
 
-def test_details_page_by_page(detailed):
+def test_E13_Q11_details_page_by_page(detailed):
     everything = detailed.api.get(DETAILS).ok["items"]
     started = [row["started_at"] for row in everything]
     assert started == sorted(started)
@@ -189,6 +189,6 @@ def test_details_page_by_page(detailed):
                                    {"start_date": ""}, {"start_date": "2024-01-02T00:00"},
                                    {"start_date": "2024-01-02", "end_date": "2024-01-01"}])
 @pytest.mark.parametrize("path", [DETAILS, SUMMARY, TOTALS])
-def test_dates_of_no_calendar(stack, path, query):
+def test_F11_dates_of_no_calendar(stack, path, query):
     answer = stack.api.get(path, **query)
     assert answer.status == 400 and any(name in answer.json["detail"] for name in query)

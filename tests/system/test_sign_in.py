@@ -82,7 +82,7 @@ def tokens(client):
 # In
 
 
-def test_login_answers_what_oauth_clients_expect(client, tokens):
+def test_A4_Q1_login_answers_what_oauth_clients_expect(client, tokens):
     assert tokens["token_type"] == "bearer" and tokens["expires_in"] == 1800
     assert tokens["access_token"].count(".") == tokens["refresh_token"].count(".") == 2
     claims = claims_of(tokens["access_token"])
@@ -90,7 +90,7 @@ def test_login_answers_what_oauth_clients_expect(client, tokens):
     assert claims["exp"] - claims["iat"] == 1800
 
 
-def test_login_by_form(client):
+def test_Q1_login_by_form(client):
     for fields in ({}, {"grant_type": "password", "scope": "", "client_id": "x"}):
         answer = form(client, LOGIN, username=client.username, password=client.password, **fields)
         assert with_token(client, answer.ok["access_token"]).status == 200
@@ -100,7 +100,7 @@ def test_login_by_form(client):
 
 
 @pytest.mark.parametrize("path", [ME, ME + "/", "/monitoring/activecalls", SQL])
-def test_a_token_opens_what_a_key_opens(client, tokens, path):
+def test_A4_a_token_opens_what_a_key_opens(client, tokens, path):
     assert with_token(client, tokens["access_token"], path=path).status == 200
     assert with_token(client, tokens["access_token"] + "x", path=path).status == 401
 
@@ -140,7 +140,7 @@ def test_a_form_that_is_none(client):
         assert answer.status == 400, answer.body
 
 
-def test_wrong_password_and_unknown_user_look_alike(client):
+def test_Q1_wrong_password_and_unknown_user_look_alike(client):
     wrong, unknown = sign_in(client, "wrong"), sign_in(client, username="nobody-has-this-name")
     for answer in wrong, unknown:
         check_refused(answer, 401, "login_refused")
@@ -151,7 +151,7 @@ def test_wrong_password_and_unknown_user_look_alike(client):
 # Which credential
 
 
-def test_bearer_takes_a_key_or_a_token_and_nothing_else_a_token(client, tokens):
+def test_G10_bearer_takes_a_key_or_a_token_and_nothing_else_a_token(client, tokens):
     assert with_token(client, client.key).status == 200
     token = tokens["access_token"]
     for answer in (client.api.as_client(token).get(ME),
@@ -190,7 +190,7 @@ def forged(stack, client, **changes):
     return (signed + b"." + part(mac)).decode()
 
 
-def test_expired_tokens_say_so(stack, client):
+def test_A5_expired_tokens_say_so(stack, client):
     now = int(time.time())
     token = forged(stack, client, iat=now - 100, nbf=now - 100, exp=now - 40)
     detail = check_refused(with_token(client, token), 401, "token_expired")
@@ -395,7 +395,7 @@ def test_keys_are_rotated_while_users_stay_signed_in(stack, client):
 # Guessing
 
 
-def test_guesses_at_one_user_are_few_and_he_is_not_locked_out(stack):
+def test_Q1_guesses_at_one_user_are_few_and_he_is_not_locked_out(stack):
     client = stack.new_client("GUESSED")
     assert sign_in(client).status == 200  # from his own network
     statuses = []

@@ -305,7 +305,7 @@ WALLED = ("allocation", "server", "queue_master", "chunk", "entry", "attempt", "
 
 
 @pytest.mark.parametrize("table", WALLED)
-def test_the_api_sees_one_client_only(db, two_clients, table):
+def test_A7_the_api_sees_one_client_only(db, two_clients, table):
     column = "id" if table == "server" else "1"  # the API may not read all of server
     for client_id in two_clients:
         with db.as_role("ccs_api", client_id) as cursor:
@@ -386,7 +386,7 @@ SET_CHANNELS = ("update allocation set allowed_active_calls = %s"
     "update client set allocated_channels = 99 where id = %s and %s > 0",
     "update client set rate_limit = 999 where id = %s and %s > 0",
 ])
-def test_shares_never_exceed_the_client(db, shares, text):
+def test_F7_shares_never_exceed_the_client(db, shares, text):
     with pytest.raises(psycopg2.errors.CheckViolation, match="the client has"):
         with db.committing() as cursor:
             cursor.execute(text, shares[:2])
@@ -462,7 +462,7 @@ BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
     # and a window wholly inside the hour that is missing does not lose the day after
     (BERLIN, "02:30", "03:15", "2026-03-29 00:59:00", "2026-03-30 00:30", "2026-03-30 01:15"),
 ])
-def test_calling_window(db, zone, opens, closes, at, open_at, close_at):
+def test_Q18_calling_window(db, zone, opens, closes, at, open_at, close_at):
     with db.as_role("ccs_api") as cursor:
         cursor.execute("set timezone = 'UTC'")
         cursor.execute("select open_at at time zone 'UTC', close_at at time zone 'UTC'"
@@ -472,7 +472,7 @@ def test_calling_window(db, zone, opens, closes, at, open_at, close_at):
         assert cursor.fetchone() == expected
 
 
-def test_equal_times_never_close(db):
+def test_Q18_equal_times_never_close(db):
     with db.as_role("ccs_api") as cursor:
         cursor.execute("select open_at = '-infinity', close_at = 'infinity'"
                        " from calling_window(now(), %s, '09:00', '09:00')", [KOLKATA])
@@ -481,7 +481,7 @@ def test_equal_times_never_close(db):
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "Asia/Nowhere"])
 @pytest.mark.parametrize("closes", ["09:00", "18:00"])
-def test_an_unknown_zone_never_opens_and_never_fails(db, zone, closes):
+def test_Q18_an_unknown_zone_never_opens_and_never_fails(db, zone, closes):
     with db.as_role("ccs_dispatcher") as cursor:
         cursor.execute("select open_at = 'infinity', close_at = 'infinity'"
                        " from calling_window(now(), %s, '09:00', %s)", [zone, closes])

@@ -27,7 +27,7 @@ def check_chain(events, *, first_prev=None):
         assert events[0]["prev"] == first_prev
 
 
-def test_nothing_but_connected_before_subscribe(stack, client, asterisk):
+def test_W4_nothing_but_connected_before_subscribe(stack, client, asterisk):
     with WebSocket.to(stack, client.key) as quiet, listen(stack, client) as other:
         connected = quiet.hear()
         assert connected["type"] == "connected" and connected["server_time"].endswith("Z")
@@ -37,7 +37,7 @@ def test_nothing_but_connected_before_subscribe(stack, client, asterisk):
         assert quiet.subscribe("call_started") == {"type": "subscribed", "events": ["call_started"]}
 
 
-def test_an_answered_call(stack, client, asterisk):
+def test_W2_F10_an_answered_call(stack, client, asterisk):
     [number] = asterisk.numbers("answered", talk=1)
     with listen(stack, client, *ALL) as events:
         call_id = client.call(number)
@@ -61,7 +61,7 @@ def test_an_answered_call(stack, client, asterisk):
 @pytest.mark.parametrize("outcome,reason", [("busy", "busy"),
                                             ("rejected", "rejected by the far end"),
                                             ("congestion", "no circuit available")])
-def test_a_call_that_fails_says_why(stack, client, asterisk, outcome, reason):
+def test_W2_F10_a_call_that_fails_says_why(stack, client, asterisk, outcome, reason):
     with listen(stack, client) as events:
         call_id = client.call(asterisk.numbers(outcome)[0])
         heard = events.hear_until(is_last)
@@ -71,7 +71,7 @@ def test_a_call_that_fails_says_why(stack, client, asterisk, outcome, reason):
         == (outcome, reason)
 
 
-def test_a_batch_is_told_in_order_and_without_a_hole(stack, asterisk):
+def test_B1_a_batch_is_told_in_order_and_without_a_hole(stack, asterisk):
     client = stack.new_client("NEWSREADER")
     numbers = asterisk.mixed(120, talk=1)
     with listen(stack, client, *ALL) as all_types, listen(stack, client) as three_types:
@@ -99,7 +99,7 @@ def test_a_batch_is_told_in_order_and_without_a_hole(stack, asterisk):
     assert [(event["seq"], event["type"]) for event in told] == [tuple(row) for row in stored]
 
 
-def test_three_clients_hear_of_their_own_calls_only(stack, asterisk):
+def test_A7_three_clients_hear_of_their_own_calls_only(stack, asterisk):
     clients = [stack.new_client(name) for name in ("TENANT-A", "TENANT-B", "TENANT-C")]
     sockets = [listen(stack, client, *ALL) for client in clients]
     calls = {client.accountcode: set() for client in clients}
@@ -116,7 +116,7 @@ def test_three_clients_hear_of_their_own_calls_only(stack, asterisk):
         socket.hang_up()
 
 
-def test_unknown_events_are_named_and_the_connection_goes_on(stack, client, asterisk):
+def test_W1_unknown_events_are_named_and_the_connection_goes_on(stack, client, asterisk):
     with listen(stack, client, "call_failed") as events:
         refused = events.subscribe("call_started", "call_paused", "call_lost")
         assert (refused["type"], refused["code"]) == ("error", "unknown_event")

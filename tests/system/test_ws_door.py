@@ -35,7 +35,7 @@ def check_envelope(answer, status, code):
 
 
 @pytest.mark.parametrize("way", ["query", "in a query", "header", "bearer"])
-def test_three_ways_to_show_a_key(stack, client, way):
+def test_E17_A3_three_ways_to_show_a_key(stack, client, way):
     request = {"query": {"query": f"x-api-key={client.key}"},
                "in a query": {"query": f"a=b&x-api-key={client.key}&max-api-key=c"},
                "header": {"headers": {"X-API-KEY": client.key}},
@@ -77,7 +77,7 @@ def test_two_different_keys(stack, client):
     check_envelope(answer, 400, "two_identities")
 
 
-def test_an_expired_key_is_refused_and_loses_its_connection(stack):
+def test_A5_an_expired_key_is_refused_and_loses_its_connection(stack):
     client = stack.new_client("PASSING")
     with listen(stack, client) as events:
         stack.sql("""update api_key set expires_at = now() + interval '2 seconds'

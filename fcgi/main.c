@@ -8,12 +8,14 @@
 #include "common/log.h"
 #include "fcgi/master.h"
 #include "fcgi/nginx_print.h"
+#include "fcgi/routes_print.h"
 
 #include "common/base.h"
 
 static const char usage[] =
 	"usage: ccs-api [-c FILE] [--pool fast|sql|login|all]\n"
 	"       ccs-api [-c FILE] --print-nginx\n"
+	"       ccs-api --print-routes\n"
 	"\n"
 	"Answers the HTTP API behind nginx, over <run_dir>/api-fast.sock, api-sql.sock and "
 	"api-login.sock.\n"
@@ -21,6 +23,8 @@ static const char usage[] =
 	"  -c, --conf FILE    configuration (default: $CCS_CONF, else " CONF_DEFAULT_PATH ")\n"
 	"  --pool POOL        which workers to run: fast, sql, login or all (default)\n"
 	"  --print-nginx      print the location blocks that nginx/ccs.conf.in includes\n"
+	"  --print-routes     print every endpoint as JSON: method, path, pool, who, name, "
+	"summary\n"
 	"  --version, --help\n"
 	"\n"
 	"SIGTERM ends it after the requests under way, SIGHUP reads the configuration again.\n";
@@ -30,12 +34,13 @@ struct command {
 	bool print_nginx;
 };
 
-enum { OPTION_POOL = 256, OPTION_PRINT_NGINX, OPTION_VERSION, OPTION_HELP };
+enum { OPTION_POOL = 256, OPTION_PRINT_NGINX, OPTION_PRINT_ROUTES, OPTION_VERSION, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{"conf", required_argument, NULL, 'c'},
 	{"pool", required_argument, NULL, OPTION_POOL},
 	{"print-nginx", no_argument, NULL, OPTION_PRINT_NGINX},
+	{"print-routes", no_argument, NULL, OPTION_PRINT_ROUTES},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
@@ -57,6 +62,30 @@ __attribute__((noreturn)) static void finish(FILE *to, const char *text, int sta
 	exit(status);
 }
 
+static int print(const struct strbuf *text)
+{
+	bool written = fwrite(text->p, 1, text->n, stdout) == text->n && fflush(stdout) == 0;
+	return written ? EXIT_SUCCESS : EX_IOERR;
+}
+
+static int print_nginx(const struct conf *conf)
+{
+	struct strbuf text = STRBUF_INIT;
+	nginx_print(conf, &text);
+	int status = print(&text);
+	strbuf_free(&text);
+	return status;
+}
+
+static int print_routes(void)
+{
+	struct strbuf text = STRBUF_INIT;
+	routes_print(&text);
+	int status = print(&text);
+	strbuf_free(&text);
+	return status;
+}
+
 static void parse(struct command *command, int argc, char **argv)
 {
 	int option;
@@ -65,6 +94,8 @@ static void parse(struct command *command, int argc, char **argv)
 			command->master.conf_path = optarg;
 		else if (option == OPTION_PRINT_NGINX)
 			command->print_nginx = true;
+		else if (option == OPTION_PRINT_ROUTES)
+			exit(print_routes());
 		else if (option == OPTION_VERSION)
 			finish(stdout, "ccs-api " CCS_VERSION "\n", EXIT_SUCCESS);
 		else if (option == OPTION_HELP)
@@ -88,15 +119,6 @@ static void set_limits(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
-static int print(const struct conf *conf)
-{
-	struct strbuf text = STRBUF_INIT;
-	nginx_print(conf, &text);
-	bool written = fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0;
-	strbuf_free(&text);
-	return written ? EXIT_SUCCESS : EX_IOERR;
-}
-
 int main(int argc, char **argv)
 {
 	struct command command = {
@@ -111,7 +133,7 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	}
 	if (command.print_nginx)
-		return print(&conf);
+		return print_nginx(&conf);
 	set_limits();
 	return master_run(&command.master, &conf);
 }

@@ -139,11 +139,13 @@ $(OUT)/tests/system/%: $(OUT)/tests/system/%.c.o $(foreach l,dispatcher $(LIBS.p
 check: $(PROBES)
 
 .PHONY: format format-check lint clean
+# Releases of clang-format differ in taste; this one is in Debian 12 and 13.
+CLANG_FORMAT := clang-format-19
 SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch])
 format:
-	clang-format -i $(SOURCES)
+	$(CLANG_FORMAT) -i $(SOURCES)
 format-check:
-	$(Q)clang-format --dry-run --Werror $(SOURCES)
+	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
 lint:
 	$(Q)tests/run lint exit $(LINTS)
 

@@ -13,6 +13,6 @@
 #define MAX(a, b)	 ((a) > (b) ? (a) : (b))
 
 /* The object that holds member, given a pointer to that member. */
-#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #endif

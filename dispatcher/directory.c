@@ -326,7 +326,7 @@ static void take_servers(void *arg, const struct rows *rows)
 		server->seen = true;
 		if (new)
 			HASH_ADD(hh, d->servers, id, sizeof(server->id), server);
-		if (!new &&moved)
+		if (!new && moved)
 			server_stop(server);
 		if (!server->conn && d->recovered)
 			server_start(d, server, -1);

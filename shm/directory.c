@@ -18,11 +18,9 @@ struct kind {
 };
 
 #define KIND(name, type, key_bytes)                                                                \
-	{                                                                                          \
-		SHM_TABLE_##name, sizeof(struct type), offsetof(struct type, data),                \
-			sizeof(((struct type *)0)->data), key_bytes,                               \
-			offsetof(struct type, data) - sizeof(struct shm_row)                       \
-	}
+	{SHM_TABLE_##name, sizeof(struct type), offsetof(struct type, data),                       \
+		sizeof(((struct type *)0)->data), key_bytes,                                       \
+		offsetof(struct type, data) - sizeof(struct shm_row)}
 
 static const struct kind clients = KIND(clients, shm_client_row, sizeof(uint64_t));
 static const struct kind users = KIND(users, shm_user_row, sizeof(uint64_t));

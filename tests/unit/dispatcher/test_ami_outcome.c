@@ -19,14 +19,13 @@ struct outcome_case {
 
 /* A failed OriginateResponse and the Hangup of a channel that was there. */
 #define FAILED(reason_, cause_, dial)                                                              \
-	{                                                                                          \
-		.originate_seen = true, .reason = reason_, .channel_seen = true,                   \
-		.hangup_seen = true, .cause = cause_, .dialed = AMI_DIAL_##dial                    \
-	}
-#define REFUSED(message)                                                                           \
-	{                                                                                          \
-		.refused = true, .refusal = { message, sizeof(message) - 1 }                       \
-	}
+	{.originate_seen = true,                                                                   \
+		.reason = reason_,                                                                 \
+		.channel_seen = true,                                                              \
+		.hangup_seen = true,                                                               \
+		.cause = cause_,                                                                   \
+		.dialed = AMI_DIAL_##dial}
+#define REFUSED(message) {.refused = true, .refusal = {message, sizeof(message) - 1}}
 
 static const struct outcome_case cases[] = {
 	{"SIP 486", FAILED(0, 17, BUSY), DISPOSITION_BUSY, "busy"},

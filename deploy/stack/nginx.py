@@ -26,15 +26,16 @@ class Nginx:
         self.process = Process("nginx", marker=str(self._conf), pid_file=self.folder / "pid",
                                log=ccs.log_dir / "nginx.log")
 
-    def configure(self, certs):
-        """Chooses the port and writes the configuration. ccs must be configured."""
+    def configure(self, certs, **more):
+        """Chooses the port and writes the configuration, with more of the template's values. ccs must
+        be configured."""
         self.folder.mkdir(mode=0o755)
         self._take_port()
         routes = self.folder / "routes.conf"
         routes.write_text(self.ccs.print_nginx())
         self._render("ccs.conf.in", self.folder / "ccs.conf", LISTEN=f"{HOST}:{self.port}",
                      SERVER_NAME="localhost", CERTIFICATE=certs.cert, CERTIFICATE_KEY=certs.key,
-                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes)
+                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes, **more)
         self._render("nginx.conf.in", self._conf, DIR=self.folder, LOG_DIR=self.ccs.log_dir,
                      CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
 

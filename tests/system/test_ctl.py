@@ -126,6 +126,19 @@ def test_F1_each_missing_field_is_named(empty, name, tmp_path):
     assert f"{name} is missing" in empty.ctl("client", "add", "--file", path, status=1)
 
 
+@pytest.mark.parametrize("url, ends", [
+    ("postgresql://user:pass@host:5432/db", 0), ("postgresql+asyncpg://user:pass@host/db", 0),
+    ("postgresql+psycopg://user:pass@host/db", 0), ("", 0), ("mysql://user:pass@host/db", 1),
+    ("postgresql+asyncpg", 1), ("host=/tmp", 1),
+])
+@pytest.mark.parametrize("name", ["asyncdatabaseurl", "syncdatabaseurl"])
+def test_F2_database_addresses(db, tmp_path, name, url, ends):
+    path = tmp_path / "client.json"
+    path.write_text(json.dumps({**CLIENT, "password": PASSWORD, name: url}))
+    said = db.ctl("client", "add", "--file", path, status=ends)
+    assert (name in said) == bool(ends) and "pass@" not in said
+
+
 @pytest.mark.parametrize("text, expected", [
     ("{", "line 1"), ("[]", "object"), ('{"naem": "x"}', '"naem"'),
     ('{"name": "x", "name": "y"}', "duplicate"), ('{"rate_limit": "9"}', "rate_limit"),

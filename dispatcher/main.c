@@ -1,58 +1,16 @@
 /* ccs-dispatcher: reads the segment, drives Asterisk over AMI. This process is the holder; it forks the one that works. */
-#include <argp.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
-#include "common/conf.h"
-#include "common/log.h"
+#include "common/service.h"
 #include "dispatcher/holder.h"
-
-#include "common/base.h"
-
-struct options {
-	const char *conf_path;
-	enum log_level level;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct options *options = state->input;
-	if (key == 'c')
-		options->conf_path = arg;
-	else if (key == 'v')
-		options->level = LOG_DEBUG;
-	else if (key == ARGP_KEY_ARG)
-		argp_usage(state);
-	else
-		return ARGP_ERR_UNKNOWN;
-	return 0;
-}
-
-const char *argp_program_version = "ccs-dispatcher " CCS_VERSION;
 
 int main(int argc, char **argv)
 {
-	static const struct argp_option known[] = {
-		{"config", 'c', "FILE", 0, "configuration; default $CCS_CONF or " CONF_DEFAULT_PATH,
-			0},
-		{"verbose", 'v', NULL, 0, "log every step of every call", 0},
-		{0},
-	};
-	static const struct argp argp = {known, parse, NULL,
-		"Dials queued calls through Asterisk servers. Runs in the foreground; SIGTERM "
-		"stops it without leaving a call in "
-		"doubt.",
-		NULL, NULL, NULL};
-	struct options options = {getenv("CCS_CONF"), LOG_INFO};
-	struct conf conf;
-	struct err err;
-
-	argp_err_exit_status = EX_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	log_open("ccs-dispatcher", options.level);
-	if (!conf_load(&conf, options.conf_path, &err)) {
-		log_error("conf.refused", "why=%s", log_q(err.text));
-		return EX_CONFIG;
-	}
-	return holder_run(&conf);
+	struct service service = {.name = "ccs-dispatcher",
+		.about = "Dials queued calls through Asterisk servers. Runs in the foreground; "
+			 "SIGTERM "
+			 "stops it without leaving a call in doubt."};
+	static struct conf conf;
+	int status = service_open(&service, argc, argv, &conf);
+	return status == EX_OK ? holder_run(&conf) : status;
 }

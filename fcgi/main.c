@@ -1,50 +1,22 @@
 /* ccs-api: the HTTP API behind nginx. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#include "common/log.h"
+#include "common/service.h"
 #include "fcgi/master.h"
 #include "fcgi/nginx_print.h"
 #include "fcgi/routes_print.h"
 
 #include "common/base.h"
 
-static const char usage[] =
-	"usage: ccs-api [-c FILE] [--pool fast|sql|login|all]\n"
-	"       ccs-api [-c FILE] --print-nginx\n"
-	"       ccs-api --print-routes\n"
-	"\n"
-	"Answers the HTTP API behind nginx, over <run_dir>/api-fast.sock, api-sql.sock and "
-	"api-login.sock.\n"
-	"\n"
-	"  -c, --conf FILE    configuration (default: $CCS_CONF, else " CONF_DEFAULT_PATH ")\n"
-	"  --pool POOL        which workers to run: fast, sql, login or all (default)\n"
-	"  --print-nginx      print the location blocks that nginx/ccs.conf.in includes\n"
-	"  --print-routes     print every endpoint as JSON: method, path, pool, who, name, "
-	"summary\n"
-	"  --version, --help\n"
-	"\n"
-	"SIGTERM ends it after the requests under way, SIGHUP reads the configuration again.\n";
-
 struct command {
 	struct master_options master;
 	bool print_nginx;
 };
 
-enum { OPTION_POOL = 256, OPTION_PRINT_NGINX, OPTION_PRINT_ROUTES, OPTION_VERSION, OPTION_HELP };
-
-static const struct option long_options[] = {
-	{"conf", required_argument, NULL, 'c'},
-	{"pool", required_argument, NULL, OPTION_POOL},
-	{"print-nginx", no_argument, NULL, OPTION_PRINT_NGINX},
-	{"print-routes", no_argument, NULL, OPTION_PRINT_ROUTES},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{NULL, 0, NULL, 0},
-};
+enum { OPTION_POOL = 256, OPTION_PRINT_NGINX, OPTION_PRINT_ROUTES };
 
 static bool choose_pools(struct command *command, const char *name)
 {
@@ -54,12 +26,6 @@ static bool choose_pools(struct command *command, const char *name)
 		known |= command->master.runs[p];
 	}
 	return known;
-}
-
-__attribute__((noreturn)) static void finish(FILE *to, const char *text, int status)
-{
-	(void)fputs(text, to);
-	exit(status);
 }
 
 static int print(const struct strbuf *text)
@@ -77,63 +43,67 @@ static int print_nginx(const struct conf *conf)
 	return status;
 }
 
-static int print_routes(void)
+/* Needs no configuration, so it is done while options are read, as --help is. */
+__attribute__((noreturn)) static void print_routes(void)
 {
 	struct strbuf text = STRBUF_INIT;
 	routes_print(&text);
-	int status = print(&text);
-	strbuf_free(&text);
-	return status;
+	exit(print(&text));
 }
 
-static void parse(struct command *command, int argc, char **argv)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	int option;
-	while ((option = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
-		if (option == 'c')
-			command->master.conf_path = optarg;
-		else if (option == OPTION_PRINT_NGINX)
-			command->print_nginx = true;
-		else if (option == OPTION_PRINT_ROUTES)
-			exit(print_routes());
-		else if (option == OPTION_VERSION)
-			finish(stdout, "ccs-api " CCS_VERSION "\n", EXIT_SUCCESS);
-		else if (option == OPTION_HELP)
-			finish(stdout, usage, EXIT_SUCCESS);
-		else if (option != OPTION_POOL || !choose_pools(command, optarg))
-			finish(stderr, usage, EX_USAGE);
-	}
-	if (optind < argc)
-		finish(stderr, usage, EX_USAGE);
+	struct command *command = state->input;
+	if (key == OPTION_PRINT_NGINX)
+		command->print_nginx = true;
+	else if (key == OPTION_PRINT_ROUTES)
+		print_routes();
+	else if (key != OPTION_POOL)
+		return ARGP_ERR_UNKNOWN;
+	else if (!choose_pools(command, arg))
+		argp_error(
+			state, "there is no pool \"%s\"; --pool is fast, sql, login or all", arg);
+	return 0;
 }
 
-/* One kept connection of nginx is one descriptor of a fast worker; a core file would hold keys and
- * phone numbers. */
-static void set_limits(void)
+/* One kept connection of nginx is one descriptor of a fast worker. */
+static void take_files(void)
 {
-	struct rlimit files, none = {0, 0};
+	struct rlimit files;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
-	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
 int main(int argc, char **argv)
 {
-	struct command command = {
-		.master = {.conf_path = getenv("CCS_CONF"), .runs = {true, true, true}}};
+	static const struct argp_option known[] = {
+		{"pool", OPTION_POOL, "POOL", 0,
+			"which workers to run: fast, sql, login or all (default)", 0},
+		{"print-nginx", OPTION_PRINT_NGINX, NULL, 0,
+			"print the location blocks that nginx/ccs.conf.in includes", 0},
+		{"print-routes", OPTION_PRINT_ROUTES, NULL, 0,
+			"print every endpoint as JSON: method, path, pool, who, name, summary", 0},
+		{0},
+	};
+	static const struct argp own = {known, parse, NULL, NULL, NULL, NULL, NULL};
+	struct command command = {.master = {.runs = {true, true, true}}};
+	struct service service = {.name = "ccs-api",
+		.about = "Answers the HTTP API behind nginx, on <run_dir>/api-fast.sock, "
+			 "api-sql.sock and api-login.sock. "
+			 "Runs in the foreground; SIGTERM ends it after the requests under way, "
+			 "SIGHUP reads the configuration again.",
+		.own = &own,
+		.own_input = &command};
 	static struct conf conf;
-	struct err err;
+	int status = service_open(&service, argc, argv, &conf);
 
-	log_open("ccs-api", LOG_INFO);
-	parse(&command, argc, argv);
-	if (!conf_load(&conf, command.master.conf_path, &err)) {
-		log_error("conf.refused", "why=%s", log_q(err.text));
-		return EX_CONFIG;
-	}
+	if (status != EX_OK)
+		return status;
 	if (command.print_nginx)
 		return print_nginx(&conf);
-	set_limits();
+	take_files();
+	command.master.conf_path = service.conf_path;
 	return master_run(&command.master, &conf);
 }

@@ -212,7 +212,7 @@ static bool take_name(struct err *err)
 /* libwebsockets sizes its tables by this limit, and searches them when it is told another. */
 static bool take_files(int64_t connections, struct err *err)
 {
-	struct rlimit files, none = {0, 0};
+	struct rlimit files;
 	rlim_t want = (rlim_t)connections + SPARE_FILES;
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max < want)
 		return fail(err, ERR_INPUT,
@@ -220,7 +220,6 @@ static bool take_files(int64_t connections, struct err *err)
 			(unsigned long long)want, (unsigned long long)files.rlim_max);
 	files.rlim_cur = want;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
-	(void)setrlimit(RLIMIT_CORE, &none); /* a core file would hold keys and phone numbers */
 	return true;
 }
 

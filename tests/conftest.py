@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "deploy"), str(ROOT / "tests")]
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS.parent / "deploy"), str(TESTS)]
 
-from live import FarEnd, Live, programs  # noqa: E402  (found by the line above)
+from live import FarEnd, Live  # noqa: E402  (found by the line above)
+from places import PROGRAMS  # noqa: E402
 from stack.progress import Silent  # noqa: E402
 from stack.stack import Plan, Stack  # noqa: E402
 
@@ -24,7 +25,7 @@ def stack(request):
     """Everything running. The folder is kept when a test has failed: it holds the logs."""
     global _current
     folder = tempfile.mkdtemp(prefix="ccs-check-")
-    built = Stack.up(folder, Plan(programs=programs(), channels=CHANNELS, rate_limit=RATE_LIMIT,
+    built = Stack.up(folder, Plan(programs=str(PROGRAMS), channels=CHANNELS, rate_limit=RATE_LIMIT,
                                   ring_seconds=5), Silent())
     _current = Live(built)
     try:

@@ -2,17 +2,15 @@
 import collections
 import contextlib
 import math
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from live import Live
+from places import PROGRAMS
 from stack.progress import Silent
 from stack.stack import Plan, Stack
 
-PROGRAMS = os.environ.get("CCS_PROGRAMS", Path(__file__).resolve().parents[1] / "build/release")
 WINDOW = 20  # dispatcher.ami_window
 
 # Around a cut something may have been said that nobody heard: back-off, login and list take time.

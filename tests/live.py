@@ -15,8 +15,6 @@ from stack import cdr, numbers
 from stack.api import Api
 from stack.proc import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
-
 # What a process says when it ends of its own fault: assert(), signals but SIGKILL, sanitizers.
 _DISASTER = re.compile(r"Assertion .* failed|(?:signal|code)=(?:4|6|7|8|11)\b|Sanitizer|runtime error:"
                        r"|stack smashing|at=\S*died.*status=70\b")
@@ -31,11 +29,6 @@ select e.entry_id, e.phone_number, d.disposition::text, d.reason, d.estimated,
  where m.client_id = %s and m.batch_id = %s
  order by e.entry_id
 """
-
-
-def programs() -> str:
-    """Where make put ccs."""
-    return os.environ.get("CCS_PROGRAMS", str(ROOT / "build/release"))
 
 
 @dataclasses.dataclass(frozen=True)

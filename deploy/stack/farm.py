@@ -7,7 +7,6 @@
 The number plan is the same (numbers.py). Its own book says what was dialled and what became of it.
 """
 import collections
-import dataclasses
 import functools
 import json
 import os

@@ -8,10 +8,9 @@ import tempfile
 from pathlib import Path
 
 import psycopg2
+from places import PROGRAMS, ROOT
 from stack.postgres import Cluster
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(os.environ.get("CCS_PROGRAMS", ROOT / "build/release"))
 ROLES = ("ccs_owner", "ccs_api", "ccs_login", "ccs_dispatcher")
 
 

@@ -4,17 +4,14 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from asterisk_rig import Ami, attempt_id
+from places import PROGRAMS
+from stack import asterisk, numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
-from stack import asterisk, numbers  # noqa: E402
 CALLER = "+911140000000"
 
 
@@ -22,13 +19,12 @@ class Probe:
     """A running ami_probe. Its lines are tuples of their fields; messages have their headers."""
 
     def __init__(self, server, *, secret=None, login="md5", host=None, holder=None, adopted=None):
-        programs = Path(os.environ.get("CCS_PROGRAMS", ROOT / "build/release"))
         fds = [fd for fd in (holder, adopted) if fd is not None]
         self.server = server
         self.lines = []
         self._news = threading.Condition()
         self._child = subprocess.Popen(
-            [programs / "tests/system/ami_probe", host or server.host, str(server.ami_port),
+            [PROGRAMS / "tests/system/ami_probe", host or server.host, str(server.ami_port),
              server.ami_user, login, server.context, server.exten, *map(str, fds)],
             env={**os.environ, "AMI_SECRET": secret or server.ami_secret}, pass_fds=fds,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)

@@ -4,18 +4,15 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from asterisk_rig import Ami, attempt_id, originate
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
-from stack import asterisk, cdr, numbers, ports  # noqa: E402
-from stack.proc import Process, StackError, wait_until  # noqa: E402
+from places import ROOT
+from stack import asterisk, cdr, numbers, ports
+from stack.proc import Process, StackError, wait_until
 
 PROVISION = ROOT / "deploy/asterisk/provision"
 SAMPLE = ROOT / "deploy/asterisk/sample"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from live import ROOT, programs
+from places import PROGRAMS, ROOT
 from stack.api import Api
 from stack.proc import wait_until
 
@@ -34,7 +34,7 @@ def folder():
 
 
 def up(folder, *words):
-    done = demo("up", "--dir", folder, "--json", "--programs", programs(), *words)
+    done = demo("up", "--dir", folder, "--json", "--programs", PROGRAMS, *words)
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
     return json.loads(line)
@@ -106,7 +106,7 @@ def test_two_side_by_side_do_not_meet(folder):
 
 
 def test_run_dials_reports_and_ends(folder):
-    done = demo("run", "--once", "--count", 24, "--dir", folder, "--programs", programs())
+    done = demo("run", "--once", "--count", 24, "--dir", folder, "--programs", PROGRAMS)
     assert done.returncode == 0, done.stderr
     assert "24/24" in done.stderr and "one for every attempt" in done.stderr
     assert "curl --cacert" in done.stdout
@@ -115,7 +115,7 @@ def test_run_dials_reports_and_ends(folder):
 
 def test_profile_without_udp(folder):
     done = demo("run", "--once", "--count", 24, "--profile", "local", "--dir", folder,
-                "--programs", programs())
+                "--programs", PROGRAMS)
     assert done.returncode == 0, done.stderr
 
 
@@ -123,7 +123,7 @@ def test_profile_without_udp(folder):
 @pytest.mark.parametrize("moment", ["PostgreSQL", "certificates", "Dialling"])
 def test_interrupted(folder, number, moment):
     """Ended by a signal, at first or in the middle of the batch, it takes everything with it."""
-    with subprocess.Popen([DEMO, "run", "--dir", folder, "--programs", programs()],
+    with subprocess.Popen([DEMO, "run", "--dir", folder, "--programs", PROGRAMS],
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
         guard = threading.Timer(SECONDS, child.kill)
         guard.start()
@@ -144,7 +144,7 @@ def test_interrupted(folder, number, moment):
 def test_failure_names_the_log_and_leaves_nothing(folder):
     with tempfile.TemporaryDirectory(prefix="ccs-t-") as broken:
         for name in ("ccs-api", "ccsctl", "ccs-dispatcher", "ccs-relay"):
-            os.symlink(Path(programs()).resolve() / name, Path(broken) / name)
+            os.symlink(PROGRAMS.resolve() / name, Path(broken) / name)
         (Path(broken) / "ccs-api").unlink()
         (Path(broken) / "ccs-api").write_text(
             "#!/bin/sh\ncase $* in *print*) ;; *) echo out of luck >&2; exit 1 ;; esac\n")
@@ -158,9 +158,9 @@ def test_failure_names_the_log_and_leaves_nothing(folder):
 def test_what_cannot_work_is_refused_at_once(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = demo("up", "--dir", folder, "--port", port, "--programs", programs())
+        done = demo("up", "--dir", folder, "--port", port, "--programs", PROGRAMS)
         assert done.returncode == 1 and f"port {port} is in use" in done.stderr
     assert "run make first" in demo("up", "--dir", folder, "--programs", "/nowhere").stderr
     (folder / "precious").touch()
-    assert "not empty" in demo("up", "--dir", folder, "--programs", programs()).stderr
+    assert "not empty" in demo("up", "--dir", folder, "--programs", PROGRAMS).stderr
     assert "holds no demo" in demo("down", "--dir", folder).stderr

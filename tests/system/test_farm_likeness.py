@@ -1,5 +1,4 @@
 """The simulated Asterisks beside real ones, 22 and 16: every event of every outcome, header by header."""
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from asterisk_rig import Ami, attempt_id
+from places import PROGRAMS
 from stack import asterisk, farm, numbers
 
-PROGRAMS = os.environ.get("CCS_PROGRAMS", Path(__file__).resolve().parents[2] / "build/release")
 SUITES = {"22": "forky", "16": "bullseye"}
 
 # What differs from call to call.

@@ -2,19 +2,17 @@
 import collections
 import contextlib
 import hashlib
-import os
 import re
 import socket
 import time
-from pathlib import Path
 
 import pytest
 
 from asterisk_rig import Ami, attempt_id, originate
+from places import PROGRAMS
 from stack import farm, numbers
 from stack.proc import StackError, wait_until
 
-PROGRAMS = os.environ.get("CCS_PROGRAMS", Path(__file__).resolve().parents[2] / "build/release")
 NEVER_S = 0.3  # what has not come by then does not come: messages take microseconds
 
 

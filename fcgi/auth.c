@@ -106,6 +106,7 @@ static enum auth_verdict check_key(
 		fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
 		return AUTH_REFUSED;
 	}
+	req->key_id = key.id;
 	return admit(app, req, source, err);
 }
 
@@ -142,9 +143,10 @@ enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
 	return check_key(app, req, credential, err);
 }
 
-static bool not_yours(struct err *err)
+bool not_yours(struct err *err)
 {
-	return fail(err, ERR_FORBIDDEN, "your API key gives no access to this client's data");
+	return fail_code(err, ERR_FORBIDDEN, "not_yours",
+		"the request names something that is not yours, or that does not exist");
 }
 
 bool own_accountcode(const struct req *req, struct str accountcode, struct err *err)
@@ -204,7 +206,7 @@ bool own_server(struct app *app, const struct req *req, struct str server_code, 
 		id = 0;
 	}
 	if (id == 0)
-		return fail(err, ERR_MISSING, "no server of this server_code is allocated to you");
+		return not_yours(err);
 	*server_id = id;
 	return true;
 }

@@ -19,7 +19,7 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client), req->source, and req->token (in app->token) if it was one. */
+/* Fills req->client (in app->client), req->source, and req->token (in app->token) or req->key_id. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 
 /* FORBIDDEN unless the client is active: whoever it is that asks for it. */
@@ -28,12 +28,16 @@ MUST_USE bool auth_admits(const struct shm_client *client, struct err *err);
 /* The one credential of the request. */
 MUST_USE bool auth_credential(const struct req *req, struct str *credential, struct err *err);
 
+/* FORBIDDEN: whatever the request names is not the caller's. One body for all, so that nobody learns
+ * whether it exists. Always false. */
+bool not_yours(struct err *err);
+
 /* An accountcode or client id that the request names must be the caller's own; p NULL = not named.
- * One FORBIDDEN body, whether the other client exists or not. */
+ * not_yours else. */
 MUST_USE bool own_accountcode(const struct req *req, struct str accountcode, struct err *err);
 MUST_USE bool own_client_id(const struct req *req, uint64_t client_id, struct err *err);
 
-/* The id of a server that is allocated to the caller; MISSING else, whether it exists or not. */
+/* The id of a server that is allocated to the caller; not_yours else. */
 MUST_USE bool own_server(struct app *app, const struct req *req, struct str server_code,
 	uint64_t *server_id, struct err *err);
 

@@ -46,7 +46,7 @@ struct req {
 	struct str path; /* decoded by nginx, with API_PREFIX, as it was asked for */
 	const struct route *route;
 	struct str param_text[REQ_PARAMS_MAX]; /* in the order of the route's pattern */
-	uint64_t param_id[REQ_PARAMS_MAX];     /* of {name:id} parameters */
+	uint64_t param_id[REQ_PARAMS_MAX];     /* of {name:id} parameters; 0: nobody's id */
 
 	struct req_query query[REQ_QUERY_MAX];
 	size_t query_n;
@@ -60,6 +60,7 @@ struct req {
 
 	const struct shm_client *client; /* who asks; NULL on PUBLIC routes */
 	const struct jwt_claims *token;	 /* by which; NULL: by an API key */
+	uint64_t key_id;		 /* that one; 0: by a token */
 	enum auth_source source;
 };
 

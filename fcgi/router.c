@@ -100,8 +100,8 @@ size_t route_param(const struct route *route, const char *wanted)
 	die("route.no_parameter", "route=%s parameter=%s", route->name, wanted);
 }
 
-/* Parameters of type id become numbers. */
-static bool convert(struct req *req, struct err *err)
+/* Parameters of type id become numbers. What is no id is nobody's: 0, and 403 like all that is not the caller's. */
+static void convert(struct req *req)
 {
 	struct str rest = str_of(req->route->pattern), segment, name, type;
 	size_t at = 0;
@@ -111,13 +111,9 @@ static bool convert(struct req *req, struct err *err)
 		if (str_eq(type, STR("id")) &&
 			!str_to_u64(req->param_text[at], 1, (UINT64_C(1) << ID_MAX_BITS) - 1,
 				&req->param_id[at]))
-			return fail(err, ERR_INPUT,
-				"%.*s in the path must be a whole number from 1 to "
-				"9007199254740991",
-				(int)name.n, name.p);
+			req->param_id[at] = 0;
 		at++;
 	}
-	return true;
 }
 
 static void allow_add(char *allow, size_t size, enum method method)
@@ -146,7 +142,8 @@ bool route_find(const struct route *table, size_t n, struct req *req, char *allo
 		}
 		req->route = route;
 		memcpy(req->param_text, texts, sizeof(texts));
-		return convert(req, err);
+		convert(req);
+		return true;
 	}
 	if (allow[0])
 		return fail(err, ERR_METHOD, "this address takes %s", allow);

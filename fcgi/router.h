@@ -46,8 +46,7 @@ extern const size_t routes_n;
 enum pool route_home(const struct route *route);
 
 /* Finds the route of path and method in a table and fills req->route and parameters. Fails with
- * MISSING, METHOD (allow says which would do: "GET, HEAD, POST") or INPUT (a parameter of the wrong
- * type). */
+ * MISSING or METHOD (allow says which would do: "GET, HEAD, POST"). */
 MUST_USE bool route_find(const struct route *table, size_t n, struct req *req, char *allow,
 	size_t allow_size, struct err *err);
 

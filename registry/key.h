@@ -14,4 +14,29 @@ struct key_created {
 MUST_USE bool key_create(struct db *db, uint64_t client_id, const char *name, int64_t expires_us,
 	struct key_created *created, struct err *err);
 
+/* How a client changes its own keys: by one of them, or by a token and then all (by_key 0). What is
+ * asked by a key concerns that key alone: others may be in other hands. */
+struct key_change {
+	uint64_t client_id;
+	const char *accountcode; /* for the audit */
+	uint64_t by_key;
+	int64_t old_key_seconds; /* replaced keys are good for so long; 0 = no longer */
+	bool ends_sessions;	 /* of the client's users */
+};
+
+struct key_changed {
+	char key[TOKEN_KEY_CHARS + 1]; /* the new one, shown once; "" = none was made */
+	int64_t expires_us;	       /* the new one; INT64_MIN = never */
+	int64_t old_until_us;	       /* INT64_MIN: the old ones are good no longer */
+	uint64_t control_id;	       /* 0: nothing was changed */
+};
+
+/* FORBIDDEN when the key has been replaced before: whoever found an old one cannot get a new one by
+ * it. One transaction; the caller then bumps the client's generation word and announces
+ * control_id. */
+MUST_USE bool key_replace(struct db *db, const struct key_change *change,
+	struct key_changed *changed, struct err *err);
+MUST_USE bool key_revoke(struct db *db, const struct key_change *change,
+	struct key_changed *changed, struct err *err);
+
 #endif

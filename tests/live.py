@@ -194,6 +194,25 @@ class Live:
                  client_id)
 
     @contextlib.contextmanager
+    def api_configured(self, **options):
+        """The API with other values of these options, for the duration of a with block."""
+        conf = self.stack.ccs.conf
+        text = conf.read_text()
+        values = "".join(f"{name} = {value}\n" for name, value in options.items())
+        self._roll_api(f"{text}\n[api]\n{values}")
+        try:
+            yield
+        finally:
+            self._roll_api(text)
+
+    def _roll_api(self, configuration):
+        self.stack.ccs.conf.write_text(configuration)
+        before = set(self.children("api"))
+        self.stack.processes()["api"].send(signal.SIGHUP)
+        self.wait_until(lambda: (now := self.children("api")) and len(now) == len(before)
+                        and not before & set(now), "all workers have the new configuration")
+
+    @contextlib.contextmanager
     def server_limited(self, server_code, **limits):
         """The server with other values in these columns, for the duration of a with block."""
         names = ", ".join(limits)

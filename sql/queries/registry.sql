@@ -68,6 +68,58 @@ insert into api_key (client_id, digest, shown, name, expires_at)
 values ($1::bigint, $2::bytea, $3::text, $4::text, $5::timestamptz)
 returning id;
 
+-- name: key_replace
+-- role: ccs_api
+-- A new key in the place of the one with id $2, or (0) of all. It lives as long as that one was made for. The old ones are
+-- good for $5 seconds more; with $6 all sessions of the client's users are over. Columns: when the new key expires, until
+-- when the old ones are good, the control row that makes the dispatcher read it. No row: key $2 has a successor already.
+with model as (
+    select name, expires_at - created_at as life
+      from api_key
+     where client_id = $1::bigint and case when $2::bigint > 0 then id = $2 else revoked_at is null and replaced_at is null end
+     order by id desc
+     limit 1
+), old as (
+    update api_key
+       set replaced_at = coalesce(replaced_at, now()),
+           expires_at = case when $5::bigint > 0 then least(expires_at, now() + $5 * interval '1 second') else expires_at end,
+           revoked_at = case when $5 = 0 then now() end
+     where client_id = $1 and revoked_at is null and ($2 = 0 or id = $2 and replaced_at is null)
+    returning expires_at, revoked_at
+), added as (
+    insert into api_key (client_id, digest, shown, name, expires_at)
+    select $1, $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life
+      from (select where $2 = 0 or exists (select from old)) asked left join model m on true
+    returning expires_at
+), signed_out as (
+    update user_session s set ended_at = now()
+      from app_user u, added
+     where $6::boolean and u.id = s.user_id and u.client_id = $1 and s.ended_at is null
+), recorded as (
+    insert into audit (actor, action, subject, detail)
+    select 'client:' || $7::text, 'key.replace', $7, jsonb_build_object('shown', $4, 'old_key_seconds', $5, 'sessions', $6)
+      from added
+), told as (
+    insert into control (client_id, kind) select $1, 'reload' from added returning id, pg_notify('ccs', '') is null
+)
+select added.expires_at, (select max(expires_at) from old where revoked_at is null), told.id from added, told;
+
+-- name: key_revoke
+-- role: ccs_api
+-- Key $2, or (0) all keys of the client, are good no more. Columns: how many, and the control row; no row: there was none.
+with ended as (
+    update api_key set revoked_at = now() where client_id = $1::bigint and revoked_at is null and $2::bigint in (0, id)
+    returning id
+), counted as (
+    select count(*) as n from ended having count(*) > 0
+), recorded as (
+    insert into audit (actor, action, subject, detail)
+    select 'client:' || $3::text, 'key.revoke', $3, jsonb_build_object('keys', n) from counted
+), told as (
+    insert into control (client_id, kind) select $1, 'reload' from counted returning id, pg_notify('ccs', '') is null
+)
+select counted.n, told.id from counted, told;
+
 -- name: timezone_exists
 -- role: ccs_owner
 -- By name only: abbreviations and "UTC+3" know nothing of daylight saving.

@@ -128,7 +128,7 @@ def test_B7_one_server(stack):
     assert client.api.get(TOTALS, server_code="ast1", **day).ok["total_calls"] == 3
     summary = client.api.get(SUMMARY, server_code="ast1", **day).ok["summary"]
     assert summary["09AM-11AM"]["calls"] == 3
-    assert client.api.get(TOTALS, server_code="nobody", **day).status == 404
+    assert client.api.get(TOTALS, server_code="nobody", **day).status == 403
 
 
 @pytest.fixture(scope="module")

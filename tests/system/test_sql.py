@@ -142,7 +142,9 @@ FORBIDDEN = {
         update entry set number = '123'
         update event set payload = 'x'
         update client set rate_limit = 1
-        update api_key set revoked_at = null
+        update api_key set client_id = 1
+        update api_key set digest = 'x'
+        delete from api_key
         update allocation set rate_limit = 1
         update control set done_at = now()
         update chunk set closed_at = now()
@@ -275,6 +277,8 @@ def two_clients(db):
         server_id = db.add_server(f"wall-{client_id}")
         with db.committing() as cursor:
             cursor.execute("insert into allocation values (%s, %s, 1, 1)", [client_id, server_id])
+            cursor.execute("insert into api_key (client_id, digest, shown)"
+                           " values (%s, sha256(%s), 'x')", [client_id, str(client_id).encode()])
             cursor.execute("insert into queue_master (client_id, batch_id, content, inserted_count)"
                            " values (%s, 1, 'x', 1) returning id", [client_id])
             master, = cursor.fetchone()
@@ -329,6 +333,7 @@ def test_without_a_client_the_api_sees_nothing(db, two_clients, table):
     "insert into control (client_id, kind) values (%s, 'dispatch')",
     "insert into entry (entry_id, client_id, phone_number, number)"
     " values (nextval('chunk_id_seq') * 1024, %s, '123', '123')",
+    "insert into api_key (client_id, digest, shown) values (%s, sha256('x'), 'x')",
 ])
 def test_the_api_writes_for_its_client_only(db, two_clients, text):
     ours, theirs = two_clients
@@ -337,6 +342,15 @@ def test_the_api_writes_for_its_client_only(db, two_clients, text):
     with db.as_role("ccs_api", ours) as cursor:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute(text, [theirs])
+
+
+def test_the_api_ends_keys_of_its_client_only(db, two_clients):
+    ours, theirs = two_clients
+    with db.as_role("ccs_api", ours) as cursor:
+        cursor.execute("update api_key set revoked_at = now() returning client_id")
+        assert cursor.fetchall() == [(ours,)]
+        cursor.execute("select 1 from api_key where client_id = %s and revoked_at is null", [theirs])
+        assert cursor.rowcount == 1
 
 
 def test_a_chunk_cannot_join_another_clients_batch(db, two_clients):

@@ -15,6 +15,7 @@ WINDOW = 20  # dispatcher.ami_window
 
 # Around a cut something may have been said that nobody heard: back-off, login and list take time.
 _AROUND_CUT_S = 1
+_NEVER_SENT = "never sent"  # how ccs begins its reason for a call that it did not write
 
 _CALLS = """
 select e.entry_id, d.disposition::text, d.reason, s.server_code,
@@ -38,7 +39,8 @@ def farmed_stack(request, servers, channels, **farm):
     folder = tempfile.mkdtemp(prefix="ccs-farm-")
     plan = Plan(programs=str(PROGRAMS), servers=servers, channels=servers * channels,
                 rate_limit=10_000_000, ring_seconds=5, farm=farm,
-                settings={"dispatcher": {"ami_window": WINDOW, "reconnect_max_ms": 1000}})
+                settings={"dispatcher": {"ami_window": WINDOW, "reconnect_max_ms": 1000},
+                          "relay": {"backlog_bytes": 1 << 18}})
     live = Live(Stack.up(folder, plan, Silent()))
     try:
         yield live
@@ -52,40 +54,61 @@ def farmed_stack(request, servers, channels, **farm):
 
 @dataclass
 class Ledger:
-    """Both sides' books. Every list but the last must be empty, and that one has a bound."""
+    """Both sides' books. The lists before in_doubt must be empty, and that one has a bound."""
 
     dialled_twice: list = field(default_factory=list)
+    not_begun: list = field(default_factory=list)  # dialled, and ccs has no such attempt
     not_one_end: list = field(default_factory=list)  # details or events: none, or more than one
     wrong: list = field(default_factory=list)  # ccs claims what the far end did not do
-    in_doubt: list = field(default_factory=list)  # `unknown`, and something was cut meanwhile
+    in_doubt: collections.Counter = field(default_factory=collections.Counter)
+    never_read: int = 0  # of those in doubt: lost on the way to the far end
+    never_sent: int = 0  # and ccs says so
     dispositions: collections.Counter = field(default_factory=collections.Counter)
     of_server: collections.defaultdict = field(
         default_factory=lambda: collections.defaultdict(collections.Counter))
-    cuts: int = 0
+    cuts: collections.Counter = field(default_factory=collections.Counter)
 
     def check(self, channels):
-        """channels: of a server. What was written and not read, and what ended unseen, at each cut."""
-        for odd in (self.dialled_twice, self.not_one_end, self.wrong):
+        """channels: of a server. In doubt is at most what was written and not answered at each cut, and what
+        ended while nobody listened."""
+        for odd in (self.dialled_twice, self.not_begun, self.not_one_end, self.wrong):
             assert not odd, "\n".join(map(str, [len(odd), *odd[:20]]))
-        assert len(self.in_doubt) <= self.cuts * (WINDOW + channels)
+        for server, doubtful in self.in_doubt.items():
+            assert doubtful <= self.cuts[server] * (WINDOW + channels), server
+
+    def summary(self) -> str:
+        """For people."""
+        return (f"{self.cuts.total()} connections cut, {self.in_doubt.total()} calls in doubt "
+                f"({self.never_read} never arrived), {self.never_sent} never sent, "
+                f"{dict(self.dispositions)}")
 
 
 def compare(live) -> Ledger:
     """All calls of a stack so far."""
     book, ledger = live.stack.rig().book(), Ledger()
-    ledger.cuts = sum(fact == "cut" for those in book.incidents.values() for _, fact, _ in those)
-    ledger.dialled_twice = [call for call, times in book.times_dialled().items() if times > 1]
+    dialled, begun = book.times_dialled(), set()
+    for server, incidents in book.incidents.items():
+        ledger.cuts[server] = sum(fact == "cut" for _, fact, _ in incidents)
     refused = {o.call_id for o in book.originates if o.verdict != "queued"}
     for row in live.sql(_CALLS):
         call_id = f"ccs-{row['entry_id']:014x}01"
+        begun.add(call_id)
         ending = book.endings.get(call_id)
-        did = "failed" if call_id in refused else ending.disposition if ending else None
+        did = "nothing" if call_id not in dialled else "failed" if call_id in refused \
+            else ending.disposition if ending else None
         ledger.dispositions[row["disposition"]] += 1
         ledger.of_server[row["server_code"]][row["disposition"]] += 1
         if (row["finals"], row["attempts"], row["ends"]) != (1, 1, 1) or row["starts"] > 1:
             ledger.not_one_end.append((call_id, dict(row)))
+        elif row["disposition"] == "failed" and row["reason"].startswith(_NEVER_SENT):
+            ledger.never_sent += 1
+            if call_id in dialled:
+                ledger.wrong.append(f"{call_id}: {row['reason']}, but it was")
         elif row["disposition"] != did:
             _judge(ledger, row, call_id, did, _was_cut(book, row, ending))
+            ledger.never_read += did == "nothing"
+    ledger.dialled_twice = [call for call, times in dialled.items() if times > 1]
+    ledger.not_begun = sorted(dialled.keys() - begun)
     return ledger
 
 
@@ -93,8 +116,8 @@ def _judge(ledger, row, call_id, did, cut):
     """They differ. Without a cut that is wrong. With one, ccs may know nothing, or, of a call that was not answered, why
     only in part; but never may it take an answered call for another, or the other way round."""
     if cut and row["disposition"] == "unknown":
-        ledger.in_doubt.append(call_id)
-    elif not cut or "completed" in (row["disposition"], did):
+        ledger.in_doubt[row["server_code"]] += 1
+    elif not cut or did == "nothing" or "completed" in (row["disposition"], did):
         ledger.wrong.append(f"{call_id} on {row['server_code']}: {row['disposition']} "
                             f"({row['reason']}), the far end did {did}")
 

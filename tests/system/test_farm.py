@@ -5,6 +5,7 @@ import pytest
 
 from farmed import WINDOW, compare, farmed_stack
 from stack import numbers
+from subscriber import audience, last_word
 
 SERVERS, CHANNELS = 20, 10
 
@@ -45,19 +46,26 @@ def finish(farmed, batch, count):
     return report, ledger
 
 
-def test_batch_over_moody_servers_and_a_killed_dispatcher(farmed, farm):
+def test_batch_over_moody_servers_while_dispatcher_and_relay_are_killed(farmed, farm):
+    """What ccs says of every call, to PostgreSQL and to subscribers, beside what the farm has in its book."""
     for server, mood in {**HARMLESS, **CUTTING, **FAILING}.items():
         farm.set_mood(mood, f"farm{server}")
-    batch = start_batch(farmed, 2000, ring=2, talk=4)
-    farmed.wait_until(lambda: farmed.attempts() > 700, "a third of the batch is dialled")
-    [victim] = farmed.children("dispatcher")
-    farmed.kill("dispatcher")
-    farmed.wait_until(lambda: farmed.children("dispatcher") not in ([], [victim]), "it is back")
-    farmed.wait_until(lambda: farmed.attempts() > 1700, "most of the batch is dialled")
-    farm.set_mood("normal")
+    with audience(farmed) as listeners:
+        batch = start_batch(farmed, 2000, ring=2, talk=4)
+        farmed.wait_until(lambda: farmed.attempts() > 500, "a quarter of the batch is dialled")
+        farmed.kill("relay")
+        farmed.start("relay")
+        farmed.wait_until(lambda: farmed.attempts() > 700, "a third of the batch is dialled")
+        [victim] = farmed.children("dispatcher")
+        farmed.kill("dispatcher")
+        farmed.wait_until(lambda: farmed.children("dispatcher") not in ([], [victim]), "it is back")
+        farmed.wait_until(lambda: farmed.attempts() > 1700, "most of the batch is dialled")
+        farm.set_mood("normal")
 
-    report, ledger = finish(farmed, batch, 2000)
-    assert report.unknown == len(ledger.in_doubt) > 0
+        report, ledger = finish(farmed, batch, 2000)
+        heard = last_word(farmed, listeners)
+    assert all(one.connections > 1 for one in heard)
+    assert report.unknown == ledger.in_doubt.total() > 0
     doubtful = {server for server, found in ledger.of_server.items() if found["unknown"]}
     assert doubtful <= {f"farm{server}" for server in CUTTING}
 

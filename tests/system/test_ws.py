@@ -2,9 +2,7 @@
 import threading
 
 import pytest
-from ws_client import CLOSE, THREE, Closed, WebSocket, can_connect, frame, listen
-
-ALL = ("call_started", "call_answered", "call_ended", "call_failed")
+from ws_client import ALL, CLOSE, THREE, Closed, WebSocket, can_connect, frame, listen
 
 
 @pytest.fixture(scope="module")

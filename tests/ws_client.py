@@ -13,6 +13,7 @@ from stack.api import Answer
 
 PATH = "/api/ws/v1/monitoring/ws"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+ALL = ("call_started", "call_answered", "call_ended", "call_failed")
 THREE = ("call_started", "call_ended", "call_failed")  # the types of the integration document
 _SOCKET_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 

@@ -72,11 +72,8 @@ bool auth_admits(const struct shm_client *client, struct err *err)
 	       fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
 }
 
-static enum auth_verdict admit(
-	struct app *app, struct req *req, enum auth_source source, struct err *err)
+static enum auth_verdict known(struct app *app, struct req *req, enum auth_source source)
 {
-	if (!auth_admits(&app->client, err))
-		return AUTH_REFUSED;
 	req->client = &app->client;
 	req->source = source;
 	return AUTH_OK;
@@ -107,7 +104,7 @@ static enum auth_verdict check_key(
 		return AUTH_REFUSED;
 	}
 	req->key_id = key.id;
-	return admit(app, req, source, err);
+	return known(app, req, source);
 }
 
 static enum auth_verdict check_token(
@@ -120,7 +117,7 @@ static enum auth_verdict check_token(
 	enum dir_session found = app->live ? dir_session(app->segment, &app->token, &app->client)
 					   : DIR_SESSION_UNSURE;
 	if (found == DIR_SESSION_GOOD)
-		return admit(app, req, AUTH_SEGMENT, err);
+		return known(app, req, AUTH_SEGMENT);
 	if (found == DIR_SESSION_ENDED) {
 		session_over(err);
 		return AUTH_REFUSED;
@@ -129,7 +126,7 @@ static enum auth_verdict check_token(
 		return AUTH_ASK_SQL;
 	if (!db_ready(app->db, err) || !client_by_session(app->db, &app->token, &app->client, err))
 		return AUTH_REFUSED;
-	return admit(app, req, AUTH_SQL, err);
+	return known(app, req, AUTH_SQL);
 }
 
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)

@@ -19,7 +19,8 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client), req->source, and req->token (in app->token) or req->key_id. */
+/* Fills req->client (in app->client), req->source, and req->token (in app->token) or req->key_id. Whether
+ * that client is admitted is another question. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 
 /* FORBIDDEN unless the client is active: whoever it is that asks for it. */

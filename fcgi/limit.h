@@ -1,5 +1,13 @@
-/* How many requests a client may make: a fixed window of one minute, shared by all workers through
- * one word of the segment. Every authenticated answer says where its client stands. */
+/* How many requests may be made, in windows of a minute that begin with the clock's, counted in words
+ * of the segment that all workers share. Up to three limits weigh on a request:
+ *
+ *   the client's       its requests_per_minute, else [api] requests_per_minute
+ *   its endpoint's     [api] inserts_per_minute, exports_per_minute: of each client
+ *   this system's      [api] total_requests_per_minute: of all clients together
+ *
+ * Every authenticated answer tells of the tightest. Passwords have limits of their own:
+ * shm/throttle.h.
+ */
 #ifndef CCS_FCGI_LIMIT_H
 #define CCS_FCGI_LIMIT_H
 
@@ -7,8 +15,9 @@
 #include "fcgi/reply.h"
 #include "fcgi/req.h"
 
-/* Counts this request and adds X-RateLimit-Limit, -Remaining and -Reset. LIMIT when the window is
- * used up. Without the segment's words there is no limit: better than no service. */
+/* Counts this request and adds X-RateLimit-Limit, -Remaining and -Reset. LIMIT when one of the limits
+ * is reached: then it counts for none, and after retry_after_s all are open. Without the segment's
+ * words there is no limit: better than no service. */
 MUST_USE bool limit_take(
 	struct app *app, const struct req *req, struct reply *reply, struct err *err);
 

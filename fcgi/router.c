@@ -23,8 +23,19 @@ enum pool route_home(const struct route *route)
 	static const enum pool homes[] = {[ROUTE_FAST] = POOL_FAST,
 		[ROUTE_SQL] = POOL_SQL,
 		[ROUTE_BULK] = POOL_SQL,
+		[ROUTE_CALL] = POOL_SQL,
+		[ROUTE_EXPORT] = POOL_SQL,
 		[ROUTE_LOGIN] = POOL_LOGIN};
 	return homes[route->pool];
+}
+
+enum shm_minute route_class(const struct route *route)
+{
+	static const enum shm_minute classes[] = {[ROUTE_BULK] = MINUTE_INSERTS,
+		[ROUTE_CALL] = MINUTE_INSERTS,
+		[ROUTE_EXPORT] = MINUTE_EXPORTS,
+		[ROUTE_LOGIN] = MINUTE_REQUESTS};
+	return classes[route->pool];
 }
 
 static const char *const method_names[METHOD__N] = {

@@ -9,9 +9,9 @@
 
 #define API_PREFIX "/api/v1"
 
-/* BULK is the sql pool behind a location that takes bodies up to [api] max_body_bytes; all others
- * take ROUTE_BODY_BYTES. */
-enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK, ROUTE_LOGIN };
+/* BULK, CALL and EXPORT are the sql pool, each behind a wall of its own: routes.def. BULK takes bodies
+ * up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
+enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK, ROUTE_CALL, ROUTE_EXPORT, ROUTE_LOGIN };
 enum { ROUTE_BODY_BYTES = 64 * 1024 };
 
 enum route_who {
@@ -44,6 +44,9 @@ extern const size_t routes_n;
 
 /* The pool whose business the route is. */
 enum pool route_home(const struct route *route);
+
+/* What a request of this route counts as, beside being a request. */
+enum shm_minute route_class(const struct route *route);
 
 /* Finds the route of path and method in a table and fills req->route and parameters. Fails with
  * MISSING or METHOD (allow says which would do: "GET, HEAD, POST"). */

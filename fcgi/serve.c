@@ -72,12 +72,27 @@ static bool is_ours(const struct app *app, const struct route *route)
 	return app->pool == home || (app->pool == POOL_SQL && home == POOL_FAST);
 }
 
-/* By whatever credential the route asks for. */
+/* An active client, by whatever credential the route asks for. */
 static bool is_admitted(const struct req *req, struct err *err)
 {
+	if (!auth_admits(req->client, err))
+		return false;
 	return req->route->who != WHO_USER || req->token ||
 	       fail_code(err, ERR_FORBIDDEN, "token_needed",
 		       "this needs a token, not an API key; POST /auth/login makes one");
+}
+
+/* Counted as soon as we know whom to count it for, so that every later answer, errors too, says how
+ * its client stands. */
+static enum auth_verdict admit(
+	struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	if (req->route->who == WHO_PUBLIC)
+		return AUTH_OK;
+	enum auth_verdict verdict = auth_check(app, req, err);
+	if (verdict != AUTH_OK)
+		return verdict;
+	return limit_take(app, req, reply, err) && is_admitted(req, err) ? AUTH_OK : AUTH_REFUSED;
 }
 
 static bool answer(
@@ -94,16 +109,12 @@ static bool answer(
 	}
 	if (!is_ours(app, req->route))
 		return reply_pass(reply, MAX(route_home(req->route), POOL_SQL));
-	if (!body_read(app, req, fcgx->in, err))
+	enum auth_verdict verdict = admit(app, req, reply, err);
+	if (verdict == AUTH_ASK_SQL)
+		return reply_pass(reply, POOL_SQL);
+	/* A stranger's body is not worth our memory: only now. */
+	if (verdict == AUTH_REFUSED || !body_read(app, req, fcgx->in, err))
 		return false;
-	if (req->route->who != WHO_PUBLIC) {
-		enum auth_verdict verdict = auth_check(app, req, err);
-		if (verdict == AUTH_ASK_SQL)
-			return reply_pass(reply, POOL_SQL);
-		if (verdict == AUTH_REFUSED || !is_admitted(req, err) ||
-			!limit_take(app, req, reply, err))
-			return false;
-	}
 	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
 		return false;
 	return req->route->handler(app, req, reply, err);

@@ -52,7 +52,13 @@ struct shm_shared {
 	/* 1: the dispatcher sleeps, ring the bell */
 	alignas(SHM_CACHE_LINE) _Atomic uint32_t armed;
 	uint8_t pad[60];
+	/* requests of all clients: shm/minute.h */
+	_Atomic uint64_t requests;
+	uint8_t requests_pad[56];
 };
+
+/* What a client's requests are counted as, each in a word of its own. */
+enum shm_minute { MINUTE_REQUESTS, MINUTE_INSERTS, MINUTE_EXPORTS, SHM_MINUTES };
 
 /* One client's words that workers and ccsctl change without asking. A row is taken for ever by
  * storing client_id. */
@@ -60,8 +66,8 @@ struct shm_tenant {
 	_Atomic uint64_t client_id; /* 0: free */
 	/* grows after every committed change of the client, its keys or allocations */
 	_Atomic uint64_t generation;
-	_Atomic uint64_t window; /* API requests: minute since the epoch << 32 | count */
-	uint64_t pad;
+	_Atomic uint64_t minutes[SHM_MINUTES]; /* shm/minute.h */
+	uint64_t pad[3];
 };
 
 /* How often passwords may be tried: see shm/throttle.h. A user, a network and all together have a
@@ -393,7 +399,7 @@ struct shm_event {
 
 _Static_assert(sizeof(struct shm_header) == 192, "header");
 _Static_assert(sizeof(struct shm_submit) == 128, "submit record");
-_Static_assert(sizeof(struct shm_tenant) == 32, "tenant words");
+_Static_assert(sizeof(struct shm_tenant) == SHM_CACHE_LINE, "tenant words");
 _Static_assert(sizeof(struct shm_call_head) == 32, "call head");
 _Static_assert(sizeof(struct shm_event) == 56, "event record");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must work between processes");

@@ -1,10 +1,7 @@
 /* Words of a client: see tenant.h. */
 #include "shm/tenant.h"
 
-#include "common/clock.h"
 #include "shm/hash.h"
-
-#define MINUTE_US (60 * US_PER_S)
 
 struct shm_tenant *tenant_find(const struct segment *seg, uint64_t client_id, bool create)
 {
@@ -45,28 +42,4 @@ bool tenant_changed(const struct segment *seg, uint64_t client_id)
 		return false;
 	atomic_fetch_add_explicit(&words->generation, 1, memory_order_acq_rel);
 	return true;
-}
-
-bool tenant_request(struct shm_tenant *words, int64_t now_us, uint32_t limit, uint32_t *remaining,
-	uint32_t *reset_s)
-{
-	uint64_t minute = (uint64_t)(now_us / MINUTE_US);
-	*reset_s = (uint32_t)((MINUTE_US - now_us % MINUTE_US + US_PER_S - 1) / US_PER_S);
-	uint64_t window = atomic_load_explicit(&words->window, memory_order_relaxed);
-	for (;;) {
-		uint64_t held = window >> 32;
-		/* A worker whose clock reading is a little older counts in the newer minute; a
-		 * clock that was set back begins again. */
-		bool current = held == minute || held == minute + 1;
-		uint64_t count = current ? window & UINT32_MAX : 0;
-		*remaining = count < limit ? limit - (uint32_t)count : 0;
-		if (*remaining == 0)
-			return false;
-		uint64_t next = (current ? held : minute) << 32 | (count + 1);
-		if (atomic_compare_exchange_weak_explicit(&words->window, &window, next,
-			    memory_order_relaxed, memory_order_relaxed)) {
-			*remaining -= 1;
-			return true;
-		}
-	}
 }

@@ -1,6 +1,6 @@
 /* Words of a client that workers and ccsctl change without asking the dispatcher: the generation,
- * which revokes what the directory says, and the API request window. In .in; each word by one CAS
- * or add, so a kill leaves them whole.
+ * which revokes what the directory says, and how many requests it has made (shm/minute.h). In .in;
+ * each word by one CAS or add, so a kill leaves them whole.
  */
 #ifndef CCS_SHM_TENANT_H
 #define CCS_SHM_TENANT_H
@@ -21,10 +21,5 @@ MUST_USE bool tenant_generation(
  * directory says is void until the dispatcher has read it again. False when there are no words
  * (then nobody trusts the directory for this client). */
 bool tenant_changed(const struct segment *seg, uint64_t client_id);
-
-/* Counts one API request against a fixed one-minute window. False when limit is reached; remaining
- * and seconds to the next window are set either way. */
-bool tenant_request(struct shm_tenant *words, int64_t now_us, uint32_t limit, uint32_t *remaining,
-	uint32_t *reset_s);
 
 #endif

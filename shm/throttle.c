@@ -29,6 +29,13 @@ void throttle_open(struct throttle *throttle, const struct segment *seg,
 	};
 }
 
+/* A word and what it is held to. */
+struct limit {
+	_Atomic int64_t *word;
+	const struct rate *rate;
+	bool is_kept; /* also when the password was right */
+};
+
 static void give_back(struct throttle *throttle, bool all)
 {
 	for (int i = 0; i < throttle->turns_n; i++)
@@ -38,20 +45,41 @@ static void give_back(struct throttle *throttle, bool all)
 	throttle->turns_n = 0;
 }
 
-static bool take(struct throttle *throttle, _Atomic int64_t *word, const struct rate *rate,
-	bool is_kept, int64_t now_us, uint32_t *wait_s)
+static bool take(struct throttle *throttle, const struct limit *limit, int64_t now_us)
 {
-	int64_t tat = atomic_load_explicit(word, memory_order_relaxed);
+	int64_t tat = atomic_load_explicit(limit->word, memory_order_relaxed);
 	do {
-		if (!rate_check(rate, tat, now_us)) {
-			int64_t wait_us = rate_next_us(rate, tat) - now_us;
-			*wait_s = (uint32_t)MIN((wait_us + US_PER_S - 1) / US_PER_S, INT64_C(3600));
+		if (!rate_check(limit->rate, tat, now_us))
 			return false;
-		}
-	} while (!atomic_compare_exchange_weak_explicit(word, &tat, rate_take(rate, tat, now_us),
-		memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(limit->word, &tat,
+		rate_take(limit->rate, tat, now_us), memory_order_relaxed, memory_order_relaxed));
 	throttle->turns[throttle->turns_n++] =
-		(struct throttle_turn){word, rate->interval_us, is_kept};
+		(struct throttle_turn){limit->word, limit->rate->interval_us, limit->is_kept};
+	return true;
+}
+
+/* Until none of the limits stands in the way: whoever waits so long is not sent away again by the next. */
+static uint32_t wait_of(const struct limit *limits, int n, int64_t now_us)
+{
+	int64_t wait_us = 1;
+	for (int i = 0; i < n; i++) {
+		int64_t tat = atomic_load_explicit(limits[i].word, memory_order_relaxed);
+		wait_us = MAX(wait_us, rate_next_us(limits[i].rate, tat) - now_us);
+	}
+	return (uint32_t)MIN((wait_us + US_PER_S - 1) / US_PER_S, INT64_C(3600));
+}
+
+/* One turn of each limit, or none. */
+static bool take_all(struct throttle *throttle, const struct limit *limits, int n, int64_t now_us,
+	uint32_t *wait_s)
+{
+	for (int i = 0; i < n; i++) {
+		if (take(throttle, &limits[i], now_us))
+			continue;
+		give_back(throttle, true);
+		*wait_s = wait_of(limits, n, now_us);
+		return false;
+	}
 	return true;
 }
 
@@ -71,17 +99,17 @@ bool throttle_take(struct throttle *throttle, int64_t now_mono_us, uint32_t *wai
 	if (n == 0 || !familiar || !throttle->seg->map[SHM_IN].writable)
 		return true;
 	if (atomic_load_explicit(&familiar->pair, memory_order_relaxed) == throttle->pair_hash)
-		return take(throttle, &familiar->tat_mono_us, &throttle->user, false, now_mono_us,
-			wait_s);
+		return take_all(throttle,
+			&(struct limit){&familiar->tat_mono_us, &throttle->user, false}, 1,
+			now_mono_us, wait_s);
 	/* Row 0 is everybody's. */
-	_Atomic int64_t *user = &rows[1 + throttle->user_hash % (n - 1)].tat_mono_us;
-	_Atomic int64_t *network = &rows[1 + throttle->network_hash % (n - 1)].tat_mono_us;
-	if (take(throttle, network, &throttle->network, false, now_mono_us, wait_s) &&
-		take(throttle, user, &throttle->user, false, now_mono_us, wait_s) &&
-		take(throttle, &rows[0].tat_mono_us, &throttle->total, true, now_mono_us, wait_s))
-		return true;
-	give_back(throttle, true);
-	return false;
+	const struct limit limits[] = {
+		{&rows[1 + throttle->network_hash % (n - 1)].tat_mono_us, &throttle->network,
+			false},
+		{&rows[1 + throttle->user_hash % (n - 1)].tat_mono_us, &throttle->user, false},
+		{&rows[0].tat_mono_us, &throttle->total, true},
+	};
+	return take_all(throttle, limits, ARRAY_LEN(limits), now_mono_us, wait_s);
 }
 
 /* A kill between the two words leaves a word that somebody else has counted in: a delay. */

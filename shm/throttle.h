@@ -36,7 +36,8 @@ struct throttle {
 void throttle_open(struct throttle *throttle, const struct segment *seg,
 	const struct throttle_limits *limits, struct str user, struct str network);
 
-/* Takes a turn. False, and the seconds to wait, when it is not the time; nothing is taken then.
+/* Takes a turn. False, and the seconds to wait, when it is not the time; nothing is taken then. The wait
+ * suffices for all limits, whichever it was that said no.
  * Without .in there is no limit: better than no service. */
 MUST_USE bool throttle_take(struct throttle *throttle, int64_t now_mono_us, uint32_t *wait_s);
 

@@ -1,6 +1,5 @@
-/* Who asks, by which credential, from the segment; and how often. */
+/* Who asks, by which credential, from the segment. */
 #include "fcgi/auth.h"
-#include "fcgi/limit.h"
 #include "shm/directory.h"
 #include "shm/tenant.h"
 #include "tests/unit/fcgi/request.h"
@@ -60,7 +59,6 @@ static int open_world(void **state)
 		.user = {.id = 70, .client_id = 7, .version = 2},
 		.claims = {70, 5, 2, NOW_US / US_PER_S, NOW_US / US_PER_S + 60, "id"}};
 	w.rig->conf.api_request_memory_bytes = 1024 * 1024;
-	w.rig->conf.api_requests_per_minute = 2;
 	(void)strcpy(w.client.accountcode, "ACME");
 	token_new_key(w.key);
 	token_new_key(w.other_key);
@@ -100,6 +98,15 @@ static void assert_refused(struct world *w, enum auth_verdict verdict, const cha
 {
 	assert_int_equal(verdict, AUTH_REFUSED);
 	assert_string_equal(w->request->err.code, code);
+}
+
+/* Known, so that it can be counted, but not let in. */
+static void assert_not_admitted(struct world *w, enum auth_verdict verdict)
+{
+	assert_int_equal(verdict, AUTH_OK);
+	assert_false(auth_admits(w->request->req.client, &w->request->err));
+	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+	assert_string_equal(w->request->err.code, "client_inactive");
 }
 
 static void test_one_credential(void **state)
@@ -198,15 +205,15 @@ static void test_expired_and_inactive(void **state)
 
 	w->client.is_active = 0;
 	put_client(w);
-	assert_refused(w, ask_with(w, w->key), "client_inactive");
-	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+	assert_not_admitted(w, ask_with(w, w->key));
 	w->client.is_active = 1;
 	w->client.status = CLIENT_SUSPENDED;
 	put_client(w);
-	assert_refused(w, ask_with(w, w->key), "client_inactive");
+	assert_not_admitted(w, ask_with(w, w->key));
 	w->client.status = CLIENT_PAUSED;
 	put_client(w);
 	assert_int_equal(ask_with(w, w->key), AUTH_OK);
+	assert_true(auth_admits(w->request->req.client, &w->request->err));
 }
 
 /* ---- tokens ---- */
@@ -302,37 +309,10 @@ static void test_a_token_of_an_inactive_client(void **state)
 	struct world *w = *state;
 	w->client.status = CLIENT_SUSPENDED;
 	put_client(w);
-	assert_refused(w, ask_as(w, w->claims), "client_inactive");
-	assert_int_equal(w->request->err.kind, ERR_FORBIDDEN);
+	assert_not_admitted(w, ask_as(w, w->claims));
 	w->client.status = CLIENT_ACTIVE;
 	put_client(w);
 	assert_int_equal(ask_as(w, w->claims), AUTH_OK);
-}
-
-static bool take(struct world *w, struct reply *reply)
-{
-	reply_reset(reply);
-	return limit_take(&w->app, &w->request->req, reply, &w->request->err);
-}
-
-static void test_the_limit_is_counted_and_told(void **state)
-{
-	struct world *w = *state;
-	struct reply reply = REPLY_INIT;
-	const char *first = "X-RateLimit-Limit: 2\r\nX-RateLimit-Remaining: 1\r\n"
-			    "X-RateLimit-Reset: 1795338000\r\n";
-
-	assert_int_equal(ask_with(w, w->key), AUTH_OK);
-	assert_true(take(w, &reply));
-	assert_string_equal(reply.headers.p, first);
-	assert_true(take(w, &reply));
-	assert_false(take(w, &reply));
-	assert_int_equal(w->request->err.kind, ERR_LIMIT);
-	assert_int_equal(w->request->err.retry_after_s, 10);
-	assert_non_null(strstr(reply.headers.p, "X-RateLimit-Remaining: 0\r\n"));
-	w->request->req.now_us += 10 * US_PER_S;
-	assert_true(take(w, &reply));
-	reply_free(&reply);
 }
 
 int main(void)
@@ -351,7 +331,6 @@ int main(void)
 		cmocka_unit_test(test_a_session_that_is_over),
 		cmocka_unit_test(test_a_token_of_which_the_directory_is_not_certain_goes_to_sql),
 		cmocka_unit_test(test_a_token_of_an_inactive_client),
-		cmocka_unit_test(test_the_limit_is_counted_and_told),
 	};
 	return cmocka_run_group_tests_name("auth", tests, open_world, close_world);
 }

@@ -76,6 +76,23 @@ static void test_all_together_have_a_limit(void **state)
 	assert_int_equal(done, 120);
 }
 
+/* The network is the first to say no, but the user's limit is the one that takes longer. */
+static void test_the_wait_suffices_for_every_limit(void **state)
+{
+	struct rig *rig = *state;
+	char user[16];
+	uint32_t wait_s = 0;
+	(void)tried(rig, "ann", "198.51.100.0", 100, 0);
+	for (int i = 0; wait_s == 0; i++) {
+		(void)snprintf(user, sizeof(user), "user%d", i);
+		wait_s = try_once(rig, user, "192.0.2.0", NOW, false);
+	}
+	assert_in_range(wait_s, 1, 2);
+	wait_s = try_once(rig, "ann", "192.0.2.0", NOW, false);
+	assert_in_range(wait_s, 3, 12);
+	assert_int_equal(try_once(rig, "ann", "192.0.2.0", NOW + wait_s * US_PER_S, false), 0);
+}
+
 static void test_what_was_refused_costs_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -157,6 +174,7 @@ int main(void)
 		RIG_TEST(test_a_limit_is_a_delay),
 		RIG_TEST(test_a_network_has_its_own_limit),
 		RIG_TEST(test_all_together_have_a_limit),
+		RIG_TEST(test_the_wait_suffices_for_every_limit),
 		RIG_TEST(test_what_was_refused_costs_nothing),
 		RIG_TEST(test_right_passwords_are_not_counted),
 		RIG_TEST(test_no_flood_keeps_a_user_out_where_he_is_known),

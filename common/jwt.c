@@ -134,17 +134,6 @@ bool jwt_is_token(struct str text)
 	return parts == 3;
 }
 
-static const struct jwt_key *key_of(const struct jwt_ring *ring, struct str token)
-{
-	struct str head;
-	if (!str_split(&token, '.', &head))
-		return NULL;
-	for (int i = 0; i < ring->n; i++)
-		if (str_eq(head, str_of(ring->key[i].head)))
-			return &ring->key[i];
-	return NULL;
-}
-
 /* The claims of a token whose signature is right, or NULL. */
 static json_t *decode(const char *token, const struct jwt_key *key)
 {
@@ -205,15 +194,16 @@ static bool check_times(const struct jwt_claims *claims, int64_t now_us, struct 
 	return true;
 }
 
-bool jwt_verify(const struct jwt_ring *ring, enum jwt_use use, struct str token, int64_t now_us,
+bool jwt_verify(struct jwt_ring *ring, enum jwt_use use, struct str token, int64_t now_us,
 	struct jwt_claims *claims, struct err *err)
 {
 	char text[JWT_MAX_BYTES + 1];
+	struct str head, rest = token;
 	struct jwt_claims found = {0};
 
 	if (!jwt_is_token(token) || !str_copy(text, sizeof(text), token))
 		return fail_code(err, ERR_AUTH, "token_invalid", "this is no token");
-	const struct jwt_key *key = key_of(ring, token);
+	const struct jwt_key *key = str_split(&rest, '.', &head) ? jwt_ring_find(ring, head) : NULL;
 	if (!key)
 		return fail_code(err, ERR_AUTH, "token_invalid",
 			"the token was not signed with a key of ours; sign in again");

@@ -45,9 +45,10 @@ bool jwt_is_token(struct str text);
 MUST_USE bool jwt_issue(const struct jwt_ring *ring, enum jwt_use use,
 	const struct jwt_claims *claims, char out[JWT_TEXT_BYTES], struct err *err);
 
-/* Fails with AUTH; the code is token_expired when nothing else is wrong, else token_invalid. */
-MUST_USE bool jwt_verify(const struct jwt_ring *ring, enum jwt_use use, struct str token,
-	int64_t now_us, struct jwt_claims *claims, struct err *err);
+/* By the keys that are in the ring's file now. Fails with AUTH; the code is token_expired when nothing
+ * else is wrong, else token_invalid. */
+MUST_USE bool jwt_verify(struct jwt_ring *ring, enum jwt_use use, struct str token, int64_t now_us,
+	struct jwt_claims *claims, struct err *err);
 
 /* For the ring: fills key->head. */
 MUST_USE bool jwt_key_head(struct jwt_key *key, struct err *err);

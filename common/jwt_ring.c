@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,10 +35,11 @@ void jwt_ring_wipe(struct jwt_ring *ring)
 
 /* ---- reading ---- */
 
+/* By the time of the inode: a mode or an owner put right is a change as well. */
 static struct jwt_ring_seen seen_of(const struct stat *st)
 {
 	return (struct jwt_ring_seen){st->st_dev, st->st_ino, st->st_size,
-		(int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec};
+		(int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec};
 }
 
 static int hex_value(char c)
@@ -145,17 +147,14 @@ bool jwt_ring_load(struct jwt_ring *ring, const char *path, struct err *err)
 	return ok;
 }
 
-void jwt_ring_check(struct jwt_ring *ring)
+static void look(struct jwt_ring *ring)
 {
-	int64_t now = clock_mono_us();
 	struct jwt_ring fresh;
 	struct jwt_ring_seen seen = {0};
 	struct stat st;
 	struct err err;
 
-	if (now - ring->checked_mono_us < CHECK_PAUSE_US)
-		return;
-	ring->checked_mono_us = now;
+	ring->checked_mono_us = clock_mono_us();
 	if (stat(ring->path, &st) == 0)
 		seen = seen_of(&st);
 	if (memcmp(&seen, &ring->seen, sizeof(seen)) == 0)
@@ -169,6 +168,31 @@ void jwt_ring_check(struct jwt_ring *ring)
 			log_q("the keys read before stay in use"));
 	}
 	jwt_ring_wipe(&fresh);
+}
+
+void jwt_ring_check(struct jwt_ring *ring)
+{
+	if (clock_mono_us() - ring->checked_mono_us >= CHECK_PAUSE_US)
+		look(ring);
+}
+
+static const struct jwt_key *find(const struct jwt_ring *ring, struct str head)
+{
+	for (int i = 0; i < ring->n; i++)
+		if (str_eq(head, str_of(ring->key[i].head)))
+			return &ring->key[i];
+	return NULL;
+}
+
+/* The second look costs a forger's token one stat(2). */
+const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head)
+{
+	jwt_ring_check(ring);
+	const struct jwt_key *key = find(ring, head);
+	if (key)
+		return key;
+	look(ring);
+	return find(ring, head);
 }
 
 /* ---- keeping ---- */
@@ -193,7 +217,7 @@ static bool write_keys(const struct jwt_ring *ring, int fd)
 	return ok && fsync(fd) == 0;
 }
 
-/* A file that did not exist: so two that do this at once do not do it both. */
+/* A file that did not exist: so two that make the first one do not do it both. */
 static bool write_new(
 	const struct jwt_ring *ring, const char *path, const struct stat *like, struct err *err)
 {
@@ -212,13 +236,15 @@ static bool write_new(
 	return ok;
 }
 
-/* In one step, with the old file's owner and mode. */
+/* In one step, with the old file's owner and mode. Its holder only: so a file of the new one's name was left by one
+ * that was killed. */
 static bool replace(const struct jwt_ring *ring, struct err *err)
 {
 	char path[JWT_PATH_BYTES + 8];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "%s.new", ring->path);
+	(void)unlink(path);
 	if (stat(ring->path, &st) != 0)
 		return fail(err, ERR_INPUT, "cannot look at %s: %s", ring->path, strerror(errno));
 	if (!write_new(ring, path, &st, err))
@@ -240,46 +266,77 @@ bool jwt_ring_create(const char *path, struct err *err)
 	return ok;
 }
 
-bool jwt_ring_rotate(const char *path, struct err *err)
+/* Keepers take turns: the file as it is read stays until it is replaced. Its descriptor, which ends the turn when it
+ * is closed, however that comes; -1 on failure. */
+static int hold(const char *path, struct err *err)
+{
+	for (;;) {
+		struct stat held, named;
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &held) != 0) {
+			fail(err, ERR_INPUT,
+				"cannot hold the signing keys %s: %s; `ccsctl jwt-key init` makes "
+				"them",
+				path, strerror(errno));
+			if (fd >= 0)
+				(void)close(fd);
+			return -1;
+		}
+		if (stat(path, &named) == 0 && named.st_dev == held.st_dev &&
+			named.st_ino == held.st_ino)
+			return fd;
+		(void)close(fd); /* replaced while we waited */
+	}
+}
+
+static bool add_key(struct jwt_ring *ring, struct str kid, struct err *err)
+{
+	(void)kid;
+	if (ring->n == JWT_KEYS_MAX)
+		return fail(err, ERR_CONFLICT, "%s is full with %d keys; retire the oldest first",
+			ring->path, JWT_KEYS_MAX);
+	new_key(&ring->key[ring->n++]);
+	return true;
+}
+
+static bool take_key(struct jwt_ring *ring, struct str kid, struct err *err)
+{
+	int at = 0;
+
+	while (at < ring->n && !str_eq(str_of(ring->key[at].kid), kid))
+		at++;
+	if (at == ring->n)
+		return fail(err, ERR_MISSING, "%s holds no key %.*s", ring->path,
+			(int)MIN(kid.n, 64UL), kid.p);
+	if (ring->n == 1)
+		return fail(err, ERR_CONFLICT,
+			"%.*s is the only key; `ccsctl jwt-key rotate` makes another", (int)kid.n,
+			kid.p);
+	ring->n--;
+	memmove(&ring->key[at], &ring->key[at + 1], (size_t)(ring->n - at) * sizeof(ring->key[0]));
+	return true;
+}
+
+static bool change(const char *path, bool (*edit)(struct jwt_ring *, struct str, struct err *),
+	struct str kid, struct err *err)
 {
 	struct jwt_ring ring;
+	int fd = hold(path, err);
 
-	if (!jwt_ring_load(&ring, path, err))
+	if (fd < 0)
 		return false;
-	bool ok = ring.n < JWT_KEYS_MAX ||
-		  fail(err, ERR_CONFLICT, "%s is full with %d keys; retire the oldest first", path,
-			  JWT_KEYS_MAX);
-	if (ok) {
-		new_key(&ring.key[ring.n++]);
-		ok = replace(&ring, err);
-	}
+	bool ok = jwt_ring_load(&ring, path, err) && edit(&ring, kid, err) && replace(&ring, err);
 	jwt_ring_wipe(&ring);
+	(void)close(fd);
 	return ok;
+}
+
+bool jwt_ring_rotate(const char *path, struct err *err)
+{
+	return change(path, add_key, STR(""), err);
 }
 
 bool jwt_ring_retire(const char *path, struct str kid, struct err *err)
 {
-	struct jwt_ring ring;
-	int at = 0;
-
-	if (!jwt_ring_load(&ring, path, err))
-		return false;
-	while (at < ring.n && !str_eq(str_of(ring.key[at].kid), kid))
-		at++;
-	bool ok = true;
-	if (at == ring.n)
-		ok = fail(err, ERR_MISSING, "%s holds no key %.*s", path, (int)MIN(kid.n, 64UL),
-			kid.p);
-	else if (ring.n == 1)
-		ok = fail(err, ERR_CONFLICT,
-			"%.*s is the only key; `ccsctl jwt-key rotate` makes another", (int)kid.n,
-			kid.p);
-	if (ok) {
-		ring.n--;
-		memmove(&ring.key[at], &ring.key[at + 1],
-			(size_t)(ring.n - at) * sizeof(ring.key[0]));
-		ok = replace(&ring, err);
-	}
-	jwt_ring_wipe(&ring);
-	return ok;
+	return change(path, take_key, kid, err);
 }

@@ -3,11 +3,12 @@
  *   # comment
  *   <kid> <made, seconds since 1970> <64 hex digits>        oldest first; the last one signs
  *
- * All of them verify. A new key is added before anything is signed with it, so nobody is signed
- * out by a rotation; a key is taken away when no token of it can be good any more, or at once when
- * it has become known to others: then whoever signed in under it must sign in again.
+ * All of them verify. A new key signs from now on and those before it still verify, so nobody is
+ * signed out by a rotation; a key is taken away when no token of it can be good any more, or at once
+ * when it has become known to others: then whoever signed in under it must sign in again.
  *
- * Processes notice a changed file by themselves, within a second.
+ * Processes notice a changed file by themselves, within a second; at once, when somebody shows a
+ * token of a key that they do not have: another process may have looked before them, and signed.
  */
 #ifndef CCS_COMMON_JWT_RING_H
 #define CCS_COMMON_JWT_RING_H
@@ -53,15 +54,21 @@ struct jwt_ring {
 MUST_USE bool jwt_ring_load(struct jwt_ring *ring, const char *path, struct err *err);
 
 /* Reads the file again if it has changed; looks at most once a second. What cannot be read is logged
- * and the keys stay as they were. Before every use of the ring. */
+ * and the keys stay as they were. Before anything is signed. */
 void jwt_ring_check(struct jwt_ring *ring);
+
+/* The key of tokens with this head, in the file as it is now; NULL when there is none. Its tokens are
+ * good for a second after it was taken away. */
+const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head);
 
 void jwt_ring_wipe(struct jwt_ring *ring);
 
 /* The key that signs; NULL in an empty ring. */
 const struct jwt_key *jwt_ring_signer(const struct jwt_ring *ring);
 
-/* ---- the file's keeper: ccsctl ---- */
+/* ---- the file's keeper: ccsctl ----
+ *
+ * Keepers wait for each other, so that none undoes what another has done. */
 
 /* Makes the file, mode 0600, with one new key. CONFLICT when there is one. */
 MUST_USE bool jwt_ring_create(const char *path, struct err *err);

@@ -27,7 +27,7 @@ struct app {
 	struct arena *arena;	  /* of the request that is being answered */
 	struct shm_client client; /* of the request that is being answered */
 	struct jwt_claims token;  /* the same, if it came with one */
-	struct jwt_ring ring;	  /* signs and verifies tokens; jwt_ring_check before use */
+	struct jwt_ring ring;	  /* signs and verifies tokens */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 	struct segment own_segment;
 	struct bell own_bell;

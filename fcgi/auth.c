@@ -110,7 +110,6 @@ static enum auth_verdict check_key(
 static enum auth_verdict check_token(
 	struct app *app, struct req *req, struct str credential, struct err *err)
 {
-	jwt_ring_check(&app->ring);
 	if (!jwt_verify(&app->ring, JWT_ACCESS, credential, req->now_us, &app->token, err))
 		return AUTH_REFUSED;
 	req->token = &app->token;

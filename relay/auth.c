@@ -103,7 +103,6 @@ bool auth_identify(const struct segment *seg, struct jwt_ring *ring, const struc
 		return false;
 	if (jwt_is_token(credential) && str_eq(credential, from_bearer(from->authorization))) {
 		found.by_token = true;
-		jwt_ring_check(ring);
 		if (!jwt_verify(ring, JWT_ACCESS, credential, now_us, &found.token, err))
 			return false;
 	} else if (token_is_key(credential)) {

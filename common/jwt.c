@@ -188,7 +188,7 @@ static bool check_times(const struct jwt_claims *claims, int64_t now_us, struct 
 	if (claims->issued_s > now_s + JWT_LEEWAY_S)
 		return fail_code(err, ERR_AUTH, "token_invalid",
 			"the token was issued in the future; is a clock wrong?");
-	if (claims->expires_s < now_s - JWT_LEEWAY_S)
+	if (claims->expires_s <= now_s - JWT_LEEWAY_S)
 		return fail_code(err, ERR_AUTH, "token_expired",
 			"the token has expired; refresh it or sign in again");
 	return true;

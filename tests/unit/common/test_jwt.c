@@ -1,106 +1,9 @@
-/* Tokens: what the wrapper around libjwt issues, and all that it does not take. Forgeries are put
- * together here, signed by OpenSSL, so that nothing of libjwt is believed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
+/* Tokens: what the wrapper around libjwt issues, and all that it does not take. */
 #include <jansson.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 
 #include "common/arena.h"
-#include "common/clock.h"
-#include "common/jwt.h"
-#include "common/strbuf.h"
-
-#include <cmocka.h> /* after ours: it makes a macro of fail */
-
-#include "common/base.h"
-
-#define NOW_S  INT64_C(1795338000) /* 2026-11-22T09:00:00Z */
-#define NOW_US (NOW_S * US_PER_S)
-
-static const char key_file[] = "oldest00 1700000000 "
-			       "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
-			       "newest00 1790000000 "
-			       "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff\n";
-
-static const struct jwt_claims mine = {
-	.user_id = 7,
-	.session_id = 21,
-	.version = 3,
-	.issued_s = NOW_S,
-	.expires_s = NOW_S + 1800,
-	.id = "0123456789abcdef",
-};
-
-#define HEADER "{\"alg\":\"HS256\",\"kid\":\"newest00\",\"typ\":\"JWT\"}"
-#define CLAIMS                                                                                     \
-	"{\"aud\":\"ccs-api\",\"exp\":1795339800,\"iat\":1795338000,\"iss\":\"ccs\","              \
-	"\"jti\":\"0123456789abcdef\",\"nbf\":1795338000,\"sid\":21,\"sub\":7,\"ver\":3}"
-
-static struct jwt_ring ring;
-
-static int load_ring(void **state)
-{
-	char path[] = "/tmp/ccs-jwt-XXXXXX";
-	struct err err;
-	int fd = mkstemp(path);
-	(void)state;
-	if (fd < 0 || write(fd, key_file, sizeof(key_file) - 1) != sizeof(key_file) - 1)
-		return -1;
-	bool ok = jwt_ring_load(&ring, path, &err);
-	(void)close(fd);
-	(void)unlink(path);
-	return ok ? 0 : -1;
-}
-
-/* ---- forging ---- */
-
-static void base64url(const void *bytes, size_t n, struct strbuf *out)
-{
-	unsigned char text[8192];
-	int length = EVP_EncodeBlock(text, bytes, (int)n);
-	while (length && text[length - 1] == '=')
-		length--;
-	for (int i = 0; i < length; i++)
-		strbuf_putc(out, text[i] == '+' ? '-' : text[i] == '/' ? '_' : (char)text[i]);
-}
-
-struct forgery {
-	const char *header, *claims;
-	const EVP_MD *digest; /* NULL: no signature */
-	const void *key;
-	size_t key_n;
-};
-
-static const char *forge(const struct forgery *f)
-{
-	static struct strbuf token;
-	unsigned char signature[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	strbuf_free(&token);
-	base64url(f->header, strlen(f->header), &token);
-	strbuf_putc(&token, '.');
-	base64url(f->claims, strlen(f->claims), &token);
-	if (f->digest)
-		assert_non_null(HMAC(f->digest, f->key, (int)f->key_n,
-			(const unsigned char *)token.p, token.n, signature, &n));
-	strbuf_putc(&token, '.');
-	base64url(signature, n, &token);
-	return token.p;
-}
-
-/* Signed as we sign, with another header or other claims. */
-static const char *forge_signed(const char *header, const char *claims)
-{
-	return forge(&(struct forgery){
-		header, claims, EVP_sha256(), ring.key[1].secret, JWT_SECRET_BYTES});
-}
+#include "tests/unit/common/jwt_forge.h"
 
 static bool verify(const char *token, struct jwt_claims *claims, struct err *err)
 {
@@ -116,15 +19,6 @@ static void assert_refused(const char *token, const char *why)
 		fail_msg("%s: taken", why);
 	assert_int_equal(err.kind, ERR_AUTH);
 	assert_string_equal(err.code, "token_invalid");
-}
-
-static const char *issue(enum jwt_use use, const struct jwt_claims *claims)
-{
-	static char token[JWT_TEXT_BYTES];
-	struct err err;
-	if (!jwt_issue(&ring, use, claims, token, &err))
-		fail_msg("%s", err.text);
-	return token;
 }
 
 static void assert_mine(const struct jwt_claims *claims)
@@ -396,76 +290,6 @@ static void test_without_keys_nothing_is_issued_or_taken(void **state)
 	assert_string_equal(err.code, "token_invalid");
 }
 
-/* ---- chance ---- */
-
-static uint64_t dice;
-
-static uint32_t roll(uint32_t sides)
-{
-	dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(dice >> 33) % sides;
-}
-
-/* One change of each kind that transport, typing and malice make. */
-static size_t mutate(const char *token, size_t n, char *out)
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n";
-	uint32_t at = roll((uint32_t)n), other = roll((uint32_t)n);
-	char letter = letters[roll(sizeof(letters) - 1)];
-
-	memcpy(out, token, n);
-	switch (roll(7)) {
-	case 0:
-		out[at] = letter;
-		return n;
-	case 1:
-		out[at] = (char)(out[at] ^ 1 << roll(8));
-		return n;
-	case 2:
-		memmove(out + at, out + at + 1, n - at - 1);
-		return n - 1;
-	case 3:
-		memmove(out + at + 1, out + at, n - at);
-		out[at] = letter;
-		return n + 1;
-	case 4:
-		out[at] = token[other];
-		out[other] = token[at];
-		return n;
-	case 5:
-		return at;
-	default: /* a piece of it somewhere else */
-		other = MIN(other, (uint32_t)n - at);
-		memcpy(out + n, token + at, other);
-		return n + other;
-	}
-}
-
-static void test_no_mutation_is_taken(void **state)
-{
-	enum { MUTATIONS = 100000 };
-	(void)state;
-	const char *token = issue(JWT_ACCESS, &mine);
-	size_t n = strlen(token);
-	char out[2 * JWT_TEXT_BYTES];
-	int tried = 0;
-
-	dice = 20261122;
-	while (tried < MUTATIONS) {
-		struct jwt_claims claims = {.user_id = 99};
-		struct err err;
-		size_t length = mutate(token, n, out);
-		if (length == n && memcmp(out, token, n) == 0)
-			continue;
-		tried++;
-		if (jwt_verify(&ring, JWT_ACCESS, (struct str){out, length}, NOW_US, &claims, &err))
-			fail_msg("taken: %.*s", (int)length, out);
-		assert_int_equal(err.kind, ERR_AUTH);
-		assert_int_equal(claims.user_id, 99);
-	}
-}
-
 /* ---- the coupling: libjwt, jansson and our arena ---- */
 
 static void test_libjwt_and_the_arena_keep_apart(void **state)
@@ -510,8 +334,7 @@ int main(void)
 		cmocka_unit_test(test_a_token_is_for_one_purpose),
 		cmocka_unit_test(test_what_is_no_token),
 		cmocka_unit_test(test_without_keys_nothing_is_issued_or_taken),
-		cmocka_unit_test(test_no_mutation_is_taken),
 		cmocka_unit_test(test_libjwt_and_the_arena_keep_apart),
 	};
-	return cmocka_run_group_tests_name("common/jwt", tests, load_ring, NULL);
+	return cmocka_run_group_tests_name("common/jwt", tests, load_ring, unload_ring);
 }

@@ -1,5 +1,6 @@
 /* The frame around every handler: see serve.h. */
 #include <inttypes.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -12,6 +13,33 @@
 #include "common/base.h"
 
 enum { ALLOW_BYTES = 64, DRAIN_BYTES = 4096 };
+
+/* nginx has the whole request before it connects, so a read that waits this long means that nginx
+ * died in the middle. */
+enum { READ_TIMEOUT_S = 5, WRITE_TIMEOUT_S = 10 };
+
+static void set_timeout(int fd, int option, time_t seconds)
+{
+	struct timeval limit = {.tv_sec = seconds};
+	(void)setsockopt(fd, SOL_SOCKET, option, &limit, sizeof(limit));
+}
+
+/* libfcgi takes a connection that it has not accepted itself when its descriptor is put here, and
+ * then keeps it open if nginx asks for that. */
+void fcgx_take(FCGX_Request *fcgx, int fd)
+{
+	set_timeout(fd, SO_RCVTIMEO, READ_TIMEOUT_S);
+	set_timeout(fd, SO_SNDTIMEO, WRITE_TIMEOUT_S);
+	FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+	fcgx->ipcFd = fd;
+	fcgx->keepConnection = 1;
+}
+
+/* libfcgi takes parameters that break off for ones that end, and notes an error. */
+bool fcgx_accept(FCGX_Request *fcgx)
+{
+	return FCGX_Accept_r(fcgx) == 0 && FCGX_GetError(fcgx->in) == 0;
+}
 
 /* FCGX_GetStr takes an int, and fewer bytes than asked for mean that the stream has ended. */
 static size_t body_take(FCGX_Stream *in, char *to, size_t n)
@@ -121,7 +149,7 @@ static bool answer(
 }
 
 /* libfcgi gathers both pieces in its buffer and writes once. */
-static void send(const struct req *req, struct reply *reply, FCGX_Stream *out)
+static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *out)
 {
 	struct strbuf *head = &reply->head;
 
@@ -150,5 +178,5 @@ void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	if (!answer(app, &req, fcgx, reply, &err))
 		reply_error(reply, &req, &err);
 	body_drain(fcgx->in);
-	send(&req, reply, fcgx->out);
+	send_reply(&req, reply, fcgx->out);
 }

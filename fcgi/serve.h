@@ -1,4 +1,5 @@
-/* One request from libfcgi's streams to the answer: read, route, authenticate, limit, handle. */
+/* One request from libfcgi's streams to the answer: read, route, authenticate, limit, handle; and how libfcgi gets at a
+ * connection. */
 #ifndef CCS_FCGI_SERVE_H
 #define CCS_FCGI_SERVE_H
 
@@ -7,7 +8,13 @@
 #include "fcgi/app.h"
 #include "fcgi/reply.h"
 
-/* Answers the request that FCGX_Accept_r has read. Leaves nothing of its body unread, so that the
+/* Makes fcgx stand for the connection fd, which it takes: FCGX_Free(fcgx, 1) closes it. */
+void fcgx_take(FCGX_Request *fcgx, int fd);
+
+/* Waits for the next request on it. False when there is none, or only a part of one: then it is to be freed. */
+MUST_USE bool fcgx_accept(FCGX_Request *fcgx);
+
+/* Answers the request that fcgx_accept has read. Leaves nothing of its body unread, so that the
  * connection can carry another one. reply is the worker's: its memory is used again and again. */
 void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply);
 

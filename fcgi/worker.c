@@ -19,9 +19,7 @@
 
 #include "common/base.h"
 
-/* nginx has the whole request before it connects, so a read that waits this long means that nginx
- * died in the middle. */
-enum { READ_TIMEOUT_S = 5, WRITE_TIMEOUT_S = 10, LEAVE_WITHIN_S = 5 };
+enum { LEAVE_WITHIN_S = 5 };
 
 struct worker;
 
@@ -44,28 +42,11 @@ struct worker {
 	struct conn *conns; /* fast: all that are open */
 };
 
-static void set_timeout(int fd, int option, time_t seconds)
-{
-	struct timeval limit = {.tv_sec = seconds};
-	(void)setsockopt(fd, SOL_SOCKET, option, &limit, sizeof(limit));
-}
-
-/* libfcgi takes a connection that it has not accepted itself when its descriptor is put here, and
- * then keeps it open if nginx asks for that. */
-static void fcgx_take(FCGX_Request *fcgx, int fd)
-{
-	set_timeout(fd, SO_RCVTIMEO, READ_TIMEOUT_S);
-	set_timeout(fd, SO_SNDTIMEO, WRITE_TIMEOUT_S);
-	FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR);
-	fcgx->ipcFd = fd;
-	fcgx->keepConnection = 1;
-}
-
 /* Reads one request and answers it. False when the connection is gone after it. */
 static bool answer_one(struct worker *worker, FCGX_Request *fcgx)
 {
 	worker->worked = true;
-	if (FCGX_Accept_r(fcgx) < 0)
+	if (!fcgx_accept(fcgx))
 		return false;
 	serve(&worker->app, fcgx, &worker->reply);
 	FCGX_Finish_r(fcgx);

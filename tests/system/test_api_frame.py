@@ -1,6 +1,7 @@
 """What stands around every endpoint: nginx's own errors, keys and logs, limits, workers that come and go."""
 import asyncio
 import collections
+import http.client
 import json
 import os
 import re
@@ -36,17 +37,12 @@ def send_raw(stack, request, *, encrypted=True):
     """What comes back for these very bytes: status, headers in lower case, body."""
     with socket.create_connection(address(stack), timeout=15) as plain:
         sock = tls(stack).wrap_socket(plain, server_hostname="localhost") if encrypted else plain
-        with sock, sock.makefile("rb") as reply:
+        with sock:
             sock.sendall(request)
-            status = int(reply.readline().split()[1])
-            headers = {}
-            while (line := reply.readline().strip()):
-                name, _, value = line.decode().partition(":")
-                headers[name.lower()] = value.strip()
-            body = reply.read()
-    if headers.get("transfer-encoding") == "chunked":
-        body = b"".join(re.split(rb"[0-9a-f]+\r\n", body)).replace(b"\r\n", b"")
-    return status, headers, body
+            # To the end of the answer, not of the connection: after a 413 nginx leaves time for a body that is under way.
+            with http.client.HTTPResponse(sock) as reply:
+                reply.begin()
+                return reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read()
 
 
 def check_envelope(status, headers, body, wanted):

@@ -54,11 +54,13 @@ contract: all
 	@CCS_PROGRAMS=$(abspath $(OUT)) PYTHONPATH=tests/contract /usr/bin/python3 -m pytest -q -p rows \
 		$(if $(ROWS),--rows $(ROWS)) tests/contract tests/system
 
-# What takes longer: chaos on large farms.
+# What takes longer: chaos on large farms, and all of the bad input of which `make check` takes a sample.
 .PHONY: check-long
 check-long: all $(FARM)
 	@rm -f $(RESULTS)-long
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
+	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \
+		tests/run -r $(RESULTS)-long nasty pytest tests/contract/test_nasty.py || :
 	@tests/run -r $(RESULTS)-long sum
 
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.

@@ -1,0 +1,96 @@
+"""Every endpoint with what it takes, for tests that go through all of them.
+
+fcgi/routes.def says which endpoints there are; here stands what each of their parameters and members means. A new endpoint
+without an entry fails test_nasty.py.
+"""
+import dataclasses
+import functools
+import json
+import re
+import subprocess
+
+from live import programs
+
+# What names something that belongs to one client.
+IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "call_id", "server_code")
+
+
+@dataclasses.dataclass(frozen=True)
+class Takes:
+    """Names and meanings. An id is one of IDS; "new" is the name of something that is being made."""
+
+    path: dict = dataclasses.field(default_factory=dict)
+    query: dict = dataclasses.field(default_factory=dict)
+    body: dict | None = None  # None: the body is not looked at
+    spends: str | None = None  # a request that succeeds ends its "key" or its "session"
+
+
+_ACCOUNT = {"accountcode": "accountcode"}
+_DATES = {"start_date": "date", "end_date": "date"}
+_PAGE = {"page": "page", "size": "size"}
+_ENTRY = {"phone_number": "number", "custom_data": "object"}
+
+TAKES = {
+    "health": Takes(),
+    "status": Takes(),
+    "login": Takes(body={"username": "username", "password": "password", "grant_type": "grant"}),
+    "refresh": Takes(body={"refresh_token": "token", "grant_type": "grant"}),
+    "logout": Takes(spends="session"),
+    "change_password": Takes(body={"current_password": "password", "new_password": "password"}),
+    "active_calls": Takes(query=_ACCOUNT),
+    "server_status": Takes(query={**_ACCOUNT, "server_code": "server_code"}),
+    "client_me": Takes(),
+    "allocated_servers": Takes(),
+    "insert_batch": Takes(query={"strict": "flag"}, body={"batch_id": "new", "data": "entries"}),
+    "quick_call": Takes(body=_ENTRY),
+    "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
+    "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),
+    "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
+                                 "status": "status"}),
+    "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
+    "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One line of routes.def, and what it takes."""
+
+    method: str
+    pattern: str
+    pool: str
+    who: str
+    name: str
+
+    @property
+    def takes(self) -> Takes:
+        return TAKES.get(self.name, Takes())
+
+    @property
+    def parameters(self) -> list[str]:
+        """Those of the path."""
+        return re.findall(r"{(\w+):", self.pattern)
+
+    def path(self, values) -> str:
+        """With these values, by name, in the place of parameters."""
+        return re.sub(r"{(\w+):\w+}", lambda match: str(values[match[1]]), self.pattern)
+
+    def __str__(self):
+        return f"{self.method} {self.pattern}"
+
+
+@functools.cache
+def endpoints() -> list[Endpoint]:
+    printed = subprocess.run([f"{programs()}/ccs-api", "--print-routes"], capture_output=True,
+                             text=True, check=True).stdout
+    return [Endpoint(route["method"], route["path"], route["pool"], route["who"], route["name"])
+            for route in json.loads(printed)]
+
+
+def missing_entries() -> list[str]:
+    """Endpoints without an entry here, entries without an endpoint, parameters of a path that are not in its entry."""
+    names = {endpoint.name for endpoint in endpoints()}
+    return ([f"{endpoint} has no entry" for endpoint in endpoints() if endpoint.name not in TAKES]
+            + [f"{name} is no endpoint" for name in TAKES if name not in names]
+            + [f"{endpoint}: {sorted(endpoint.takes.path)}" for endpoint in endpoints()
+               if sorted(endpoint.parameters) != sorted(endpoint.takes.path)])

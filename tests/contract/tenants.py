@@ -1,0 +1,109 @@
+"""Two clients side by side: what each of them has, and how one would notice the other's."""
+import dataclasses
+import hashlib
+import secrets
+import string
+import zlib
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+
+# Good values of what is no id (endpoints.py).
+FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "status": "busy", "number": "9020000001",
+          "object": {}, "entries": [{"phone_number": "9020000001"}], "new": 4711, "username": "nobody-at-all",
+          "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text"}
+
+# Everything of a client that a request could change, as one text.
+_STATE = """
+select string_agg(what, E'\\n' order by what) from (
+    select 'client ' || c::text as what from client c where id = %(id)s
+    union all select 'user ' || u::text from app_user u where client_id = %(id)s
+    union all select 'key ' || k.id || coalesce(k.revoked_at::text, '') || coalesce(k.expires_at::text, '')
+                from api_key k where client_id = %(id)s
+    union all select 'share ' || a::text from allocation a where client_id = %(id)s
+    union all select 'batch ' || q::text from queue_master q where client_id = %(id)s
+    union all select 'chunk ' || c.id || coalesce(c.dispatched_at::text, '') || coalesce(c.closed_as, '')
+                from chunk c where client_id = %(id)s
+    union all select 'entry ' || e::text from entry e where client_id = %(id)s
+    union all select 'detail ' || d::text from call_detail d where client_id = %(id)s
+    union all select 'control ' || c.id from control c where client_id = %(id)s
+) everything
+"""
+
+
+@dataclasses.dataclass
+class World:
+    """A client that has one of everything: a batch that waits, a call that is over, a server of its own."""
+
+    client: object
+    batch_id: int
+    queue_master_id: int
+    call_id: str
+    server_code: str
+    mark: str  # stands in its custom_data
+
+    @property
+    def ids(self) -> dict:
+        return {"accountcode": self.client.accountcode, "client_id": self.client.client_id,
+                "queue_master_id": self.queue_master_id, "batch_id": self.batch_id,
+                "call_id": self.call_id, "server_code": self.server_code}
+
+    def signs(self) -> list[bytes]:
+        """What is in no answer to anybody else."""
+        client = self.client
+        return [text.encode() for text in (client.accountcode, client.name, client.username,
+                                           client.key, client.password, self.mark, self.call_id,
+                                           self.server_code)]
+
+    def state(self, stack) -> str:
+        return stack.sql(_STATE, id=self.client.client_id)[0][0]
+
+
+def make_world(stack, asterisk, accountcode, batch_id) -> World:
+    client = stack.new_client(accountcode, channels=2, requests_per_minute=10_000_000)
+    server_code = f"of-{accountcode.lower()}"
+    _add_server(stack, server_code)
+    stack.stack.ccs.ctl("alloc", "set", client.accountcode, server_code, "--channels=0", "--rate-limit=0")
+    mark = f"mark-{secrets.token_hex(8)}"
+    call_id = client.call(asterisk.numbers("busy")[0], custom_data={"mark": mark})
+    client.outcome(call_id)
+    stack.wait_until(lambda: client.live_calls() == 0, "the call is over")
+    answer = client.api.insert(batch_id, asterisk.numbers("busy", 3), custom_data={"mark": mark})
+    _stop_calling(stack, client)
+    return World(client, batch_id, answer["queue_id"], call_id, server_code, mark)
+
+
+def _add_server(stack, server_code):
+    """One that is never called."""
+    stack.stack.ccs.ctl("server", "add", f"--server-code={server_code}", "--host=127.0.0.1", "--port=9",
+                        "--ami-user=ccs", "--channel-template=PJSIP/{number}@x",
+                        "--allowed-active-calls=1", "--rate-limit=1", "--status=disabled",
+                        "--ami-secret-stdin", text="none")
+
+
+def _stop_calling(stack, client):
+    """Nothing of this client is dialled from now on, so that its state changes by requests alone."""
+    stack.sql("""update client set active_time_start = (now() at time zone timezone + interval '2 hours')::time,
+                                   active_time_end = (now() at time zone timezone + interval '3 hours')::time
+                  where id = %s""", client.client_id)
+    stack.reload(client.client_id)
+    stack.wait_until(lambda: not stack.sql("select 1 from control where done_at is null"),
+                     "the hours are known")
+
+
+def remove_servers(stack, *worlds):
+    codes = [world.server_code for world in worlds]
+    stack.sql("""delete from allocation where server_id in (select id from server where server_code = any(%s));
+                 delete from server where server_code = any(%s)""", codes, codes)
+    stack.reload()
+
+
+def new_key(stack, client) -> str:
+    """Another API key of the client, made as ccsctl makes them."""
+    text = "ccs_live_" + "".join(secrets.choice(_BASE62) for _ in range(32))
+    check, rest = "", zlib.crc32(text.encode())
+    for _ in range(6):
+        check = _BASE62[rest % 62] + check
+        rest //= 62
+    stack.sql("insert into api_key (client_id, digest, shown) values (%s, %s, 'x')", client.client_id,
+              hashlib.sha256((text + check).encode()).digest())
+    return text + check

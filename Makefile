@@ -70,7 +70,7 @@ LIBS.relay := shm common
 LIBS.program := registry sql shm common
 
 .PHONY: all
-all: $(PROGRAMS:%=$(OUT)/%)
+all: $(PROGRAMS:%=$(OUT)/%) $(OUT)/web/openapi.json
 
 $(OUT)/%.c.o: %.c
 	$(call say,CC,$<)
@@ -137,6 +137,16 @@ $(OUT)/tests/system/%: $(OUT)/tests/system/%.c.o $(foreach l,dispatcher $(LIBS.p
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
 check: $(PROBES)
+
+# The document of the API, from the route table and what docs/openapi says of each route.
+DESCRIPTION := $(wildcard docs/openapi/*)
+$(OUT)/web/openapi.json: $(OUT)/ccs-api $(DESCRIPTION) VERSION
+	$(call say,DOC,$@)
+	@mkdir -p $(@D)
+	$(Q)$< --print-routes | docs/openapi/openapi.py json > $@.new && mv $@.new $@
+.PHONY: docs
+docs: $(OUT)/ccs-api
+	$(Q)$< --print-routes | docs/openapi/openapi.py markdown > docs/API.md
 
 .PHONY: format format-check lint clean
 # Releases of clang-format differ in taste; this one is in Debian 12 and 13.

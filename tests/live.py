@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg2
 import psycopg2.extras
+from described import DescribedApi
 from stack import cdr, numbers
-from stack.api import Api
 from stack.proc import wait_until
 
 # What a process says when it ends of its own fault: assert(), signals but SIGKILL, sanitizers.
@@ -83,7 +83,7 @@ class Client:
         self.key = tenant["api_key"]
         self.username = tenant["username"]
         self.password = tenant["password"]
-        self.api = Api(live.base_url, self.key, ca_file=live.ca_file)
+        self.api = DescribedApi(live.base_url, self.key, ca_file=live.ca_file)
 
     def insert(self, numbers, **entry) -> int:
         """Queues a batch under a new id, which is returned."""

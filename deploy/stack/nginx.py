@@ -33,9 +33,12 @@ class Nginx:
         self._take_port()
         routes = self.folder / "routes.conf"
         routes.write_text(self.ccs.print_nginx())
+        docs = self.folder / "docs.conf"
+        self._render("docs.conf.in", docs, WEB_DIR=self._copy_pages())
         self._render("ccs.conf.in", self.folder / "ccs.conf", LISTEN=f"{HOST}:{self.port}",
                      SERVER_NAME="localhost", CERTIFICATE=certs.cert, CERTIFICATE_KEY=certs.key,
-                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes, **more)
+                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes, DOCS=docs,
+                     **more)
         self._render("nginx.conf.in", self._conf, DIR=self.folder, LOG_DIR=self.ccs.log_dir,
                      CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
 
@@ -69,6 +72,10 @@ class Nginx:
             self._lease.again(self.port)
         if not ports.is_free(self.port, (socket.SOCK_STREAM,)):
             raise StackError(f"port {self.port} is in use")
+
+    def _copy_pages(self) -> Path:
+        """What nginx serves itself: it may not be able to enter the folder of the programs."""
+        return shutil.copytree(self.ccs.programs / "web", self.folder / "web")
 
     def _render(self, template, target, **values):
         done = subprocess.run(

@@ -4,7 +4,7 @@ import re
 import zoneinfo
 
 import pytest
-from live import ROOT
+from places import ROOT
 
 DISPATCH, SETUP, CALL = "/controls/dispatch-calls", "/controls/setup-channels/", "/queues/quickcall/"
 SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -1,0 +1,110 @@
+"""What the API's document says about an answer: every answer that a test gets is held against it.
+
+The document is made by docs/openapi/openapi.py from the programs under test. In the form used here nothing that it does not
+describe may be in an answer, no error may have a code that it does not name for that operation, and what it calls required is
+there.
+"""
+import functools
+import json
+import re
+import subprocess
+import sys
+
+import jsonschema
+from places import PROGRAMS, ROOT
+from stack.api import Api
+
+_MAKER = ROOT / "docs/openapi/openapi.py"
+
+
+@functools.cache
+def routes() -> list:
+    """The route table of the programs under test."""
+    done = subprocess.run([PROGRAMS / "ccs-api", "--print-routes"], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def made(kind) -> str:
+    """What openapi.py makes of it: json, contract or markdown."""
+    done = subprocess.run([sys.executable, _MAKER, kind], input=json.dumps(routes()), capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Description:
+    """The document, as a judge of answers."""
+
+    def __init__(self, document):
+        self.document = document
+        self._resolver = jsonschema.RefResolver("", document)
+        self._paths = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in document["paths"]]
+
+    def find(self, method, path):
+        """The operation of a request, or None."""
+        for pattern, template in self._paths:
+            if pattern.fullmatch(path):
+                return self.document["paths"][template].get("get" if method == "HEAD" else method.lower())
+        return None
+
+    def check(self, method, path, answer):
+        """Fails when the document does not describe this answer; an address that it does not have may answer anything."""
+        operation = self.find(method, path)
+        if not operation:
+            return
+        try:
+            self._check(method, operation["responses"], answer)
+        except jsonschema.ValidationError as error:
+            where = "/".join(map(str, error.absolute_path)) or "the answer"
+            raise AssertionError(f"{method} {path}: docs/openapi does not describe {where}: {error.message}\n"
+                                 f"{answer.status} {answer.body[:600]}") from None
+
+    def _check(self, method, responses, answer):
+        response = self.resolved(responses.get(str(answer.status), responses["default"]))
+        self._check_headers(response.get("headers", {}), answer.headers)
+        if method != "HEAD":
+            self.of_answer(response).validate(answer.json)
+
+    def _check_headers(self, described, headers):
+        for name, header in described.items():
+            header, value = self.resolved(header), headers.get(name)
+            if value is not None:
+                is_number = self.resolved(header["schema"]).get("type") == "integer"
+                self.of_schema(header["schema"]).validate(int(value) if is_number and value.isdigit() else value)
+            elif header.get("required"):
+                raise jsonschema.ValidationError(f"there is no {name}")
+
+    def of_answer(self, response):
+        """The validator of a described answer's body."""
+        return self.of_schema(response["content"]["application/json"]["schema"])
+
+    def of_schema(self, schema):
+        return jsonschema.Draft202012Validator(schema, resolver=self._resolver)
+
+    def of_event(self):
+        """The validator of a WebSocket's events."""
+        return self.of_schema(self.document["x-websocket"]["event"])
+
+    def resolved(self, node):
+        """The node, or what it refers to."""
+        while "$ref" in node:
+            node = self._resolver.resolve(node["$ref"])[1]
+        return node
+
+
+@functools.cache
+def description() -> Description:
+    """That of the programs under test."""
+    return Description(json.loads(made("contract")))
+
+
+class DescribedApi(Api):
+    """The client of the API that believes no answer which the document does not describe."""
+
+    def as_client(self, key):
+        return DescribedApi(self.base_url, key, ca_file=self.ca_file)
+
+    def request(self, method, path, body=None, *, headers=None, **query):
+        answer = super().request(method, path, body, headers=headers, **query)
+        description().check(method, path.partition("?")[0], answer)
+        return answer

@@ -12,6 +12,7 @@
  * Sources: common/err.c common/log.c common/clock.c
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -22,10 +23,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct str read_now;
+
 static void claim(bool holds)
 {
-	if (!holds)
-		abort();
+	if (holds)
+		return;
+	(void)fprintf(stderr, "the readers do not agree about: %.*s\n", (int)read_now.n, read_now.p);
+	abort();
 }
 
 static bool read_all(struct str text, struct json_digest *digest, struct err *err)
@@ -71,6 +76,7 @@ static void check_value(struct str text)
 	struct json_digest digest;
 	struct err err = {.kind = ERR_NONE};
 	json_error_t error;
+	read_now = text;
 	bool ours = read_all(text, &digest, &err);
 	json_t *theirs =
 		json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

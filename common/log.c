@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include "common/base.h"
@@ -49,15 +49,11 @@ static void write_line(enum log_level level, const char *at, const char *fmt, va
 {
 	int saved_errno = errno;
 	char line[LINE_MAX_BYTES + 1];
-	struct timespec now;
-	struct tm utc;
-	char stamp[32];
+	char stamp[CLOCK_TEXT_BYTES];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-	size_t used = addf(line, 0, "ts=%s.%03ldZ level=%s prog=%s pid=%d at=%s ", stamp,
-		now.tv_nsec / 1000000, level_names[level], program_name, (int)getpid(), at);
+	size_t used = addf(line, 0, "ts=%s level=%s prog=%s pid=%d at=%s ",
+		clock_utc_ms(clock_wall_us(), stamp), level_names[level], program_name,
+		(int)getpid(), at);
 	used = add(line, used, fmt, ap);
 	for (size_t i = 0; i < used; i++)
 		if ((unsigned char)line[i] < ' ')

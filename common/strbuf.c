@@ -1,5 +1,4 @@
 /* Growing text: see strbuf.h. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,18 +64,45 @@ void strbuf_putc(struct strbuf *sb, char c)
 	strbuf_add(sb, &c, 1);
 }
 
+/* Most texts fit into what is there, so they are made in one pass. */
+void strbuf_vprintf(struct strbuf *sb, const char *fmt, va_list ap)
+{
+	va_list again;
+	va_copy(again, ap);
+	char *room = strbuf_room(sb, 0);
+	size_t left = sb->cap - sb->n;
+	int n = vsnprintf(room, left, fmt, ap);
+	if (n > 0 && (size_t)n >= left)
+		(void)vsnprintf(strbuf_room(sb, (size_t)n), (size_t)n + 1, fmt, again);
+	if (n > 0)
+		sb->n += (size_t)n;
+	va_end(again);
+}
+
 void strbuf_printf(struct strbuf *sb, const char *fmt, ...)
 {
-	va_list ap, again;
+	va_list ap;
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	strbuf_vprintf(sb, fmt, ap);
 	va_end(ap);
-	if (n > 0) {
-		(void)vsnprintf(strbuf_room(sb, (size_t)n), (size_t)n + 1, fmt, again);
-		sb->n += (size_t)n;
-	}
-	va_end(again);
+}
+
+void strbuf_u64(struct strbuf *sb, uint64_t value)
+{
+	char digits[20]; /* of 2^64 - 1 */
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	strbuf_add(sb, digits + at, sizeof(digits) - at);
+}
+
+void strbuf_i64(struct strbuf *sb, int64_t value)
+{
+	if (value < 0)
+		strbuf_putc(sb, '-');
+	strbuf_u64(sb, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void strbuf_json(struct strbuf *sb, struct str text)

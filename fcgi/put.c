@@ -1,8 +1,6 @@
 /* JSON, member by member: see put.h. */
-#include <inttypes.h>
-
-#include "common/clock.h"
 #include "fcgi/put.h"
+#include "common/clock.h"
 
 #include "common/base.h"
 
@@ -56,13 +54,13 @@ void put_text(struct strbuf *sb, const char *key, struct str value)
 void put_i64(struct strbuf *sb, const char *key, int64_t value)
 {
 	begin(sb, key);
-	strbuf_printf(sb, "%" PRId64, value);
+	strbuf_i64(sb, value);
 }
 
 void put_u64(struct strbuf *sb, const char *key, uint64_t value)
 {
 	begin(sb, key);
-	strbuf_printf(sb, "%" PRIu64, value);
+	strbuf_u64(sb, value);
 }
 
 void put_bool(struct strbuf *sb, const char *key, bool value)

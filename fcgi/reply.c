@@ -55,12 +55,13 @@ void reply_free(struct reply *reply)
 
 void reply_header(struct reply *reply, const char *name, const char *fmt, ...)
 {
-	char value[256];
 	va_list ap;
 	va_start(ap, fmt);
-	(void)vsnprintf(value, sizeof(value), fmt, ap);
+	strbuf_puts(&reply->headers, name);
+	strbuf_add(&reply->headers, ": ", 2);
+	strbuf_vprintf(&reply->headers, fmt, ap);
+	strbuf_add(&reply->headers, "\r\n", 2);
 	va_end(ap);
-	strbuf_printf(&reply->headers, "%s: %s\r\n", name, value);
 }
 
 bool reply_pass(struct reply *reply, enum pool pool)

@@ -32,6 +32,7 @@ static void reject(struct batch *batch, const struct batch_entry *entry, const s
 	enum { SHOWN_BYTES = 64 }; /* a number that is none may be a megabyte */
 	if (batch->first_rejection.kind == ERR_NONE)
 		batch->first_rejection = *why;
+	batch->rejected_n++;
 	put_object(&batch->rejected, NULL);
 	put_u64(&batch->rejected, "index", entry->index);
 	put_text(&batch->rejected, "phone_number", cut(entry->phone_number, SHOWN_BYTES));

@@ -29,7 +29,8 @@ struct batch {
 	struct batch_head head;
 	struct batch_row *rows; /* that will be dialled */
 	size_t n, cap;
-	struct strbuf rejected;	    /* JSON array of the others */
+	struct strbuf rejected; /* JSON array of the others */
+	size_t rejected_n;
 	struct err first_rejection; /* why the first of them; kind NONE: there are none */
 };
 

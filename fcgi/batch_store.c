@@ -18,6 +18,8 @@ static bool store(struct app *app, const struct batch *batch, struct rows *chunk
 	arg_i64(&args, (int64_t)batch->n);
 	arg_text(&args, strbuf_view(&batch->rejected));
 	arg_bool(&args, app->client.auto_dispatch);
+	arg_i64(&args, (int64_t)batch->rejected_n);
+	arg_text(&args, str_of(app->client.timezone));
 	bool ok = db_begin_as(app->db, app->client.id, err) &&
 		  db_query(app->db, SQL_BATCH_OPEN, &args, chunks, err) &&
 		  entry_copy(app, batch, chunks, err) && db_commit(app->db, err);

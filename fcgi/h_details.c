@@ -2,48 +2,39 @@
 #include "fcgi/auth.h"
 #include "fcgi/batch_scan.h"
 #include "fcgi/call_id.h"
+#include "fcgi/page.h"
 #include "fcgi/period.h"
 #include "fcgi/put.h"
+#include "fcgi/queue_row.h"
 #include "fcgi/router.h"
+#include "fcgi/state.h"
 #include "sql/db.h"
 
 #include "common/base.h"
 
-enum { SIZE_DEFAULT = 50, SIZE_MAX_ROWS = 100 };
-static const uint64_t PAGE_MAX = 10000000;
-
 struct details {
 	struct period period;
-	struct str status; /* p NULL: any */
+	enum state status; /* STATE__N: any */
 	uint64_t batch_id; /* 0: any */
-	uint64_t page, size;
+	struct page page;
 };
 
-static const char *const statuses[] = {"completed", "busy", "no_answer", "rejected", "invalid",
-	"congestion", "failed", "canceled", "expired", "suppressed", "unknown"};
-
-static bool read_status(const struct req *req, struct str *status, struct err *err)
+static bool own_batch(struct app *app, const struct req *req, uint64_t batch_id, struct err *err)
 {
-	*status = req_query(req, "status");
-	if (!status->p)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
-		if (str_eq(*status, str_of(statuses[i])))
-			return true;
-	return fail(err, ERR_INPUT,
-		"status must be completed, busy, no_answer, rejected, invalid, congestion, failed, "
-		"canceled, expired, "
-		"suppressed or unknown");
+	uint64_t id;
+	return batch_id == 0 || own_queue(app, req, batch_id, false, &id, err);
 }
 
-static bool read_details(const struct req *req, struct details *details, struct err *err)
+static bool read_details(
+	struct app *app, const struct req *req, struct details *details, struct err *err)
 {
-	*details = (struct details){.page = 1, .size = SIZE_DEFAULT};
+	*details = (struct details){.status = STATE__N};
 	return own_accountcode(req, req_query(req, "accountcode"), err) &&
-	       period_read(req, &details->period, err) && read_status(req, &details->status, err) &&
+	       period_read(req, &details->period, err) &&
+	       state_read(req, STATE_FIRST_FINAL, &details->status, err) &&
 	       req_query_u64(req, "batch_id", 1, BATCH_ID_MAX, &details->batch_id, err) &&
-	       req_query_u64(req, "page", 1, PAGE_MAX, &details->page, err) &&
-	       req_query_u64(req, "size", 1, SIZE_MAX_ROWS, &details->size, err);
+	       page_read(req, NULL, &details->page, err) &&
+	       own_batch(app, req, details->batch_id, err);
 }
 
 static bool query(
@@ -54,9 +45,10 @@ static bool query(
 	arg_text_or_null(&args, details->period.start);
 	arg_text_or_null(&args, details->period.end);
 	arg_text(&args, str_of(app->client.timezone));
-	arg_text_or_null(&args, details->status);
-	arg_i64(&args, (int64_t)details->size);
-	arg_i64(&args, (int64_t)((details->page - 1) * details->size));
+	arg_text_or_null(&args,
+		details->status < STATE__N ? state_name(details->status) : (struct str){NULL, 0});
+	arg_i64(&args, (int64_t)details->page.size);
+	arg_i64(&args, (int64_t)page_offset(&details->page));
 	if (details->batch_id)
 		arg_i64(&args, (int64_t)details->batch_id);
 	bool ok = db_query_as(app->db, app->client.id,
@@ -96,14 +88,6 @@ static void put_number(
 		put_i64(sb, key, row_i64(rows, row, column));
 }
 
-/* Seconds with milliseconds, as in events. */
-static void put_seconds(struct strbuf *sb, const char *key, int64_t ms)
-{
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%" PRId64 ".%03" PRId64, ms / 1000, ms % 1000);
-	put_raw(sb, key, (struct str){text, (size_t)n});
-}
-
 static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
 {
 	char call_id[CALL_ID_BYTES];
@@ -128,8 +112,8 @@ static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
 	put_time_ms(sb, "started_at", row_time(rows, row, STARTED_AT));
 	put_time_ms(sb, "answered_at", row_time(rows, row, ANSWERED_AT));
 	put_time_ms(sb, "ended_at", row_time(rows, row, ENDED_AT));
-	put_seconds(sb, "duration", row_i64(rows, row, DURATION_MS));
-	put_seconds(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
+	put_ms(sb, "duration", row_i64(rows, row, DURATION_MS));
+	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
 	put_null(sb, "recording_url");
 	put_raw(sb, "custom_data", row_text(rows, row, CUSTOM_DATA));
 	put_end(sb, '}');
@@ -137,19 +121,11 @@ static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
 
 static void put_page(struct strbuf *sb, const struct rows *rows, const struct details *details)
 {
-	uint64_t total = (uint64_t)row_i64(rows, 0, TOTAL);
-
-	put_object(sb, NULL);
-	put_array(sb, "items");
+	page_begin(sb);
 	for (int i = 0; i < rows->n; i++)
 		if (!row_is_null(rows, i, ENTRY_ID))
 			put_attempt(sb, rows, i);
-	put_end(sb, ']');
-	put_u64(sb, "total", total);
-	put_u64(sb, "page", details->page);
-	put_u64(sb, "size", details->size);
-	put_u64(sb, "pages", (total + details->size - 1) / details->size);
-	put_end(sb, '}');
+	page_end(sb, &details->page, (uint64_t)row_i64(rows, 0, TOTAL));
 }
 
 bool handle_call_details(struct app *app, struct req *req, struct reply *reply, struct err *err)
@@ -157,7 +133,7 @@ bool handle_call_details(struct app *app, struct req *req, struct reply *reply, 
 	struct rows rows = ROWS_INIT;
 	struct details details;
 
-	if (!read_details(req, &details, err) || !query(app, &details, &rows, err))
+	if (!read_details(app, req, &details, err) || !query(app, &details, &rows, err))
 		return false;
 	put_page(&reply->body, &rows, &details);
 	rows_free(&rows);

@@ -1,5 +1,7 @@
 /* JSON, member by member: see put.h. */
 #include "fcgi/put.h"
+#include <inttypes.h>
+
 #include "common/clock.h"
 
 #include "common/base.h"
@@ -101,6 +103,12 @@ void put_time(struct strbuf *sb, const char *key, int64_t wall_us)
 void put_time_ms(struct strbuf *sb, const char *key, int64_t wall_us)
 {
 	put_clock(sb, key, wall_us, clock_utc_ms);
+}
+
+void put_ms(struct strbuf *sb, const char *key, int64_t ms)
+{
+	begin(sb, key);
+	strbuf_printf(sb, "%" PRId64 ".%03" PRId64, ms / 1000, ms % 1000);
 }
 
 void put_raw(struct strbuf *sb, const char *key, struct str json)

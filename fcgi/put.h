@@ -33,6 +33,9 @@ void put_tenth(struct strbuf *sb, const char *key, double value);
 void put_time(struct strbuf *sb, const char *key, int64_t wall_us);
 void put_time_ms(struct strbuf *sb, const char *key, int64_t wall_us);
 
+/* Seconds with three decimals, as in events. */
+void put_ms(struct strbuf *sb, const char *key, int64_t ms);
+
 /* JSON text that was validated before, as it is (custom_data). p NULL: null */
 void put_raw(struct strbuf *sb, const char *key, struct str json);
 

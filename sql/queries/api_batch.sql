@@ -6,10 +6,25 @@
 -- A batch without its entries, which follow by COPY in the same transaction. Returns its chunks in order; none: this batch_id
 -- is used, and nothing has been stored.
 with master as (
-    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at)
-    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end)
+    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
+                              open_chunks)
+    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end, $7::bigint,
+            ($4 + 1023) / 1024)
     on conflict (client_id, batch_id) do nothing
-    returning id, dispatched_at
+    returning id, dispatched_at, (created_at at time zone $8::text)::date as local_date
+), shard as (
+    select r.shard from rollup_queue r, master
+     where r.client_id = $1 and r.local_date = master.local_date
+     limit 1
+       for update of r skip locked
+), counted as (
+    update rollup_queue r set batches = batches + 1
+      from shard, master
+     where r.client_id = $1 and r.local_date = master.local_date and r.shard = shard.shard
+), began as (
+    insert into rollup_queue as r
+    select $1, master.local_date, (random() * 2147483647)::integer, 1 from master where not exists (select from shard)
+    on conflict (client_id, local_date, shard) do update set batches = r.batches + 1
 ), ids as materialized (
     select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
       from master, generate_series(0, ($4 - 1) / 1024) as k

@@ -168,7 +168,12 @@ with closed as (
      where c.id = any ($1::bigint[]) and c.closed_at is null
        and c.entry_count = (select count(*) from call_detail d
                              where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)
-    returning c.id
+    returning c.id, c.queue_master_id
+), masters as (
+    update queue_master m
+       set open_chunks = m.open_chunks - k.n, finished_at = case when m.open_chunks <= k.n then now() end
+      from (select queue_master_id, count(*)::integer as n from closed where queue_master_id is not null group by 1) k
+     where m.id = k.queue_master_id
 )
 select id from closed
 union all

@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 
-from live import programs
+from places import PROGRAMS
 
 # What names something that belongs to one client.
 IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "call_id", "server_code")
@@ -45,6 +45,14 @@ TAKES = {
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
     "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),
+    "regenerate_api_key": Takes(body={"revoke_tokens": "off"}, spends="key"),
+    "revoke_api_key": Takes(spends="key"),
+    "batch": Takes(path={"batch_id": "batch_id"}),
+    "queue_masters": Takes(path={"client_id": "client_id"},
+                           query={**_PAGE, **_DATES, "sort": "sort", "status": "batch_status"}),
+    "queue_entries": Takes(path={"client_id": "client_id", "queue_master_id": "queue_master_id"},
+                           query={**_PAGE, "sort": "sort", "status": "status",
+                                  "phone_number": "number"}),
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
                                  "status": "status"}),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
@@ -81,7 +89,7 @@ class Endpoint:
 
 @functools.cache
 def endpoints() -> list[Endpoint]:
-    printed = subprocess.run([f"{programs()}/ccs-api", "--print-routes"], capture_output=True,
+    printed = subprocess.run([f"{PROGRAMS}/ccs-api", "--print-routes"], capture_output=True,
                              text=True, check=True).stdout
     return [Endpoint(route["method"], route["path"], route["pool"], route["who"], route["name"])
             for route in json.loads(printed)]

@@ -169,7 +169,7 @@ def test_F11_Q16_details_by_local_days(detailed):
     assert total(start_date="2024-05-01", end_date="2024-05-02", status="busy") == 2
     assert total(status="completed") == 1
     assert total(batch_id=5, start_date="2024-05-02") == 0
-    assert total(batch_id=6) == 0
+    assert detailed.api.get(DETAILS, batch_id=6).status == 403
     assert total() == 3
 
 

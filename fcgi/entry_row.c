@@ -1,0 +1,158 @@
+/* Entries: see entry_row.h. */
+#include "fcgi/entry_row.h"
+#include "fcgi/call_id.h"
+#include "shm/directory.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+/* Columns of entries_load. */
+enum column {
+	ENTRY_ID,
+	QUEUE_ID,
+	BATCH_ID,
+	PHONE_NUMBER,
+	CUSTOM_DATA,
+	CREATED_AT,
+	DISPATCHED,
+	ATTEMPTS,
+	N, /* from here on of a finished attempt, null without one */
+	SERVER_CODE,
+	DID,
+	DISPOSITION,
+	IS_FINAL,
+	HANGUP_CAUSE,
+	REASON,
+	ESTIMATED,
+	STARTED_AT,
+	ANSWERED_AT,
+	ENDED_AT,
+	DURATION_MS,
+	BILLSEC_MS
+};
+
+bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
+	uint64_t attempt, struct rows *rows, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_i64(&args, (int64_t)client_id);
+	struct sql_array array = arg_array(&args, INT8OID);
+	for (size_t i = 0; i < n; i++)
+		array_i64(&array, (int64_t)ids[i]);
+	array_end(&array);
+	arg_i64(&args, (int64_t)attempt);
+	bool ok = db_query_as(app->db, client_id, SQL_ENTRIES_LOAD, &args, rows, err);
+	args_free(&args);
+	return ok;
+}
+
+uint64_t entry_row_id(const struct rows *rows, int row)
+{
+	return (uint64_t)row_i64(rows, row, ENTRY_ID);
+}
+
+/* The attempt that is going on, which the segment knows and PostgreSQL has no outcome of. */
+static const struct live_call *going_on(const struct rows *rows, int row, const struct live *live)
+{
+	const struct live_call *call = live_find(live, entry_row_id(rows, row));
+	bool over = call && !row_is_null(rows, row, N) && row_i64(rows, row, N) >= (int64_t)call->n;
+	return over ? NULL : call;
+}
+
+static enum state final_state(struct str disposition)
+{
+	for (enum state s = STATE_FIRST_FINAL; s < STATE__N; s++)
+		if (str_eq(disposition, state_name(s)))
+			return s;
+	return STATE_unknown;
+}
+
+enum state entry_row_state(const struct rows *rows, int row, const struct live *live)
+{
+	const struct live_call *call = going_on(rows, row, live);
+
+	if (row_bool(rows, row, IS_FINAL))
+		return final_state(row_text(rows, row, DISPOSITION));
+	if (call)
+		return call->state;
+	if (row_i64(rows, row, ATTEMPTS) > 0 && row_is_null(rows, row, N))
+		return STATE_dialing; /* journalled; only the dispatcher, who is away, knows more */
+	return row_bool(rows, row, DISPATCHED) ? STATE_queued : STATE_pending;
+}
+
+static void put_number(
+	struct strbuf *sb, const char *key, const struct rows *rows, int row, enum column column)
+{
+	if (row_is_null(rows, row, column))
+		put_null(sb, key);
+	else
+		put_i64(sb, key, row_i64(rows, row, column));
+}
+
+static void put_outcome(struct strbuf *sb, const struct rows *rows, int row)
+{
+	put_text(sb, "server_code", row_text(rows, row, SERVER_CODE));
+	put_text(sb, "did", row_text(rows, row, DID));
+	put_text(sb, "disposition", row_text(rows, row, DISPOSITION));
+	put_number(sb, "hangup_cause", rows, row, HANGUP_CAUSE);
+	put_text(sb, "reason", row_text(rows, row, REASON));
+	put_bool(sb, "estimated", row_bool(rows, row, ESTIMATED));
+	put_time_ms(sb, "started_at", row_time(rows, row, STARTED_AT));
+	put_time_ms(sb, "answered_at", row_time(rows, row, ANSWERED_AT));
+	put_time_ms(sb, "ended_at", row_time(rows, row, ENDED_AT));
+	put_ms(sb, "duration", row_i64(rows, row, DURATION_MS));
+	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
+}
+
+/* The same members, of a call that goes on (or, NULL, of none). */
+static void put_progress(struct app *app, struct strbuf *sb, const struct live_call *call)
+{
+	struct shm_server server;
+	bool placed = call && call->state != STATE_queued &&
+		      dir_server(app->segment, call->server_id, &server);
+
+	put_text(sb, "server_code", str_of(placed ? server.server_code : NULL));
+	put_text(sb, "did", str_of(placed ? call->did : NULL));
+	put_null(sb, "disposition");
+	put_null(sb, "hangup_cause");
+	put_null(sb, "reason");
+	put_bool(sb, "estimated", false);
+	put_time_ms(sb, "started_at", placed ? call->sent_us : 0);
+	put_time_ms(sb, "answered_at", placed ? call->answered_us : 0);
+	put_null(sb, "ended_at");
+	put_null(sb, "duration");
+	put_null(sb, "billsec");
+}
+
+void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, int row,
+	const struct live *live, enum gate gate)
+{
+	const struct live_call *call = going_on(rows, row, live);
+	uint64_t id = entry_row_id(rows, row), attempts = (uint64_t)row_i64(rows, row, ATTEMPTS);
+	enum state state = entry_row_state(rows, row, live);
+	bool told = !call && !row_is_null(rows, row, N);
+	uint64_t n = told ? (uint64_t)row_i64(rows, row, N) : attempts;
+	char call_id[CALL_ID_BYTES];
+
+	put_u64(sb, "id", id);
+	put_text(sb, "call_id", call_id_text(id, MAX(n, UINT64_C(1)), call_id));
+	put_number(sb, "queue_id", rows, row, QUEUE_ID);
+	put_number(sb, "batch_id", rows, row, BATCH_ID);
+	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
+	put_text(sb, "status", state_name(state));
+	if (state == STATE_pending)
+		gate = GATE_not_dispatched;
+	if (state <= STATE_queued && gate != GATE_NONE)
+		put_text(sb, "blocked_reason", str_of(gate_texts[gate].name));
+	else
+		put_null(sb, "blocked_reason");
+	put_u64(sb, "attempts", attempts);
+	if (told)
+		put_outcome(sb, rows, row);
+	else
+		put_progress(app, sb, call);
+	put_time_ms(sb, "created_at", row_time(rows, row, CREATED_AT));
+	put_null(sb, "recording_url");
+	put_raw(sb, "custom_data", row_text(rows, row, CUSTOM_DATA));
+}

@@ -148,6 +148,21 @@ $(OUT)/web/openapi.json: $(OUT)/ccs-api $(DESCRIPTION) VERSION
 docs: $(OUT)/ccs-api
 	$(Q)$< --print-routes | docs/openapi/openapi.py markdown > docs/API.md
 
+# The reference page, and Swagger UI, which shows the document: from the npm registry, pinned by web/package-lock.json, without
+# running anything that a package brings along.
+NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+UI      := $(OUT)/npm/page/node_modules/swagger-ui-dist
+UI_USED := swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt LICENSE NOTICE
+$(OUT)/npm/page/.done: web/package.json web/package-lock.json
+	$(call say,NPM,swagger-ui-dist)
+	@mkdir -p $(@D)
+	$(Q)cp $^ $(@D) && $(NPM_CI) --prefix $(@D) && touch $@
+$(OUT)/web/docs/index.html: $(OUT)/npm/page/.done $(wildcard web/docs/*)
+	@mkdir -p $(@D)
+	$(Q)cp $(UI_USED:%=$(UI)/%) web/docs/* $(@D)
+.PHONY: page
+page: $(OUT)/web/docs/index.html
+
 .PHONY: format format-check lint clean
 # Releases of clang-format differ in taste; this one is in Debian 12 and 13.
 CLANG_FORMAT := clang-format-19
@@ -161,6 +176,7 @@ lint:
 
 .PHONY: demo
 demo: all
+	$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 page || echo "ccs: npm could not install it: no reference page at /docs" >&2
 	$(Q)deploy/demo run --programs $(OUT) $(if $(ONCE),--once)
 
 clean:

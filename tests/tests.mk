@@ -36,7 +36,7 @@ unit-programs: $(UNIT)
 
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
-check: all unit-programs $(TORTURE) $(FARM)
+check: all page unit-programs $(TORTURE) $(FARM)
 	$(if $(ASAN_OUT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=asan OUT=$(ASAN_OUT) unit-programs)
 	$(if $(TSAN_UNIT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=tsan OUT=$(TSAN_OUT) $(TSAN_UNIT))
 	@rm -f $(RESULTS)
@@ -50,7 +50,7 @@ check: all unit-programs $(TORTURE) $(FARM)
 
 # Row by row, what of the integration document is proved (tests/contract/rows.toml).
 .PHONY: contract
-contract: all
+contract: all page
 	@CCS_PROGRAMS=$(abspath $(OUT)) PYTHONPATH=tests/contract /usr/bin/python3 -m pytest -q -p rows \
 		$(if $(ROWS),--rows $(ROWS)) tests/contract tests/system
 

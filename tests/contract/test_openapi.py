@@ -9,6 +9,7 @@ import sys
 
 import jsonschema
 import pytest
+import requests
 from described import description, made, routes
 from places import ROOT
 
@@ -133,3 +134,45 @@ def test_the_document_is_served(stack):
     assert answer.ok == DOCUMENT
     for method in "POST", "DELETE":
         assert stack.api.request(method, "/openapi.json").status == 405
+
+
+# The page that shows it
+
+
+def page(stack, path, method="GET"):
+    return requests.request(method, f"{stack.base_url}{path}", verify=str(stack.ca_file), allow_redirects=False,
+                            timeout=30)
+
+
+def test_B11_the_reference_page_is_served_whole(stack):
+    found = page(stack, "/docs/")
+    assert found.status_code == 200, "run: make page"
+    assert found.headers["Content-Type"] == "text/html"
+    parts = re.findall(r"(?:src|href)=\"([^\"]+)\"", found.text)
+    for part in parts:
+        if not part.startswith(("data:", "/api/v1/")):
+            assert page(stack, f"/docs/{part}").status_code == 200, part
+    assert {"swagger-ui-bundle.js", "swagger-ui.css", "page.js"} <= set(parts)
+    assert page(stack, "/docs").headers["Location"] == "/docs/"
+
+
+def test_the_page_may_load_nothing_from_elsewhere(stack):
+    policy = dict(rule.split(" ", 1) for rule in
+                  page(stack, "/docs/").headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    allowed = {source for rule in policy.values() for source in rule.split()}
+    assert allowed == {"'none'", "'self'", "data:"}
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page(stack, "/docs/").text)
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/api/v1/openapi.json"])
+def test_what_is_read_only_says_so(stack, path):
+    refused = page(stack, path, "POST")
+    assert refused.status_code == 405 and refused.headers["Allow"] == "GET, HEAD"
+    assert refused.json()["code"] == "method_not_allowed"
+    assert page(stack, path, "HEAD").status_code == 200
+
+
+def test_nothing_beside_the_page_is_served(stack):
+    for path in "/docs/nothing", "/docs/../openapi.json", "/docs../openapi.json", "/docs/%2e%2e/nginx.conf":
+        assert page(stack, path).status_code in (400, 404), path

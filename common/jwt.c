@@ -240,6 +240,7 @@ bool jwt_verify(struct jwt_ring *ring, enum jwt_use use, struct str token, int64
 			use == JWT_ACCESS ? "access_token" : "refresh_token");
 	if (!check_times(&found, now_us, err))
 		return false;
+	memcpy(found.kid, key->kid, sizeof(found.kid));
 	*claims = found;
 	return true;
 }

@@ -34,6 +34,8 @@ struct jwt_claims {
 	int64_t issued_s;	   /* iat, and nbf */
 	int64_t expires_s;	   /* exp */
 	char id[JWT_ID_CHARS + 1]; /* jti */
+	/* Not a claim: which key signed it. Filled by jwt_verify, for jwt_ring_holds */
+	char kid[JWT_KID_CHARS + 1];
 };
 
 enum { JWT_TEXT_BYTES = 512 }; /* more than any token that we issue */

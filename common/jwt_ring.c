@@ -195,6 +195,12 @@ const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head)
 	return find(ring, head);
 }
 
+bool jwt_ring_holds(struct jwt_ring *ring, const char *kid)
+{
+	jwt_ring_check(ring);
+	return has_kid(ring, kid);
+}
+
 /* ---- keeping ---- */
 
 static void new_key(struct jwt_key *key)

@@ -43,10 +43,12 @@ static struct shm_user read_user(const struct rows *rows, int *row)
 		.version = (uint64_t)row_i64(rows, *row, 2),
 	};
 	for (size_t n = 0; *row < rows->n && (uint64_t)row_i64(rows, *row, 0) == user.id; n++) {
-		if (n < ARRAY_LEN(user.ended))
+		if (n < ARRAY_LEN(user.ended)) {
 			user.ended[n] = (uint64_t)row_i64(rows, *row, 3);
-		else if (n == ARRAY_LEN(user.ended))
+		} else if (n == ARRAY_LEN(user.ended)) {
 			user.unsure_until_us = row_time(rows, *row, 4);
+			user.unsure_up_to_id = (uint64_t)row_i64(rows, *row, 5);
+		}
 		++*row;
 	}
 	return user;

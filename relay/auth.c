@@ -60,32 +60,47 @@ static bool find_key(const struct segment *seg, const struct digest *digest, int
 	return busy(err);
 }
 
-/* A connection lives no longer than the token that opened it. */
-static bool find_session(const struct segment *seg, const struct jwt_claims *token, int64_t now_us,
+static bool find_session(const struct segment *seg, const struct jwt_claims *token,
 	struct shm_client *client, struct err *err)
 {
-	if (expired((token->expires_s + JWT_LEEWAY_S) * US_PER_S, now_us))
-		return fail_code(err, ERR_AUTH, "token_expired",
-			"the token has expired; connect again with a new one");
 	switch (dir_session(seg, token, client)) {
 	case DIR_SESSION_GOOD:
 		return true;
 	case DIR_SESSION_ENDED:
 		return fail_code(
 			err, ERR_AUTH, "session_ended", "this session is over; sign in again");
+	case DIR_SESSION_OUTDATED:
+		return fail_code(err, ERR_AUTH, "token_outdated",
+			"many sessions of this user have ended since; connect again with a newer "
+			"token");
 	case DIR_SESSION_UNSURE:
 		break;
 	}
 	return busy(err);
 }
 
-static bool look_up(
-	const struct segment *seg, struct identity *identity, int64_t now_us, struct err *err)
+/* What needs no directory: a connection lives no longer than the token that opened it, and no longer than the key that
+ * signed that. */
+static bool check_token(
+	struct jwt_ring *ring, const struct jwt_claims *token, int64_t now_us, struct err *err)
+{
+	if (expired((token->expires_s + JWT_LEEWAY_S) * US_PER_S, now_us))
+		return fail_code(err, ERR_AUTH, "token_expired",
+			"the token has expired; connect again with a new one");
+	return jwt_ring_holds(ring, token->kid) ||
+	       fail_code(err, ERR_AUTH, "token_invalid",
+		       "the key that signed the token is retired; sign in again");
+}
+
+static bool look_up(const struct segment *seg, struct jwt_ring *ring, struct identity *identity,
+	int64_t now_us, struct err *err)
 {
 	struct shm_client client;
+	if (identity->by_token && !check_token(ring, &identity->token, now_us, err))
+		return false;
 	if (!segment_fresh(seg, clock_mono_us()))
 		return busy(err);
-	if (!(identity->by_token ? find_session(seg, &identity->token, now_us, &client, err)
+	if (!(identity->by_token ? find_session(seg, &identity->token, &client, err)
 				 : find_key(seg, &identity->key, now_us, &client, err)))
 		return false;
 	if (!client.is_active || client.status == CLIENT_SUSPENDED)
@@ -111,17 +126,17 @@ bool auth_identify(const struct segment *seg, struct jwt_ring *ring, const struc
 		return fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
 	}
-	if (!look_up(seg, &found, now_us, err))
+	if (!look_up(seg, ring, &found, now_us, err))
 		return false;
 	*identity = found;
 	return true;
 }
 
-enum auth_standing auth_still(
-	const struct segment *seg, int64_t now_us, const struct identity *identity, struct err *err)
+enum auth_standing auth_still(const struct segment *seg, struct jwt_ring *ring, int64_t now_us,
+	const struct identity *identity, struct err *err)
 {
 	struct identity again = *identity;
-	if (look_up(seg, &again, now_us, err))
+	if (look_up(seg, ring, &again, now_us, err))
 		return STANDING_GOOD;
 	return err->kind == ERR_BUSY ? STANDING_UNKNOWN : STANDING_LOST;
 }

@@ -38,7 +38,7 @@ enum auth_standing {
 };
 
 /* Does an identity that was good still hold? Well below a microsecond. */
-enum auth_standing auth_still(const struct segment *seg, int64_t now_us,
+enum auth_standing auth_still(const struct segment *seg, struct jwt_ring *ring, int64_t now_us,
 	const struct identity *identity, struct err *err);
 
 #endif

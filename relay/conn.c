@@ -211,10 +211,16 @@ void conn_read(struct conn *conn)
 		cut_off(conn);
 }
 
+/* Programs read the code, people the rest. */
 void conn_check(struct conn *conn, int64_t now_us)
 {
+	struct relay *relay = conn->relay;
+	struct strbuf reason = STRBUF_INIT;
 	struct err err;
-	if (conn->state == CONN_OPEN &&
-		auth_still(&conn->relay->seg, now_us, &conn->identity, &err) == STANDING_LOST)
-		conn_close(conn, CLOSE_POLICY, err.text);
+	if (conn->state != CONN_OPEN || auth_still(&relay->seg, &relay->ring, now_us,
+						&conn->identity, &err) != STANDING_LOST)
+		return;
+	strbuf_printf(&reason, "%s: %s", err.code ? err.code : err_kind_name(err.kind), err.text);
+	conn_close(conn, CLOSE_POLICY, reason.p);
+	strbuf_free(&reason);
 }

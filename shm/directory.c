@@ -261,9 +261,13 @@ enum dir_session dir_session(
 	for (size_t i = 0; i < ARRAY_LEN(user.ended); i++)
 		if (user.ended[i] == token->session_id)
 			return DIR_SESSION_ENDED;
+	if (user.unsure_until_us == 0 || token->session_id > user.unsure_up_to_id)
+		return DIR_SESSION_GOOD;
 	/* Issued by our clock, ended by PostgreSQL's. */
-	bool is_later = token->issued_s > user.unsure_until_us / US_PER_S + JWT_LEEWAY_S;
-	return is_later || user.unsure_until_us == 0 ? DIR_SESSION_GOOD : DIR_SESSION_UNSURE;
+	int64_t late_s = token->issued_s - user.unsure_until_us / US_PER_S;
+	if (late_s > JWT_LEEWAY_S)
+		return DIR_SESSION_GOOD;
+	return late_s > 0 ? DIR_SESSION_UNSURE : DIR_SESSION_OUTDATED;
 }
 
 /* ---- facts: a row and the words beside it ---- */

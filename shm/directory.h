@@ -57,9 +57,11 @@ MUST_USE bool dir_identify(const struct segment *seg, const struct digest *diges
 	struct shm_key *key, struct shm_client *client);
 
 enum dir_session {
-	DIR_SESSION_UNSURE, /* ask PostgreSQL, for whatever reason */
-	DIR_SESSION_GOOD,   /* client is filled; its status is not judged */
-	DIR_SESSION_ENDED,  /* signed out, or the password was changed */
+	DIR_SESSION_UNSURE,   /* ask PostgreSQL, for whatever reason, or again in a while */
+	DIR_SESSION_OUTDATED, /* ask PostgreSQL, or for a newer token of the same session: so many
+				 have ended since it was issued that the row does not hold them */
+	DIR_SESSION_GOOD,     /* client is filled; its status is not judged */
+	DIR_SESSION_ENDED,    /* signed out, or the password was changed */
 };
 
 /* Does the session of a verified token go on? The same path for a token: its user, the user's

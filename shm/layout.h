@@ -161,7 +161,8 @@ struct shm_client {
 	int64_t created_us, updated_us;
 };
 
-enum { SHM_ENDED_SESSIONS = 4 };
+/* One more in sql/queries/dispatcher.sql, directory_users. */
+enum { SHM_ENDED_SESSIONS = 16 };
 
 /* Somebody who signs in with a password, and what his tokens are held against. */
 struct shm_user {
@@ -170,8 +171,10 @@ struct shm_user {
 	uint64_t version; /* tokens of an earlier one are void */
 	/* those that ended while tokens of them may still be good, the latest first; 0: none */
 	uint64_t ended[SHM_ENDED_SESSIONS];
-	/* there are more: of tokens issued up to then only PostgreSQL can tell; 0: there are not */
+	/* there are more, all of them ended by then; 0: there are not. Of sessions up to this id, and tokens
+	 * issued before, only PostgreSQL can tell */
 	int64_t unsure_until_us;
+	uint64_t unsure_up_to_id;
 };
 
 struct shm_key {

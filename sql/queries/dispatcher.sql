@@ -20,14 +20,14 @@ select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.time
  order by c.id;
 
 -- name: directory_users
--- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; five tell
--- that there were more than four.
-select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at
+-- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
+-- tell that there were more than a row of the directory holds. Last column: the youngest of all that ended.
+select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at, s.youngest_id
   from app_user u
-  left join lateral (select e.id, e.ended_at from user_session e
+  left join lateral (select e.id, e.ended_at, max(e.id) over () as youngest_id from user_session e
                       where e.user_id = u.id and e.ended_at > now() - interval '2 hours'
                       order by e.ended_at desc
-                      limit 5) s on true
+                      limit 17) s on true
  order by u.id, s.ended_at desc;
 
 -- name: directory_keys

@@ -84,7 +84,7 @@ def test_A5_an_expired_key_is_refused_and_loses_its_connection(stack):
                      where client_id = %s""", client.client_id)
         stack.reload(client.client_id)
         closed = events.goodbye()
-    assert (closed.code, closed.reason) == (1008, "the API key has expired")
+    assert (closed.code, closed.reason) == (1008, "key_expired: the API key has expired")
     check_envelope(refused(stack, client.key), 401, "key_expired")
 
 
@@ -93,7 +93,7 @@ def test_an_inactive_client_is_refused_and_loses_its_connection(stack):
     with listen(stack, client) as events:
         client.set_active(False)
         closed = events.goodbye()
-    assert (closed.code, closed.reason) == (1008, "the client is inactive")
+    assert (closed.code, closed.reason) == (1008, "client_inactive: the client is inactive")
     check_envelope(refused(stack, client.key), 403, "client_inactive")
 
 

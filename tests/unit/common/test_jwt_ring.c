@@ -66,7 +66,12 @@ static void must(bool done, const struct err *err)
 
 static void issue(const struct jwt_ring *ring, char token[JWT_TEXT_BYTES])
 {
-	const struct jwt_claims claims = {1, 1, 1, NOW_US / US_PER_S, NOW_US / US_PER_S + 60, "x"};
+	const struct jwt_claims claims = {.user_id = 1,
+		.session_id = 1,
+		.version = 1,
+		.issued_s = NOW_US / US_PER_S,
+		.expires_s = NOW_US / US_PER_S + 60,
+		.id = "x"};
 	struct err err;
 	must(jwt_issue(ring, JWT_ACCESS, &claims, token, &err), &err);
 }

@@ -32,14 +32,14 @@ static void put_key(int64_t expires_us)
 	assert_non_null(dir_put_key(&rig->seg, &row));
 }
 
+static char ring_path[64];
+
 static void make_ring(void)
 {
-	char path[64];
 	struct err err;
-	(void)snprintf(path, sizeof(path), "/tmp/ccs-relay-jwt-%d", (int)getpid());
-	assert_ok(jwt_ring_create(path, &err), &err);
-	assert_ok(jwt_ring_load(&ring, path, &err), &err);
-	(void)unlink(path);
+	(void)snprintf(ring_path, sizeof(ring_path), "/tmp/ccs-relay-jwt-%d", (int)getpid());
+	assert_ok(jwt_ring_create(ring_path, &err), &err);
+	assert_ok(jwt_ring_load(&ring, ring_path, &err), &err);
 }
 
 /* A dispatcher that lives, and one client with one key. The relay's handle is read-only. */
@@ -65,6 +65,7 @@ static int open_world(void **state)
 static int close_world(void **state)
 {
 	segment_close(&reader);
+	(void)unlink(ring_path);
 	return rig_close(state);
 }
 
@@ -72,6 +73,11 @@ static const char *why(enum err_kind kind, const struct err *err)
 {
 	assert_int_equal(err->kind, kind);
 	return err->code ? err->code : err_kind_name(err->kind);
+}
+
+static enum auth_standing still(int64_t now_us, const struct identity *identity, struct err *err)
+{
+	return auth_still(&reader, &ring, now_us, identity, err);
 }
 
 /* ---- which credential ---- */
@@ -131,7 +137,7 @@ static void test_a_good_key(void **state)
 	struct err err;
 	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_int_equal(identity.client_id, 7);
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_GOOD);
 }
 
 static void test_no_key_at_all(void **state)
@@ -193,10 +199,10 @@ static void test_a_revoked_key_loses_its_standing(void **state)
 	struct err err;
 	assert_ok(identify_from(key, "", "", &identity, &err), &err);
 	assert_true(tenant_changed(&rig->seg, 7));
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_UNKNOWN);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_UNKNOWN);
 	assert_true(dir_remove_key(&rig->seg, &digest));
 	put_client();
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_LOST);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_LOST);
 	assert_string_equal(why(ERR_AUTH, &err), "key_unknown");
 }
 
@@ -209,9 +215,9 @@ static void test_a_change_that_leaves_the_key_leaves_the_standing(void **state)
 	assert_true(tenant_changed(&rig->seg, 7));
 	client.rate_limit = 5;
 	put_client();
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_GOOD);
 	segment_beat(&rig->seg, clock_mono_us() - 10 * US_PER_S);
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_UNKNOWN);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_UNKNOWN);
 }
 
 static void test_a_key_expires_while_it_is_in_use(void **state)
@@ -222,8 +228,8 @@ static void test_a_key_expires_while_it_is_in_use(void **state)
 	put_key(NOW_US + US_PER_S);
 	put_client();
 	assert_ok(identify_from(key, "", "", &identity, &err), &err);
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
-	assert_int_equal(auth_still(&reader, NOW_US + US_PER_S, &identity, &err), STANDING_LOST);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_GOOD);
+	assert_int_equal(still(NOW_US + US_PER_S, &identity, &err), STANDING_LOST);
 	assert_string_equal(why(ERR_AUTH, &err), "key_expired");
 }
 
@@ -260,9 +266,9 @@ static void test_a_token_opens_as_a_key_does(void **state)
 	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
 		&err);
 	assert_int_equal(identity.client_id, 7);
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_GOOD);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_GOOD);
 	put_user(CLAIMS.session_id);
-	assert_int_equal(auth_still(&reader, NOW_US, &identity, &err), STANDING_LOST);
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_LOST);
 	assert_string_equal(why(ERR_AUTH, &err), "session_ended");
 }
 
@@ -275,9 +281,75 @@ static void test_a_connection_ends_with_its_token(void **state)
 	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
 		&err);
 	int64_t end_us = (CLAIMS.expires_s + JWT_LEEWAY_S) * US_PER_S;
-	assert_int_equal(auth_still(&reader, end_us - 1, &identity, &err), STANDING_GOOD);
-	assert_int_equal(auth_still(&reader, end_us, &identity, &err), STANDING_LOST);
+	assert_int_equal(still(end_us - 1, &identity, &err), STANDING_GOOD);
+	assert_int_equal(still(end_us, &identity, &err), STANDING_LOST);
 	assert_string_equal(why(ERR_AUTH, &err), "token_expired");
+}
+
+/* Whether a token has expired needs no directory. */
+static void test_a_token_expires_while_the_dispatcher_is_away(void **state)
+{
+	(void)state;
+	struct identity identity;
+	struct err err;
+	put_user(0);
+	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
+		&err);
+	segment_beat(&rig->seg, clock_mono_us() - 10 * US_PER_S);
+	int64_t end_us = (CLAIMS.expires_s + JWT_LEEWAY_S) * US_PER_S;
+	assert_int_equal(still(end_us - 1, &identity, &err), STANDING_UNKNOWN);
+	assert_int_equal(still(end_us, &identity, &err), STANDING_LOST);
+	assert_string_equal(why(ERR_AUTH, &err), "token_expired");
+}
+
+/* What `ccsctl jwt-key retire` promises holds for connections that are open, too. */
+static void test_a_retired_key_takes_its_connections_with_it(void **state)
+{
+	(void)state;
+	struct identity identity;
+	struct err err;
+	put_user(0);
+	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
+		&err);
+	assert_ok(jwt_ring_rotate(ring_path, &err), &err);
+	ring.checked_mono_us = 0;
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_GOOD);
+	assert_ok(jwt_ring_retire(ring_path, str_of(identity.token.kid), &err), &err);
+	ring.checked_mono_us = 0;
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_LOST);
+	assert_string_equal(why(ERR_AUTH, &err), "token_invalid");
+}
+
+/* Of so many sessions that the directory does not hold them all, this one may have ended, too. */
+static void test_more_sessions_end_than_the_directory_holds(void **state)
+{
+	(void)state;
+	struct shm_user user = {.id = 70,
+		.client_id = 7,
+		.version = 2,
+		.ended = {14, 13, 12, 11},
+		.unsure_until_us = NOW_US,
+		.unsure_up_to_id = 14};
+	struct jwt_claims newer = CLAIMS;
+	struct identity identity;
+	struct err err;
+	put_user(0);
+	assert_ok(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err),
+		&err);
+	assert_non_null(dir_put_user(&rig->seg, &user));
+	put_client();
+	assert_int_equal(still(NOW_US, &identity, &err), STANDING_LOST);
+	assert_string_equal(why(ERR_AUTH, &err), "token_outdated");
+	assert_false(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "token_outdated");
+
+	newer.issued_s = NOW_US / US_PER_S + JWT_LEEWAY_S; /* clocks may differ by so much */
+	assert_false(identify_from("", bearer(token_of(&newer, JWT_ACCESS)), "", &identity, &err));
+	assert_string_equal(why(ERR_BUSY, &err), "unavailable");
+	user.unsure_until_us -= US_PER_S;
+	assert_non_null(dir_put_user(&rig->seg, &user));
+	assert_ok(
+		identify_from("", bearer(token_of(&newer, JWT_ACCESS)), "", &identity, &err), &err);
 }
 
 static void test_tokens_that_open_nothing(void **state)
@@ -297,8 +369,6 @@ static void test_tokens_that_open_nothing(void **state)
 	/* only as a bearer's: in the place of a key it is none */
 	assert_false(identify_from(token_of(&CLAIMS, JWT_ACCESS), "", "", &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
-	jwt_ring_wipe(&ring);
-	make_ring();
 	assert_true(dir_remove_user(&rig->seg, 70));
 	assert_false(identify_from("", bearer(token_of(&CLAIMS, JWT_ACCESS)), "", &identity, &err));
 	assert_string_equal(why(ERR_BUSY, &err), "unavailable");
@@ -322,6 +392,9 @@ int main(void)
 		AUTH_TEST(test_a_key_expires_while_it_is_in_use),
 		AUTH_TEST(test_a_token_opens_as_a_key_does),
 		AUTH_TEST(test_a_connection_ends_with_its_token),
+		AUTH_TEST(test_a_token_expires_while_the_dispatcher_is_away),
+		AUTH_TEST(test_a_retired_key_takes_its_connections_with_it),
+		AUTH_TEST(test_more_sessions_end_than_the_directory_holds),
 		AUTH_TEST(test_tokens_that_open_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,10 +243,14 @@ static void test_more_ended_sessions_than_a_row_holds_make_old_tokens_unsure(voi
 		.client_id = 3,
 		.version = 1,
 		.ended = {4, 3, 2, 1},
-		.unsure_until_us = 5000 * US_PER_S};
+		.unsure_until_us = 5000 * US_PER_S,
+		.unsure_up_to_id = 9};
 	load_user(rig, &user);
+	assert_int_equal(session_of(rig, 70, 10, 1, 1000), DIR_SESSION_GOOD);
 	assert_int_equal(session_of(rig, 70, 4, 1, 1000), DIR_SESSION_ENDED);
-	assert_int_equal(session_of(rig, 70, 9, 1, 5000), DIR_SESSION_UNSURE);
+	assert_int_equal(session_of(rig, 70, 9, 1, 1000), DIR_SESSION_OUTDATED);
+	assert_int_equal(session_of(rig, 70, 9, 1, 5000), DIR_SESSION_OUTDATED);
+	assert_int_equal(session_of(rig, 70, 9, 1, 5001), DIR_SESSION_UNSURE);
 	assert_int_equal(session_of(rig, 70, 9, 1, 5000 + JWT_LEEWAY_S), DIR_SESSION_UNSURE);
 	assert_int_equal(session_of(rig, 70, 9, 1, 5001 + JWT_LEEWAY_S), DIR_SESSION_GOOD);
 }

@@ -28,7 +28,7 @@ endif
 endif
 
 # Packages first: pkg-config below must find them. `make NO_INSTALL=1` trusts the machine.
-ifeq ($(filter clean format help,$(MAKECMDGOALS))$(NO_INSTALL),)
+ifeq ($(filter clean format help distcheck,$(MAKECMDGOALS))$(NO_INSTALL),)
 ifneq ($(shell deploy/install-packages deploy/packages >&2 && echo ok),ok)
 $(error a package is missing and could not be installed)
 endif

@@ -63,6 +63,12 @@ check-long: all $(FARM)
 		tests/run -r $(RESULTS)-long nasty pytest tests/contract/test_nasty.py || :
 	@tests/run -r $(RESULTS)-long sum
 
+# `make check` on fresh Debian releases; the outcome is kept in docs/DISTCHECK.md. DISTS="trixie" chooses.
+DISTS ?= bookworm trixie
+.PHONY: distcheck
+distcheck:
+	$(Q)tests/distcheck $(DISTS)
+
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.
 .PHONY: bench
 bench: all

@@ -29,19 +29,23 @@ void throttle_open(struct throttle *throttle, const struct segment *seg,
 	};
 }
 
+/* What a right password costs of a turn: it, too, takes a core for a while, but tells its user nothing new. */
+enum { RIGHT_PER_WRONG = 12 };
+
 /* A word and what it is held to. */
 struct limit {
 	_Atomic int64_t *word;
 	const struct rate *rate;
-	bool is_kept; /* also when the password was right */
+	int64_t kept_us; /* of the turn, when the password was right */
 };
 
 static void give_back(struct throttle *throttle, bool all)
 {
-	for (int i = 0; i < throttle->turns_n; i++)
-		if (all || !throttle->turns[i].is_kept)
-			atomic_fetch_sub_explicit(throttle->turns[i].word,
-				throttle->turns[i].interval_us, memory_order_relaxed);
+	for (int i = 0; i < throttle->turns_n; i++) {
+		struct throttle_turn *turn = &throttle->turns[i];
+		atomic_fetch_sub_explicit(turn->word, turn->interval_us - (all ? 0 : turn->kept_us),
+			memory_order_relaxed);
+	}
 	throttle->turns_n = 0;
 }
 
@@ -54,7 +58,7 @@ static bool take(struct throttle *throttle, const struct limit *limit, int64_t n
 	} while (!atomic_compare_exchange_weak_explicit(limit->word, &tat,
 		rate_take(limit->rate, tat, now_us), memory_order_relaxed, memory_order_relaxed));
 	throttle->turns[throttle->turns_n++] =
-		(struct throttle_turn){limit->word, limit->rate->interval_us, limit->is_kept};
+		(struct throttle_turn){limit->word, limit->rate->interval_us, limit->kept_us};
 	return true;
 }
 
@@ -100,14 +104,14 @@ bool throttle_take(struct throttle *throttle, int64_t now_mono_us, uint32_t *wai
 		return true;
 	if (atomic_load_explicit(&familiar->pair, memory_order_relaxed) == throttle->pair_hash)
 		return take_all(throttle,
-			&(struct limit){&familiar->tat_mono_us, &throttle->user, false}, 1,
-			now_mono_us, wait_s);
+			&(struct limit){&familiar->tat_mono_us, &throttle->user,
+				throttle->user.interval_us / RIGHT_PER_WRONG},
+			1, now_mono_us, wait_s);
 	/* Row 0 is everybody's. */
 	const struct limit limits[] = {
-		{&rows[1 + throttle->network_hash % (n - 1)].tat_mono_us, &throttle->network,
-			false},
-		{&rows[1 + throttle->user_hash % (n - 1)].tat_mono_us, &throttle->user, false},
-		{&rows[0].tat_mono_us, &throttle->total, true},
+		{&rows[1 + throttle->network_hash % (n - 1)].tat_mono_us, &throttle->network, 0},
+		{&rows[1 + throttle->user_hash % (n - 1)].tat_mono_us, &throttle->user, 0},
+		{&rows[0].tat_mono_us, &throttle->total, throttle->total.interval_us},
 	};
 	return take_all(throttle, limits, ARRAY_LEN(limits), now_mono_us, wait_s);
 }

@@ -27,7 +27,7 @@ struct throttle {
 	struct throttle_turn { /* taken */
 		_Atomic int64_t *word;
 		int64_t interval_us;
-		bool is_kept; /* also when the password was right */
+		int64_t kept_us; /* of it, when the password was right */
 	} turns[THROTTLE_TURNS_MAX];
 	int turns_n;
 };
@@ -41,7 +41,8 @@ void throttle_open(struct throttle *throttle, const struct segment *seg,
  * Without .in there is no limit: better than no service. */
 MUST_USE bool throttle_take(struct throttle *throttle, int64_t now_mono_us, uint32_t *wait_s);
 
-/* The password was right: gives the turns of user and network back, and remembers the network. */
+/* The password was right: gives the turns of user and network back, and remembers the network. Where the
+ * network is known, a twelfth of the turn stays. */
 void throttle_right(struct throttle *throttle);
 
 #endif

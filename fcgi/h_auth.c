@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "fcgi/auth.h"
+#include "fcgi/limit.h"
 #include "fcgi/put.h"
 #include "fcgi/router.h"
 #include "fcgi/sign_in.h"
@@ -105,15 +106,26 @@ static const struct field refresh_fields[] = {
 		.offset = offsetof(struct refresh, grant_type)},
 };
 
+/* Whose session it is, counted and admitted as if he came with the access token. */
+static bool admit(struct app *app, struct req *req, const struct jwt_claims *token,
+	struct reply *reply, struct err *err)
+{
+	if (!client_by_session(app->db, token, &app->client, err))
+		return false;
+	req->client = &app->client;
+	return limit_take(app, req, reply, err) && auth_admits(&app->client, err);
+}
+
 /* A refresh token that is signed, of a session that goes on, and yet not good, has been used before:
  * one of two holds a copy. Nobody knows which one, so neither goes on. Always false. */
 static bool refused(struct app *app, const struct jwt_claims *token, struct err *err)
 {
 	uint64_t control_id;
-	if (err->kind != ERR_AUTH || !client_by_session(app->db, token, &app->client, err) ||
-		!auth_admits(&app->client, err) ||
+	if (err->kind != ERR_AUTH ||
 		!session_end(app->db, token->session_id, app->client.id, &control_id, err))
 		return false;
+	if (control_id == 0) /* it ended while we looked */
+		return session_over(err);
 	sign_in_over(app, control_id);
 	log_warn("auth.token_reused", "user=%" PRIu64 " client=%s session=%" PRIu64 " do=%s",
 		token->user_id, app->client.accountcode, token->session_id,
@@ -132,7 +144,8 @@ bool handle_refresh(struct app *app, struct req *req, struct reply *reply, struc
 		!check_grant(refresh.grant_type, STR("refresh_token"), err) ||
 		!sign_in_ready(app, err) ||
 		!jwt_verify(
-			&app->ring, JWT_REFRESH, refresh.refresh_token, req->now_us, &token, err))
+			&app->ring, JWT_REFRESH, refresh.refresh_token, req->now_us, &token, err) ||
+		!admit(app, req, &token, reply, err))
 		return false;
 	if (!session_refresh(app->db, &token, &session, err))
 		return refused(app, &token, err);

@@ -41,7 +41,7 @@ MUST_USE bool session_open(struct db *db, const struct user *user, int64_t secon
 	struct session *session, struct err *err);
 
 /* Takes a refresh token and says which is the next one. AUTH when it is not good: used before, of a
- * session that is over, of a client who is not admitted. */
+ * session that is over, of a client who is not admitted (client_by_session tells). */
 MUST_USE bool session_refresh(
 	struct db *db, const struct jwt_claims *token, struct session *session, struct err *err);
 

@@ -179,6 +179,19 @@ def test_refresh(stack, client):
     check_refused(refresh(client, third["refresh_token"]), 401, "session_ended")
 
 
+def test_refreshing_counts_as_a_request(stack):
+    """Whoever repeats a refresh, which is allowed for a while, is held to the limit of his client."""
+    client = stack.new_client("REFRESHER", requests_per_minute=3)
+    # The limit counts by the minute of the clock: not across the end of one.
+    stack.wait_until(lambda: time.time() % 60 < 45, "a minute has room")
+    first = sign_in(client).ok["refresh_token"]
+    answers = [refresh(client, first) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    check_refused(answers[-1], 429, "too_many_requests")
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+
+
 def test_refresh_grace_ends(stack, client):
     first = sign_in(client).ok
     second = refresh(client, first["refresh_token"]).ok

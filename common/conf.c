@@ -15,6 +15,7 @@ struct option {
 	const char *name;
 	size_t offset;
 	bool is_number;
+	const char *words; /* one of them it must be; NULL: any text */
 	const char *default_text;
 	int64_t default_number, min, max;
 	const char *help;
@@ -22,11 +23,16 @@ struct option {
 
 static const struct option options[] = {
 #define TEXT(section, name, def, help)                                                             \
-	{#section, #name, offsetof(struct conf, section##_##name), false, def, 0, 0, 0, help},
+	{#section, #name, offsetof(struct conf, section##_##name), false, NULL, def, 0, 0, 0, help},
+#define CHOICE(section, name, def, words, help)                                                    \
+	{#section, #name, offsetof(struct conf, section##_##name), false, words, def, 0, 0, 0,     \
+		help},
 #define NUMBER(section, name, def, min, max, help)                                                 \
-	{#section, #name, offsetof(struct conf, section##_##name), true, NULL, def, min, max, help},
+	{#section, #name, offsetof(struct conf, section##_##name), true, NULL, NULL, def, min,     \
+		max, help},
 #include "common/conf.def"
 #undef TEXT
+#undef CHOICE
 #undef NUMBER
 };
 
@@ -58,9 +64,21 @@ static const struct option *find(const char *section, const char *name)
 	return NULL;
 }
 
+static bool is_among(struct str word, const char *words)
+{
+	struct str rest = str_of(words), one;
+	while (str_split(&rest, ' ', &one))
+		if (str_eq(one, word))
+			return true;
+	return false;
+}
+
 static bool set(struct parse *parse, const struct option *o, const char *value)
 {
 	int line = parse->line;
+	if (o->words && !is_among(str_of(value), o->words))
+		return fail(parse->err, ERR_INPUT, "%s:%d: %s is \"%s\"; it must be one of: %s",
+			parse->path, line, o->name, value, o->words);
 	if (!o->is_number)
 		return str_copy(text_at(parse->conf, o), CONF_TEXT_BYTES, str_of(value)) ||
 		       fail(parse->err, ERR_INPUT, "%s:%d: %s is longer than %d bytes", parse->path,

@@ -9,8 +9,10 @@ enum { CONF_TEXT_BYTES = 512 };
 
 struct conf {
 #define TEXT(section, name, def, help)		   char section##_##name[CONF_TEXT_BYTES];
+#define CHOICE(section, name, def, words, help)	   char section##_##name[CONF_TEXT_BYTES];
 #define NUMBER(section, name, def, min, max, help) int64_t section##_##name;
 #include "common/conf.def"
+#undef CHOICE
 #undef TEXT
 #undef NUMBER
 };

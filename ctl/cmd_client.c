@@ -1,4 +1,4 @@
-/* ccsctl client: add, list, show. */
+/* ccsctl client: add, set, list, show. */
 #include <stdio.h>
 
 #include "common/clock.h"
@@ -46,8 +46,32 @@ bool client_add(struct ctl *ctl, struct err *err)
 	return true;
 }
 
-/* Columns behind CLIENT_COLUMNS. */
-enum { OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS };
+bool client_set(struct ctl *ctl, struct err *err)
+{
+	const struct client_input *input = &ctl->input.client;
+	struct secret_key key;
+	uint64_t id;
+	bool has_key;
+
+	if (!fields_check_given(client_fields, client_fields_n, input, err) || !ctl_db(ctl, err) ||
+		!load_key(ctl, &key, &has_key, err))
+		return false;
+	bool ok = client_change(ctl->db, has_key ? &key : NULL, ctl_actor(), input, &id, err);
+	secret_wipe(&key, sizeof(key));
+	if (!ok)
+		return false;
+	ctl_changed(ctl, id);
+	if (ctl->json)
+		out_json(json_pack("{s:I, s:s%}", "id", (json_int_t)id, "accountcode",
+			input->accountcode.p, input->accountcode.n));
+	else
+		(void)printf("Client %.*s is changed.\n", (int)input->accountcode.n,
+			input->accountcode.p);
+	return true;
+}
+
+/* Columns of client_facts that are shown as they are, and those behind CLIENT_COLUMNS. */
+enum { CHECK = 20, REGIONS, TYPES, OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS, CAPS };
 
 /* A row whose *_from_row has refused it must not stop the list: it never happens (the schema is
  * narrower). */
@@ -58,7 +82,7 @@ static json_t *client_json(const struct rows *rows, int row, const struct shm_cl
 
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:s, s:s%, s:s%, s:b, s:s, "
 			 "s:b, s:i, s:i, s:i, "
-			 "s:o, s:I, s:o, s:o}",
+			 "s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"id", (json_int_t)c->id, "name", c->name, "accountcode", c->accountcode, "did",
 		c->did, "phone_number", c->phone_number, "allocated_channels",
 		(int)c->allocated_channels, "rate_limit", (int)c->rate_limit, "callbackurl",
@@ -69,7 +93,11 @@ static json_t *client_json(const struct rows *rows, int row, const struct shm_cl
 		(int)c->requests_per_minute, "calls_per_second", (int)c->calls_per_second, "weight",
 		(int)c->weight, "username", out_text(users), "valid_keys",
 		(json_int_t)row_i64(rows, row, KEYS), "created_at", out_time(c->created_us),
-		"updated_at", out_time(c->updated_us));
+		"updated_at", out_time(c->updated_us), "number_check",
+		out_text(row_text(rows, row, CHECK)), "allowed_regions",
+		out_words(row_text(rows, row, REGIONS)), "allowed_types",
+		out_words(row_text(rows, row, TYPES)), "daily_caps",
+		out_words(row_text(rows, row, CAPS)));
 }
 
 static json_t *clients_json(const struct rows *rows, struct err *err)
@@ -136,6 +164,18 @@ static void print_allocations(const struct rows *rows)
 		(void)printf("  no server: `ccsctl alloc set' gives it one\n");
 }
 
+/* Which numbers it may call. */
+static void print_numbers(const struct rows *rows)
+{
+	struct str check = row_text(rows, 0, CHECK), regions = row_text(rows, 0, REGIONS),
+		   types = row_text(rows, 0, TYPES), caps = row_text(rows, 0, CAPS);
+
+	(void)printf("  %-22s regions: %.*s; types: %.*s; checked: %.*s; a day: %.*s\n", "numbers",
+		(int)regions.n, regions.p, (int)types.n, types.p, check.n ? (int)check.n : 13,
+		check.n ? check.p : "as configured", caps.n ? (int)caps.n : 6,
+		caps.n ? caps.p : "no cap");
+}
+
 static void print_client(const struct rows *rows, const struct shm_client *c)
 {
 	struct str opens = row_text(rows, 0, OPENS), closes = row_text(rows, 0, CLOSES),
@@ -150,6 +190,7 @@ static void print_client(const struct rows *rows, const struct shm_client *c)
 		(int)closes.n, closes.p, c->timezone, is_open ? "open" : "closed");
 	(void)printf("  %-22s shows %s, numbers of %s, reached at %s\n", "telephone", c->did,
 		c->region, c->phone_number);
+	print_numbers(rows);
 	(void)printf("  %-22s %s\n", "batches",
 		c->auto_dispatch ? "dialled as they come in" : "wait for dispatch-calls");
 	(void)printf("  %-22s %s\n", "callback", *c->callbackurl ? c->callbackurl : "none");

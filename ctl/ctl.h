@@ -75,6 +75,9 @@ void out_json(json_t *object);
 /* A JSON list of a text[] column. */
 json_t *out_list(const struct rows *rows, int row, int column);
 
+/* The words of a text, which blanks separate. */
+json_t *out_words(struct str text);
+
 /* text, or null when it is empty. */
 json_t *out_text(struct str text);
 

@@ -74,6 +74,15 @@ json_t *out_list(const struct rows *rows, int row, int column)
 	return array;
 }
 
+json_t *out_words(struct str text)
+{
+	json_t *list = json_array();
+	struct str word;
+	while (text.n && str_split(&text, ' ', &word))
+		json_array_append_new(list, json_stringn(word.p, word.n));
+	return list;
+}
+
 json_t *out_text(struct str text)
 {
 	return text.n ? json_stringn(text.p, text.n) : json_null();

@@ -88,6 +88,10 @@ static bool read_client(const struct rows *rows, int i, struct shm_client *c)
 		.created_us = row_time(rows, i, 18),
 		.updated_us = row_time(rows, i, 19),
 	};
+	/* What cannot be read allows nothing. */
+	if (!number_check_read(row_text(rows, i, 20), &c->policy.check) ||
+		!policy_read(&c->policy, row_text(rows, i, 21), row_text(rows, i, 22)))
+		log_error("directory.policy", "client=%llu", (unsigned long long)c->id);
 	return row_copy(rows, i, 1, c->name, sizeof(c->name)) &&
 	       row_copy(rows, i, 2, c->accountcode, sizeof(c->accountcode)) &&
 	       row_copy(rows, i, 3, c->did, sizeof(c->did)) &&

@@ -229,7 +229,9 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 			.armed_us = row_time(rows, i, 6),
 			.sent_us = row_time(rows, i, 6),
 			.seen = SEEN_RESPONSE, /* none will come any more */
-			.country_digits = (uint32_t)row_i64(rows, i, 10),
+			.plan = {.country_digits = (uint8_t)row_i64(rows, i, 10),
+				.type = (uint8_t)row_i64(rows, i, 12),
+				.region = region_code(row_text(rows, i, 13))},
 		};
 		bool fits = row_copy(rows, i, 5, facts.did, sizeof(facts.did)) &&
 			    row_copy(rows, i, 7, facts.phone_number, sizeof(facts.phone_number)) &&

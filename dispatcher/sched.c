@@ -287,7 +287,7 @@ static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting
 	struct shm_call facts = {
 		.queue_master_id = row->queue_master_id,
 		.batch_id = row->batch_id,
-		.country_digits = row->country_digits,
+		.plan = row->plan,
 		.armed_us = d->now_us,
 	};
 	memcpy(facts.number, row->number, sizeof(facts.number));

@@ -236,7 +236,7 @@ static bool encode(
 	struct ami_target target = {
 		.number = str_of(call->number),
 		.e164 = str_of(call->e164),
-		.country_digits = call->country_digits,
+		.country_digits = call->plan.country_digits,
 		.prefix = str_of(first_or(&server->prefixes, "")),
 		.endpoint = str_of(first_or(&server->endpoints, "")),
 	};

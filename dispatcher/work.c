@@ -179,7 +179,9 @@ static bool fill_window_row(
 		.client_id = (uint64_t)row_i64(rows, i, 1),
 		.queue_master_id = (uint64_t)row_i64(rows, i, 2),
 		.batch_id = chunk->batch_id,
-		.country_digits = (uint32_t)row_i64(rows, i, 6),
+		.plan = {.country_digits = (uint8_t)row_i64(rows, i, 6),
+			.type = (uint8_t)row_i64(rows, i, 7),
+			.region = region_code(row_text(rows, i, 8))},
 	};
 	return row_copy(rows, i, 3, w->phone_number, sizeof(w->phone_number)) &&
 	       row_copy(rows, i, 4, w->number, sizeof(w->number)) &&
@@ -276,7 +278,7 @@ static void announce_quick(
 	struct shm_window facts = {
 		.entry_id = rec->id << 10,
 		.client_id = rec->client_id,
-		.country_digits = rec->country_digits,
+		.plan = rec->plan,
 	};
 	memcpy(facts.number, rec->number, sizeof(facts.number));
 	memcpy(facts.e164, rec->e164, sizeof(facts.e164));

@@ -19,7 +19,8 @@ void announce_chunk(struct app *app, const struct announced_chunk *chunk)
 			    str_copy(work.e164, sizeof(work.e164), str_of(number->e164)) &&
 			    str_copy(work.phone_number, sizeof(work.phone_number),
 				    chunk->first->phone_number));
-	work.country_digits = chunk->entries > 1 ? 0 : number->country_digits;
+	if (chunk->entries == 1)
+		work.plan = number->plan;
 	if (fits)
 		app_announce(app, &work);
 }

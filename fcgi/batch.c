@@ -6,9 +6,18 @@
 
 #include "common/base.h"
 
-void batch_begin(struct batch *batch, struct arena *arena, const char *region)
+struct number_rules rules_of(const struct app *app, const struct shm_client *client)
 {
-	*batch = (struct batch){.arena = arena, .region = region, .rejected = STRBUF_INIT};
+	uint32_t check = client->policy.check;
+	if (check == NUMBER_CHECK_DEFAULT &&
+		!number_check_read(str_of(app->conf->common_number_check), &check))
+		check = NUMBER_CHECK_FULL;
+	return (struct number_rules){client->region, (enum number_check)check, &client->policy};
+}
+
+void batch_begin(struct batch *batch, struct arena *arena, const struct number_rules *rules)
+{
+	*batch = (struct batch){.arena = arena, .rules = *rules, .rejected = STRBUF_INIT};
 	put_array(&batch->rejected, NULL);
 }
 
@@ -37,6 +46,7 @@ static void reject(struct batch *batch, const struct batch_entry *entry, const s
 	put_u64(&batch->rejected, "index", entry->index);
 	put_text(&batch->rejected, "phone_number", cut(entry->phone_number, SHOWN_BYTES));
 	put_text(&batch->rejected, "reason", str_of(why->code));
+	put_text(&batch->rejected, "detail", str_of(why->text));
 	put_end(&batch->rejected, '}');
 }
 
@@ -55,6 +65,14 @@ static struct batch_row *row_add(struct batch *batch)
 	return &batch->rows[batch->n++];
 }
 
+/* "is empty" becomes a sentence. */
+static void name_entry(uint32_t index, struct err *why)
+{
+	const struct err cause = *why;
+	(void)fail_code(why, cause.kind, cause.code, "phone_number of entry %" PRIu32 " %s", index,
+		cause.text);
+}
+
 bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 {
 	struct batch *batch = arg;
@@ -65,11 +83,8 @@ bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 		reject(batch, entry, entry->problem);
 		return true;
 	}
-	enum number_fault fault = number_read(entry->phone_number, &number);
-	if (fault != NUMBER_FINE) {
-		(void)fail_code(&why, ERR_INPUT, "invalid_number",
-			"phone_number of entry %" PRIu32 " %s", entry->index,
-			number_fault_text(fault));
+	if (!number_accept(&batch->rules, entry->phone_number, &number, &why)) {
+		name_entry(entry->index, &why);
 		reject(batch, entry, &why);
 		return true;
 	}

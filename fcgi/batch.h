@@ -20,12 +20,12 @@ enum { BATCH_CHUNK_ENTRIES = 1024 };
 struct batch_row {
 	struct str phone_number; /* in the body or the arena, like custom_data */
 	struct str custom_data;	 /* p NULL: none */
-	struct number number;	 /* looked up in the plan when it is stored */
+	struct number number;
 };
 
 struct batch {
 	struct arena *arena;
-	const char *region; /* of numbers without a country */
+	struct number_rules rules;
 	struct batch_head head;
 	struct batch_row *rows; /* that will be dialled */
 	size_t n, cap;
@@ -42,8 +42,11 @@ struct batch_receipt {
 	bool is_replay;
 };
 
+/* How numbers of the client that asks are checked. */
+struct number_rules rules_of(const struct app *app, const struct shm_client *client);
+
 /* Ready to gather. End with batch_end. */
-void batch_begin(struct batch *batch, struct arena *arena, const char *region);
+void batch_begin(struct batch *batch, struct arena *arena, const struct number_rules *rules);
 void batch_end(struct batch *batch);
 
 /* Takes one entry of the body, or rejects it. A batch_entry_fn. */
@@ -55,6 +58,12 @@ MUST_USE bool batch_close(struct batch *batch, bool strict, struct err *err);
 static inline struct str batch_e164(const struct number *number)
 {
 	return str_of(number->e164[0] ? number->e164 : NULL);
+}
+
+/* As entry.region has it; p NULL: not known. */
+static inline struct str region_or_null(uint16_t code, char text[REGION_TEXT_BYTES])
+{
+	return str_of(code ? region_text(code, text) : NULL);
 }
 
 /* Stores what was gathered and, if the client's batches are dispatched at once, announces it.

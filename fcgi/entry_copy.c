@@ -7,7 +7,7 @@
 
 #include "common/base.h"
 
-enum { COPY_COLUMNS = 8, COPY_FLUSH_BYTES = 32 * 1024 };
+enum { COPY_COLUMNS = 10, COPY_FLUSH_BYTES = 32 * 1024 };
 
 static void copy_i16(struct strbuf *sb, int16_t value)
 {
@@ -38,6 +38,10 @@ static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
 	uint64_t queue_master_id, const struct batch_row *row)
 {
 	struct str e164 = batch_e164(&row->number);
+	struct shm_plan plan = row->number.plan;
+	bool is_checked = plan.type != NUMBER_TYPE_UNCHECKED;
+	char region[REGION_TEXT_BYTES];
+
 	copy_i16(sb, COPY_COLUMNS);
 	copy_i64(sb, entry_id);
 	copy_i64(sb, client_id);
@@ -47,7 +51,11 @@ static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
 	copy_text(sb, e164);
 	copy_i32(sb, e164.p ? (int32_t)sizeof(int16_t) : -1);
 	if (e164.p)
-		copy_i16(sb, (int16_t)row->number.country_digits);
+		copy_i16(sb, (int16_t)plan.country_digits);
+	copy_i32(sb, is_checked ? (int32_t)sizeof(int16_t) : -1);
+	if (is_checked)
+		copy_i16(sb, (int16_t)plan.type);
+	copy_text(sb, region_or_null(plan.region, region));
 	copy_text(sb, row->custom_data);
 }
 
@@ -58,16 +66,15 @@ static bool copy_flush(struct app *app, struct strbuf *sb, struct err *err)
 	return ok;
 }
 
-/* One chunk's entries. PostgreSQL stores what has been sent while the next numbers are looked up. */
+/* One chunk's entries. */
 static bool copy_chunk(struct app *app, const struct batch *batch, const struct rows *chunks,
 	int chunk, struct strbuf *sb, struct err *err)
 {
 	uint64_t entry_id = (uint64_t)row_i64(chunks, chunk, CHUNK_ID) * BATCH_CHUNK_ENTRIES;
 	uint64_t queue_master_id = (uint64_t)row_i64(chunks, chunk, CHUNK_QUEUE_MASTER);
-	struct batch_row *row = &batch->rows[(size_t)chunk * BATCH_CHUNK_ENTRIES];
+	const struct batch_row *row = &batch->rows[(size_t)chunk * BATCH_CHUNK_ENTRIES];
 
 	for (int64_t left = row_i64(chunks, chunk, CHUNK_ENTRIES); left > 0; left--, row++) {
-		number_look_up(&row->number, batch->region);
 		copy_row(sb, entry_id++, app->client.id, queue_master_id, row);
 		if (sb->n >= COPY_FLUSH_BYTES && !copy_flush(app, sb, err))
 			return false;

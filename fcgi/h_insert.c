@@ -39,7 +39,8 @@ static bool insert(
 bool handle_insert_batch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	struct batch batch;
-	batch_begin(&batch, req->arena, req->client->region);
+	struct number_rules rules = rules_of(app, req->client);
+	batch_begin(&batch, req->arena, &rules);
 	bool ok = insert(app, req, &batch, reply, err);
 	batch_end(&batch);
 	return ok;

@@ -10,16 +10,17 @@
 
 #include "common/base.h"
 
-static bool read_call(const struct req *req, struct batch_row *call, struct err *err)
+static bool read_call(
+	const struct app *app, const struct req *req, struct batch_row *call, struct err *err)
 {
 	struct batch_entry entry;
+	struct number_rules rules = rules_of(app, req->client);
+	struct err why;
+
 	if (!entry_scan(req->body, req->arena, &entry, err))
 		return false;
-	enum number_fault fault = number_read(entry.phone_number, &call->number);
-	if (fault != NUMBER_FINE)
-		return fail_code(err, ERR_INPUT, "invalid_number", "phone_number %s",
-			number_fault_text(fault));
-	number_look_up(&call->number, req->client->region);
+	if (!number_accept(&rules, entry.phone_number, &call->number, &why))
+		return fail_code(err, why.kind, why.code, "phone_number %s", why.text);
 	call->phone_number = entry.phone_number;
 	call->custom_data = entry.custom_data;
 	return true;
@@ -32,12 +33,16 @@ static bool store_call(
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 	struct str e164 = batch_e164(&call->number);
+	struct shm_plan plan = call->number.plan;
+	char region[REGION_TEXT_BYTES];
 
 	arg_i64(&args, (int64_t)app->client.id);
 	arg_text(&args, call->phone_number);
 	arg_text(&args, str_of(call->number.number));
 	arg_text_or_null(&args, e164);
-	arg_i64_or_null(&args, call->number.country_digits, !e164.p);
+	arg_i64_or_null(&args, plan.country_digits, !e164.p);
+	arg_i64_or_null(&args, plan.type, plan.type == NUMBER_TYPE_UNCHECKED);
+	arg_text_or_null(&args, region_or_null(plan.region, region));
 	arg_text_or_null(&args, call->custom_data);
 	bool ok = db_query_as(app->db, app->client.id, SQL_QUICK_CALL, &args, &rows, err);
 	if (ok)
@@ -56,7 +61,7 @@ bool handle_quick_call(struct app *app, struct req *req, struct reply *reply, st
 	uint64_t chunk_id;
 	char call_id[CALL_ID_BYTES];
 
-	if (!read_call(req, &call, err) || !store_call(app, &call, &chunk_id, err))
+	if (!read_call(app, req, &call, err) || !store_call(app, &call, &chunk_id, err))
 		return false;
 	announce_chunk(
 		app, &(struct announced_chunk){.id = chunk_id, .entries = 1, .first = &call});

@@ -2,6 +2,7 @@
 #include "registry/allocation.h"
 #include "registry/change.h"
 #include "registry/explain.h"
+#include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/server.h"
 
@@ -25,16 +26,9 @@ static void fill_args(struct sql_args *args, const struct allocation_input *inpu
 	arg_text(args, input->server_code);
 	arg_i64(args, input->channels);
 	arg_i64(args, input->rate_limit);
-	arg_i64_or_null(args, input->calls_per_second, input->calls_per_second == FIELD_NOT_GIVEN);
+	arg_number(args, input->calls_per_second);
 	arg_text_or_null(args, input->status);
-	if (!input->allocated_dids.is_given) {
-		arg_null(args, TEXTARRAYOID);
-		return;
-	}
-	struct sql_array array = arg_array(args, TEXTOID);
-	for (int i = 0; i < input->allocated_dids.n; i++)
-		array_text(&array, input->allocated_dids.v[i]);
-	array_end(&array);
+	arg_list(args, &input->allocated_dids);
 }
 
 /* Says which of the two does not exist, and returns false. */

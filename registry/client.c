@@ -3,8 +3,10 @@
 #include "common/clock.h"
 #include "registry/change.h"
 #include "registry/explain.h"
+#include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/password.h"
+#include "shm/policy.h"
 
 #include "common/base.h"
 
@@ -13,11 +15,13 @@ const struct field client_fields[] = {
 #define SECRET(member, need, ...) FIELD_ROW_SECRET(struct client_input, member, need, __VA_ARGS__)
 #define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct client_input, member, need, __VA_ARGS__)
 #define BOOL(member, need, help)  FIELD_ROW_BOOL(struct client_input, member, need, help)
+#define LIST(member, ...)	  FIELD_ROW_LIST(struct client_input, member, __VA_ARGS__)
 #include "registry/client.def"
 #undef TEXT
 #undef SECRET
 #undef NUMBER
 #undef BOOL
+#undef LIST
 };
 const size_t client_fields_n = ARRAY_LEN(client_fields);
 
@@ -26,68 +30,74 @@ static struct str or_default(struct str given, const char *otherwise)
 	return given.p ? given : str_of(otherwise);
 }
 
-static void arg_optional(struct sql_args *args, int64_t value)
-{
-	arg_i64_or_null(args, value, value == FIELD_NOT_GIVEN);
-}
-
-static void arg_optional_bool(struct sql_args *args, int64_t value)
-{
-	if (value == FIELD_NOT_GIVEN)
-		arg_null(args, BOOLOID);
-	else
-		arg_bool(args, value != 0);
-}
-
+/* "" for none. */
 static void arg_sealed(struct sql_args *args, const struct secret_key *secret, struct str url)
 {
 	struct strbuf sealed = STRBUF_INIT;
 
-	if (url.n == 0) {
+	if (!url.p) {
 		arg_null(args, BYTEAOID);
 		return;
 	}
-	secret_seal(secret, url, &sealed);
-	arg_bytes(args, sealed.p, sealed.n);
+	if (url.n)
+		secret_seal(secret, url, &sealed);
+	arg_bytes(args, sealed.n ? sealed.p : "", sealed.n);
 	strbuf_free(&sealed);
 }
 
-static bool insert_client(struct db *db, const struct conf *conf, const struct secret_key *secret,
+/* Columns of client as CLIENT_INSERT and CLIENT_UPDATE number them; null where nothing is given. */
+static bool client_args(struct sql_args *args, const struct secret_key *secret,
+	const struct client_input *input, struct err *err)
+{
+	char opens[DAY_TIME_BYTES], closes[DAY_TIME_BYTES];
+
+	if ((input->active_time_start.p && !day_time_read(input->active_time_start, opens)) ||
+		(input->active_time_end.p && !day_time_read(input->active_time_end, closes)))
+		return fail(err, ERR_INTERNAL, "an unchecked time of day");
+	arg_text(args, input->accountcode);
+	arg_text_or_null(args, input->name);
+	arg_text_or_null(args, input->did);
+	arg_text_or_null(args, input->phone_number);
+	arg_number(args, input->allocated_channels);
+	arg_number(args, input->rate_limit);
+	arg_number(args, input->calls_per_second);
+	arg_number(args, input->requests_per_minute);
+	arg_number(args, input->weight);
+	arg_text_or_null(args, input->callbackurl);
+	arg_text_or_null(args, input->timezone);
+	arg_text_or_null(args, input->region);
+	arg_text_or_null(args, str_of(input->active_time_start.p ? opens : NULL));
+	arg_text_or_null(args, str_of(input->active_time_end.p ? closes : NULL));
+	arg_truth(args, input->auto_dispatch);
+	arg_truth(args, input->is_active);
+	arg_text_or_null(args, input->status);
+	arg_sealed(args, secret, input->asyncdatabaseurl);
+	arg_sealed(args, secret, input->syncdatabaseurl);
+	arg_text_or_null(args, input->number_check);
+	arg_list(args, &input->allowed_regions);
+	arg_list(args, &input->allowed_types);
+	arg_list(args, &input->daily_caps);
+	return true;
+}
+
+/* CLIENT_INSERT or CLIENT_UPDATE; MISSING when it has found no client. */
+static bool write_client(struct db *db, enum sql_query query, const struct secret_key *secret,
 	const struct client_input *input, uint64_t *client_id, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
-	char opens[DAY_TIME_BYTES], closes[DAY_TIME_BYTES];
+	bool ok = client_args(&args, secret, input, err) && db_query(db, query, &args, &rows, err);
 
-	if (!day_time_read(input->active_time_start, opens) ||
-		!day_time_read(input->active_time_end, closes))
-		return fail(err, ERR_INTERNAL, "an unchecked time of day");
-	arg_text(&args, input->name);
-	arg_text(&args, input->accountcode);
-	arg_text(&args, input->did);
-	arg_text(&args, input->phone_number);
-	arg_i64(&args, input->allocated_channels);
-	arg_i64(&args, input->rate_limit);
-	arg_optional(&args, input->calls_per_second);
-	arg_optional(&args, input->requests_per_minute);
-	arg_optional(&args, input->weight);
-	arg_text(&args, input->callbackurl);
-	arg_text(&args, or_default(input->timezone, conf->common_default_timezone));
-	arg_text(&args, or_default(input->region, conf->common_default_region));
-	arg_text(&args, str_of(opens));
-	arg_text(&args, str_of(closes));
-	arg_optional_bool(&args, input->auto_dispatch);
-	arg_optional_bool(&args, input->is_active);
-	arg_text_or_null(&args, input->status);
-	arg_sealed(&args, secret, input->asyncdatabaseurl);
-	arg_sealed(&args, secret, input->syncdatabaseurl);
-	bool ok = db_query(db, SQL_CLIENT_INSERT, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
 		return false;
-	*client_id = (uint64_t)row_i64(&rows, 0, 0);
+	if (rows.n == 1)
+		*client_id = (uint64_t)row_i64(&rows, 0, 0);
+	else
+		ok = fail(err, ERR_MISSING, "no client has accountcode %.*s",
+			(int)input->accountcode.n, input->accountcode.p);
 	rows_free(&rows);
-	return true;
+	return ok;
 }
 
 static bool insert_user(
@@ -121,15 +131,20 @@ static bool check_timezone(struct db *db, struct str name, struct err *err)
 				 (int)MIN(name.n, (size_t)63), name.p);
 }
 
-static bool check_input(struct db *db, const struct conf *conf, const struct secret_key *secret,
-	const struct client_input *input, struct err *err)
+static bool has_key_for(
+	const struct secret_key *secret, const struct client_input *input, struct err *err)
 {
-	if (!fields_check(client_fields, client_fields_n, input, err))
-		return false;
-	if (!secret && (input->asyncdatabaseurl.n || input->syncdatabaseurl.n))
-		return fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
-	return db_ready(db, err) &&
-	       check_timezone(db, or_default(input->timezone, conf->common_default_timezone), err);
+	return secret || (input->asyncdatabaseurl.n == 0 && input->syncdatabaseurl.n == 0) ||
+	       fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
+}
+
+/* With what the configuration says where the input does not. */
+static struct client_input with_defaults(const struct client_input *input, const struct conf *conf)
+{
+	struct client_input full = *input;
+	full.timezone = or_default(input->timezone, conf->common_default_timezone);
+	full.region = or_default(input->region, conf->common_default_region);
+	return full;
 }
 
 /* What the audit keeps: no names of people, no secrets. */
@@ -144,15 +159,15 @@ static void describe(
 	strbuf_putc(out, '}');
 }
 
-static bool store(struct db *db, const struct conf *conf, const struct secret_key *secret,
-	const char *actor, const struct client_input *input, const char *hash,
-	struct client_created *created, struct err *err)
+static bool store(struct db *db, const struct secret_key *secret, const char *actor,
+	const struct client_input *input, const char *hash, struct client_created *created,
+	struct err *err)
 {
 	char accountcode[48];
 	struct strbuf detail = STRBUF_INIT;
 
 	if (!db_begin(db, err) ||
-		!insert_client(db, conf, secret, input, &created->client_id, err) ||
+		!write_client(db, SQL_CLIENT_INSERT, secret, input, &created->client_id, err) ||
 		!insert_user(db, created->client_id, input->username, hash, err) ||
 		!key_create(db, created->client_id, "default", 0, &created->key, err) ||
 		!change_announce(db, created->client_id, err))
@@ -171,11 +186,14 @@ bool client_create(struct db *db, const struct conf *conf, const struct secret_k
 {
 	struct client_created made = {0};
 	char hash[PASSWORD_HASH_BYTES];
+	struct client_input full = with_defaults(input, conf);
 
-	if (!check_input(db, conf, secret, input, err) ||
+	if (!fields_check(client_fields, client_fields_n, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
+		!check_timezone(db, full.timezone, err) ||
 		!password_hash(input->password, hash, err))
 		return false;
-	if (!store(db, conf, secret, actor, input, hash, &made, err)) {
+	if (!store(db, secret, actor, &full, hash, &made, err)) {
 		db_rollback(db);
 		secret_wipe(&made, sizeof(made));
 		return explain_constraint(db, err);
@@ -184,6 +202,69 @@ bool client_create(struct db *db, const struct conf *conf, const struct secret_k
 	secret_wipe(&made, sizeof(made));
 	return true;
 }
+
+/* ---- changes ---- */
+
+/* Something is given, and nothing that is not for the operator to change. */
+static bool is_change(const struct client_input *input, struct err *err)
+{
+	bool is_empty = true;
+
+	for (size_t i = 1; i < client_fields_n; i++)
+		is_empty &= !field_is_given(&client_fields[i], input);
+	if (is_empty)
+		return fail(err, ERR_INPUT, "nothing to change is given");
+	if (input->username.p || input->password.p)
+		return fail(err, ERR_INPUT,
+			"username and password are not changed here: a user changes the password "
+			"by POST /auth/change-password");
+	return true;
+}
+
+/* What the audit keeps: the names of what was changed, as values may be secrets. */
+static bool record_change(
+	struct db *db, const char *actor, const struct client_input *input, struct err *err)
+{
+	char accountcode[48];
+	struct strbuf detail = STRBUF_INIT;
+	const char *comma = "";
+
+	strbuf_puts(&detail, "{\"changed\":[");
+	for (size_t i = 1; i < client_fields_n; i++) {
+		if (!field_is_given(&client_fields[i], input))
+			continue;
+		strbuf_printf(&detail, "%s\"%s\"", comma, client_fields[i].name);
+		comma = ",";
+	}
+	strbuf_puts(&detail, "]}");
+	bool ok = str_copy(accountcode, sizeof(accountcode), input->accountcode) &&
+		  change_record(db, actor, "client.change", accountcode, detail.p, err);
+	strbuf_free(&detail);
+	return ok;
+}
+
+bool client_change(struct db *db, const struct secret_key *secret, const char *actor,
+	const struct client_input *input, uint64_t *client_id, struct err *err)
+{
+	uint64_t written;
+
+	if (!is_change(input, err) ||
+		!fields_check_given(client_fields, client_fields_n, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
+		(input->timezone.p && !check_timezone(db, input->timezone, err)))
+		return false;
+	if (!db_begin(db, err) ||
+		!write_client(db, SQL_CLIENT_UPDATE, secret, input, &written, err) ||
+		!change_announce(db, written, err) || !record_change(db, actor, input, err) ||
+		!db_commit(db, err)) {
+		db_rollback(db);
+		return explain_constraint(db, err);
+	}
+	*client_id = written;
+	return true;
+}
+
+/* ---- rows ---- */
 
 static uint32_t number(const struct rows *rows, int row, int column)
 {
@@ -200,7 +281,9 @@ bool client_from_row(const struct rows *rows, int row, struct shm_client *out, s
 		    row_copy(rows, row, 5, c.callbackurl, sizeof(c.callbackurl)) &&
 		    row_copy(rows, row, 6, c.timezone, sizeof(c.timezone)) &&
 		    row_copy(rows, row, 7, c.region, sizeof(c.region)) &&
-		    client_status_read(row_text(rows, row, 13), &c.status);
+		    client_status_read(row_text(rows, row, 13), &c.status) &&
+		    number_check_read(row_text(rows, row, 20), &c.policy.check) &&
+		    policy_read(&c.policy, row_text(rows, row, 21), row_text(rows, row, 22));
 
 	if (!fits)
 		return fail(err, ERR_INTERNAL, "client %lld does not fit the segment's row",

@@ -15,7 +15,9 @@ struct client_input {
 #define SECRET(member, ...) struct str member;
 #define NUMBER(member, ...) int64_t member;
 #define BOOL(member, ...)   int64_t member;
+#define LIST(member, ...)   struct str_list member;
 #include "registry/client.def"
+#undef LIST
 #undef TEXT
 #undef SECRET
 #undef NUMBER
@@ -35,8 +37,13 @@ MUST_USE bool client_create(struct db *db, const struct conf *conf, const struct
 	const char *actor, const struct client_input *input, struct client_created *created,
 	struct err *err);
 
-/* How many columns every statement that reads clients begins with (sql/queries/registry.sql). */
-enum { CLIENT_COLUMNS = 20 };
+/* Changes what is given of the client with input's accountcode; secret as in client_create. MISSING
+ * when there is none. username and password are the user's own to change. */
+MUST_USE bool client_change(struct db *db, const struct secret_key *secret, const char *actor,
+	const struct client_input *input, uint64_t *client_id, struct err *err);
+
+/* The columns of the view client_facts, with which every statement that reads clients begins. */
+enum { CLIENT_COLUMNS = 23 };
 
 /* Reads those columns. False when a text is longer than the segment's field: never, as the
  * schema's checks are narrower. */
@@ -53,8 +60,8 @@ MUST_USE bool client_by_accountcode(
 	struct db *db, struct str accountcode, struct shm_client *client, struct err *err);
 
 /* All clients by id, or the one with this account code (p NULL: all): CLIENT_COLUMNS, then
- * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys. For the owner's
- * connection. */
+ * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys, daily caps. For the
+ * owner's connection. */
 MUST_USE bool client_list(
 	struct db *db, struct str accountcode, struct rows *rows, struct err *err);
 

@@ -59,6 +59,19 @@ static bool list_from_json(
 	return true;
 }
 
+/* Behind what is there already; "" adds nothing, so alone it means an empty list. */
+static bool list_from_text(
+	const struct field *field, struct str text, struct str_list *list, struct err *err)
+{
+	struct str element;
+
+	list->is_given = true;
+	while (text.n && str_split(&text, ',', &element))
+		if (!add_element(field, element, list, err))
+			return false;
+	return true;
+}
+
 bool field_from_json(const struct field *field, const json_t *value, void *into, struct err *err)
 {
 	if (json_is_null(value) && field->may_be_empty && field->type == FIELD_TEXT) {
@@ -146,8 +159,7 @@ bool field_from_text(const struct field *field, struct str text, void *into, str
 			}
 		return refuse(field, "must be true or false", err);
 	case FIELD_LIST:
-		field_list(field, into)->is_given = true;
-		return add_element(field, text, field_list(field, into), err);
+		return list_from_text(field, text, field_list(field, into), err);
 	}
 	return false;
 }

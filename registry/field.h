@@ -54,7 +54,7 @@ MUST_USE bool fields_from_json(
 MUST_USE bool field_from_json(
 	const struct field *field, const json_t *value, void *into, struct err *err);
 
-/* One field from text, as a command line gives it; a list takes one more element. */
+/* One field from text, as a command line gives it; a list takes more elements, separated by commas. */
 MUST_USE bool field_from_text(
 	const struct field *field, struct str text, void *into, struct err *err);
 

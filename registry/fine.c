@@ -84,6 +84,34 @@ bool fine_region(struct str text)
 	return text.n == 2 && only(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
+bool fine_number_check(struct str text)
+{
+	uint32_t check;
+	return number_check_read(text, &check);
+}
+
+bool fine_allowed_region(struct str text)
+{
+	struct shm_policy policy = {.check = 0};
+	return policy_read(&policy, text, STR("default"));
+}
+
+bool fine_allowed_type(struct str text)
+{
+	struct shm_policy policy = {.check = 0};
+	return policy_read(&policy, STR("all"), text);
+}
+
+bool fine_daily_cap(struct str text)
+{
+	enum { CAP_MAX = 999999999 };
+	struct str where;
+	uint64_t calls;
+	return str_split(&text, ':', &where) && text.p &&
+	       (region_code(where) || str_eq(where, STR("other")) || str_eq(where, STR("all"))) &&
+	       str_to_u64(text, 0, CAP_MAX, &calls);
+}
+
 static bool starts(struct str text, struct str with)
 {
 	return text.n > with.n && str_eq((struct str){text.p, with.n}, with);

@@ -4,12 +4,16 @@
 
 #include "common/str.h"
 
-bool fine_phone(struct str text);    /* 1 to 20 digits, perhaps with '+' before them */
-bool fine_digits(struct str text);   /* digits, '*' and '#' */
-bool fine_region(struct str text);   /* two capital letters */
-bool fine_https(struct str text);    /* https://host... */
-bool fine_path(struct str text);     /* from / on */
-bool fine_database(struct str text); /* postgresql://... or postgresql+driver://... */
+bool fine_phone(struct str text);  /* 1 to 20 digits, perhaps with '+' before them */
+bool fine_digits(struct str text); /* digits, '*' and '#' */
+bool fine_region(struct str text); /* two capital letters */
+bool fine_number_check(struct str text);
+bool fine_allowed_region(struct str text); /* a region, 001 or all */
+bool fine_allowed_type(struct str text);   /* a type that may be allowed, default or all */
+bool fine_daily_cap(struct str text);	   /* US:500 */
+bool fine_https(struct str text);	   /* https://host... */
+bool fine_path(struct str text);	   /* from / on */
+bool fine_database(struct str text);	   /* postgresql://... or postgresql+driver://... */
 bool fine_client_status(struct str text);
 bool fine_server_status(struct str text);
 bool fine_day_time(struct str text); /* as day_time_read takes it */

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <phonenumbers/phonenumberutil.h>
+#include <phonenumbers/shortnumberinfo.h>
 
 extern "C" {
 #include "registry/number.h"
@@ -10,55 +11,104 @@ extern "C" {
 
 using i18n::phonenumbers::PhoneNumber;
 using i18n::phonenumbers::PhoneNumberUtil;
+using i18n::phonenumbers::ShortNumberInfo;
 
-// A number without trunk prefix or country code, which most are, needs no parsing, only the check:
-// half the time. One that begins with 0, with 1 or with what the region dials before long-distance
-// numbers could be read in two ways.
-static bool read_national(const PhoneNumberUtil &util, const std::string &digits,
-	const std::string &region, PhoneNumber *out)
+static const PhoneNumberUtil &plans()
 {
-	if (digits[0] == '+' || digits[0] == '0' || digits[0] == '1')
-		return false;
-	std::string trunk;
-	util.GetNddPrefixForRegion(region, true, &trunk);
-	if (!trunk.empty() && digits.compare(0, trunk.size(), trunk) == 0)
-		return false;
-	out->set_country_code(util.GetCountryCodeForRegion(region));
-	out->set_national_number(std::strtoull(digits.c_str(), nullptr, 10));
-	return util.IsValidNumberForRegion(*out, region);
+	return *PhoneNumberUtil::GetInstance();
 }
 
-static bool read_any(const PhoneNumberUtil &util, const std::string &digits,
-	const std::string &region, PhoneNumber *out)
+static const ShortNumberInfo &short_numbers()
 {
-	return util.Parse(digits, region, out) == PhoneNumberUtil::NO_PARSING_ERROR &&
-	       util.IsValidNumber(*out);
+	static const ShortNumberInfo info;
+	return info;
 }
 
-extern "C" bool number_plan_e164(
-	const char *number, const char *region, char *e164, uint32_t *country_digits)
+static number_type type_of(const PhoneNumber &number)
 {
-	const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
-	const std::string digits(number), home(region);
-	PhoneNumber found;
-	if (!read_national(util, digits, home, &found)) {
-		found.Clear();
-		if (!read_any(util, digits, home, &found))
-			return false;
+	switch (number.country_code()) { // Inmarsat, the other satellites, international networks
+	case 870:
+	case 881:
+	case 882:
+	case 883:
+		return NUMBER_TYPE_SATELLITE;
 	}
+	switch (plans().GetNumberType(number)) {
+	case PhoneNumberUtil::FIXED_LINE:
+		return NUMBER_TYPE_FIXED_LINE;
+	case PhoneNumberUtil::MOBILE:
+		return NUMBER_TYPE_MOBILE;
+	case PhoneNumberUtil::FIXED_LINE_OR_MOBILE:
+		return NUMBER_TYPE_FIXED_OR_MOBILE;
+	case PhoneNumberUtil::TOLL_FREE:
+		return NUMBER_TYPE_TOLL_FREE;
+	case PhoneNumberUtil::PREMIUM_RATE:
+		return NUMBER_TYPE_PREMIUM;
+	case PhoneNumberUtil::SHARED_COST:
+		return NUMBER_TYPE_SHARED_COST;
+	case PhoneNumberUtil::VOIP:
+		return NUMBER_TYPE_VOIP;
+	case PhoneNumberUtil::PERSONAL_NUMBER:
+		return NUMBER_TYPE_PERSONAL;
+	case PhoneNumberUtil::PAGER:
+		return NUMBER_TYPE_PAGER;
+	case PhoneNumberUtil::UAN:
+		return NUMBER_TYPE_UAN;
+	case PhoneNumberUtil::VOICEMAIL:
+		return NUMBER_TYPE_VOICEMAIL;
+	case PhoneNumberUtil::UNKNOWN:
+		break;
+	}
+	return NUMBER_TYPE_UNCHECKED;
+}
+
+// Numbers that several countries share, as +1 800, belong to the first of them in the plans; to a
+// client they are of its own region if they can be called there as such.
+static std::string region_of(const PhoneNumber &number, const std::string &home)
+{
+	std::string region;
+	plans().GetRegionCodeForNumber(number, &region);
+	return region != home && plans().IsValidNumberForRegion(number, home) ? home : region;
+}
+
+extern "C" bool number_plan_find(
+	const char *number, const char *region, char *e164, struct shm_plan *plan)
+{
+	const std::string home(region);
+	PhoneNumber found;
+	if (plans().Parse(number, home, &found) != PhoneNumberUtil::NO_PARSING_ERROR ||
+		!plans().IsValidNumber(found))
+		return false;
 	std::string national;
-	util.GetNationalSignificantNumber(found, &national);
+	plans().GetNationalSignificantNumber(found, &national);
 	const std::string country = std::to_string(found.country_code());
-	const std::string whole = country + national;
+	const std::string whole = country + national, where = region_of(found, home);
 	if (whole.size() > NUMBER_MAX_DIGITS)
 		return false;
 	whole.copy(e164, whole.size());
 	e164[whole.size()] = '\0';
-	*country_digits = static_cast<uint32_t>(country.size());
+	plan->country_digits = static_cast<uint8_t>(country.size());
+	plan->type = static_cast<uint8_t>(type_of(found));
+	plan->region = region_code({where.data(), where.size()});
 	return true;
+}
+
+// The library asks for a parsed number and then looks only at its digits.
+extern "C" bool number_plan_is_short(const char *number, const char *region)
+{
+	const std::string home(region);
+	PhoneNumber parsed;
+	return plans().Parse(number, home, &parsed) == PhoneNumberUtil::NO_PARSING_ERROR &&
+	       short_numbers().IsValidShortNumberForRegion(parsed, home);
+}
+
+extern "C" bool number_plan_is_emergency(const char *number, const char *region)
+{
+	return short_numbers().IsEmergencyNumber(number, region);
 }
 
 extern "C" void number_plan_load(void)
 {
-	PhoneNumberUtil::GetInstance();
+	plans();
+	short_numbers();
 }

@@ -2,6 +2,7 @@
 #include "registry/server.h"
 #include "registry/change.h"
 #include "registry/explain.h"
+#include "registry/field_args.h"
 #include "registry/fine.h"
 
 #include "common/base.h"
@@ -87,31 +88,6 @@ static bool no_endpoint(struct err *err)
 {
 	return fail_code(err, ERR_INPUT, "missing_field",
 		"provided_endpoints is empty, and channel_template uses {endpoint}");
-}
-
-static void arg_number(struct sql_args *args, int64_t value)
-{
-	arg_i64_or_null(args, value, value == FIELD_NOT_GIVEN);
-}
-
-static void arg_truth(struct sql_args *args, int64_t value)
-{
-	if (value == FIELD_NOT_GIVEN)
-		arg_null(args, BOOLOID);
-	else
-		arg_bool(args, value);
-}
-
-static void arg_list(struct sql_args *args, const struct str_list *list)
-{
-	if (!list->is_given) {
-		arg_null(args, TEXTARRAYOID);
-		return;
-	}
-	struct sql_array array = arg_array(args, TEXTOID);
-	for (int i = 0; i < list->n; i++)
-		array_text(&array, list->v[i]);
-	array_end(&array);
 }
 
 static void arg_sealed(struct sql_args *args, const struct secret_key *secret, struct str plain)

@@ -144,9 +144,9 @@ void check_places(const struct segment *seg, struct findings *f)
 static bool client_is_sane(const struct shm_client *c)
 {
 	return c->id != 0 && c->status < CLIENT_STATUS__N && c->weight > 0 && c->is_active <= 1 &&
-	       c->auto_dispatch <= 1 && IS_TEXT(c->name) && IS_TEXT(c->accountcode) &&
-	       IS_TEXT(c->did) && IS_TEXT(c->phone_number) && IS_TEXT(c->callbackurl) &&
-	       IS_TEXT(c->timezone) && IS_TEXT(c->region);
+	       c->auto_dispatch <= 1 && c->policy.check < NUMBER_CHECK__N && IS_TEXT(c->name) &&
+	       IS_TEXT(c->accountcode) && IS_TEXT(c->did) && IS_TEXT(c->phone_number) &&
+	       IS_TEXT(c->callbackurl) && IS_TEXT(c->timezone) && IS_TEXT(c->region);
 }
 
 static bool server_is_sane(const struct server_facts *s)

@@ -30,6 +30,9 @@ static const char *const names[] = {
 #define EVENT(name, help) "event " #name,
 #include "shm/events.def"
 #undef EVENT
+#define NUMBER_TYPE(constant, name, how, help) "number type " #name,
+#include "shm/number_type.def"
+#undef NUMBER_TYPE
 };
 
 /* Enums without a table of names: a new member is a new layout. */

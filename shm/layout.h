@@ -25,6 +25,7 @@
 
 #include "common/base.h"
 #include "common/token.h"
+#include "shm/policy.h"
 
 enum { SHM_CACHE_LINE = 64, SHM_RING_RECORDS = 256, SHM_TABLES_MAX = 16, SHM_EVENT_MARKS = 16 };
 
@@ -95,7 +96,7 @@ struct shm_submit {
 	char number[20];       /* as entry.number */
 	char e164[16];	       /* "" = none */
 	char phone_number[40]; /* as given */
-	uint32_t country_digits;
+	struct shm_plan plan;
 	uint64_t committed_us;
 	uint64_t queue_master_id; /* 0: a quick call */
 	uint64_t batch_id;	  /* the client's name of it */
@@ -159,6 +160,7 @@ struct shm_client {
 	uint32_t auto_dispatch;
 	int64_t window_open_us, window_close_us; /* the window that holds now, or the next */
 	int64_t created_us, updated_us;
+	struct shm_policy policy;
 };
 
 /* One more in sql/queries/dispatcher.sql, directory_users. */
@@ -303,7 +305,7 @@ struct shm_call {
 	uint32_t hangup_cause;
 	uint32_t dial_status; /* enum ami_dial_status */
 	uint32_t disposition; /* enum disposition, once ENDED */
-	uint32_t country_digits;
+	struct shm_plan plan;
 	int64_t armed_us, sent_us, ringing_us, answered_us, ended_us;
 	char number[20];
 	char e164[16];
@@ -328,7 +330,7 @@ struct shm_window {
 	uint64_t queue_master_id;
 	uint64_t batch_id;
 	int64_t due_us; /* not before */
-	uint32_t country_digits;
+	struct shm_plan plan;
 	uint32_t gate; /* enum gate: what blocked it last */
 	char number[20];
 	char e164[16];

@@ -50,8 +50,11 @@ void window_remove(struct window_table *table, uint32_t i)
 void window_gate(struct segment *seg, uint32_t i, uint32_t gate)
 {
 	struct shm_window *row = &seg_window(seg, NULL)[i];
-	uint32_t pair[2] = {row->country_digits, gate};
-	row_store(&row->country_digits, pair, sizeof(pair));
+	struct {
+		struct shm_plan plan;
+		uint32_t gate;
+	} word = {row->plan, gate};
+	row_store(&row->plan, &word, sizeof(word));
 }
 
 void window_due(struct segment *seg, uint32_t i, int64_t due_us)

@@ -36,7 +36,8 @@ select ids.id, ids.entry_count, master.id from ids, master order by ids.k;
 
 -- name: entry_copy
 -- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.
-copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, custom_data)
+copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, number_type,
+                   region, custom_data)
 from stdin (format binary);
 
 -- name: batch_find
@@ -51,8 +52,9 @@ with chunks as (
     values (nextval('chunk_id_seq'), $1::bigint, 1, now())
     returning id
 ), entries as (
-    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, custom_data)
-    select id * 1024, $1, $2::text, $3::text, $4::text, $5::bigint::smallint, $6::text from chunks
+    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, number_type, region, custom_data)
+    select id * 1024, $1, $2::text, $3::text, $4::text, $5::bigint::smallint, $6::bigint::smallint, $7::text, $8::text
+      from chunks
 )
 select id from chunks;
 

@@ -12,12 +12,7 @@ returning epoch;
 update chunk set owner_epoch = $2::bigint where owner_node = $1::text and closed_at is null;
 
 -- name: directory_clients
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)) as weight, c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at
-  from client c, calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
- order by c.id;
+select * from client_facts order by id;
 
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
@@ -65,7 +60,7 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 -- name: chunk_entries
 -- The entries of a chunk that were never attempted and are not finished.
 select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
-       coalesce(e.country_digits, 0)
+       coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, '')
   from entry e
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
    and not exists (select from attempt a where a.entry_id = e.entry_id)
@@ -188,7 +183,8 @@ select a.entry_id, a.n::bigint
 -- name: attempts_open
 -- After the segment was lost: journalled, not finished.
 select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.server_id, a.did, a.armed_at,
-       e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0)
+       e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0),
+       coalesce(e.number_type, 0), coalesce(e.region, '')
   from chunk c
   left join queue_master q on q.id = c.queue_master_id
   join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023

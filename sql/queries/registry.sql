@@ -3,59 +3,75 @@
 -- role: ccs_api ccs_owner
 
 -- name: client_by_key
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at,
-       k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false)
+select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false)
   from api_key k
-  join client c on c.id = k.client_id
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+  join client_facts c on c.id = k.client_id
  where k.digest = $1::bytea;
 
 -- name: client_by_accountcode
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at
-  from client c
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+select c.*
+  from client_facts c
  where c.accountcode = $1::text;
 
 -- name: client_by_id
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at
-  from client c
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+select c.*
+  from client_facts c
  where c.id = $1::bigint;
 
 -- name: client_list
 -- role: ccs_owner
 -- All clients, or the one with this account code.
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at,
-       c.active_time_start::text, c.active_time_end::text,
+select c.*, r.active_time_start::text, r.active_time_end::text,
        (select string_agg(u.username, ' ' order by u.id) from app_user u where u.client_id = c.id),
        (select count(*) from api_key k
-         where k.client_id = c.id and k.revoked_at is null and coalesce(k.expires_at > now(), true))
-  from client c
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+         where k.client_id = c.id and k.revoked_at is null and coalesce(k.expires_at > now(), true)),
+       coalesce(array_to_string(r.daily_caps, ' '), '')
+  from client_facts c
+  join client r on r.id = c.id
  where $1::text is null or c.accountcode = $1
  order by c.id;
 
 -- name: client_insert
 -- role: ccs_owner
-insert into client (name, accountcode, did, phone_number, allocated_channels, rate_limit, calls_per_second,
+insert into client (accountcode, name, did, phone_number, allocated_channels, rate_limit, calls_per_second,
                     requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
-                    auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl)
+                    auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl, number_check, allowed_regions,
+                    allowed_types, daily_caps)
 values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($7::bigint, 0), $8::bigint, $9::bigint,
         nullif($10::text, ''), $11::text, $12::text, $13::text::time, $14::text::time,
         coalesce($15::boolean, false), coalesce($16::boolean, true), coalesce($17::text::client_status, 'active'),
-        $18::bytea, $19::bytea)
+        nullif($18::bytea, ''), nullif($19::bytea, ''), nullif($20::text, ''), nullif($21::text[], '{}'),
+        nullif($22::text[], '{}'), nullif($23::text[], '{}'))
+returning id;
+
+-- name: client_update
+-- role: ccs_owner
+-- What is not given stays as it is; the rest as client_insert. No row: there is no such client.
+update client
+   set name = coalesce($2::text, name),
+       did = coalesce($3::text, did),
+       phone_number = coalesce($4::text, phone_number),
+       allocated_channels = coalesce($5::bigint, allocated_channels),
+       rate_limit = coalesce($6::bigint, rate_limit),
+       calls_per_second = nullif(coalesce($7::bigint, calls_per_second), 0),
+       requests_per_minute = coalesce($8::bigint, requests_per_minute),
+       weight = coalesce($9::bigint, weight),
+       callbackurl = nullif(coalesce($10::text, callbackurl), ''),
+       timezone = coalesce($11::text, timezone),
+       region = coalesce($12::text, region),
+       active_time_start = coalesce($13::text::time, active_time_start),
+       active_time_end = coalesce($14::text::time, active_time_end),
+       auto_dispatch = coalesce($15::boolean, auto_dispatch),
+       is_active = coalesce($16::boolean, is_active),
+       status = coalesce($17::text::client_status, status),
+       asyncdatabaseurl = nullif(coalesce($18::bytea, asyncdatabaseurl), ''),
+       syncdatabaseurl = nullif(coalesce($19::bytea, syncdatabaseurl), ''),
+       number_check = nullif(coalesce($20::text, number_check), ''),
+       allowed_regions = nullif(coalesce($21::text[], allowed_regions), '{}'),
+       allowed_types = nullif(coalesce($22::text[], allowed_types), '{}'),
+       daily_caps = nullif(coalesce($23::text[], daily_caps), '{}'),
+       updated_at = now()
+ where accountcode = $1::text
 returning id;
 
 -- name: user_insert

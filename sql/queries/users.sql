@@ -3,39 +3,24 @@
 -- role: ccs_login
 
 -- name: user_by_name
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at,
-       u.id, u.session_version, u.username, u.password_hash
+select c.*, u.id, u.session_version, u.username, u.password_hash
   from app_user u
-  join client c on c.id = u.client_id
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+  join client_facts c on c.id = u.client_id
  where u.username = $1::text;
 
 -- name: user_by_id
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at,
-       u.id, u.session_version, u.username, u.password_hash
+select c.*, u.id, u.session_version, u.username, u.password_hash
   from app_user u
-  join client c on c.id = u.client_id
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+  join client_facts c on c.id = u.client_id
  where u.id = $1::bigint;
 
 -- name: client_by_session
 -- role: ccs_api
 -- Who a token belongs to, the version that it must have, and whether the session is over.
-select c.id, c.name, c.accountcode, c.did, c.phone_number, c.callbackurl, c.timezone, c.region,
-       c.allocated_channels, c.rate_limit, c.calls_per_second, c.requests_per_minute,
-       coalesce(c.weight, greatest(c.allocated_channels, 1)), c.status::text, c.is_active, c.auto_dispatch,
-       w.open_at, w.close_at, c.created_at, c.updated_at,
-       u.session_version, s.ended_at is not null or s.expires_at <= now()
+select c.*, u.session_version, s.ended_at is not null or s.expires_at <= now()
   from user_session s
   join app_user u on u.id = s.user_id
-  join client c on c.id = u.client_id
- cross join calling_window(now(), c.timezone, c.active_time_start, c.active_time_end) w
+  join client_facts c on c.id = u.client_id
  where s.id = $1::bigint and u.id = $2::bigint;
 
 -- name: session_open

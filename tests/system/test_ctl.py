@@ -156,6 +156,62 @@ def test_names_that_are_taken(db):
     assert len(json.loads(db.ctl("client", "list", "--json"))["clients"]) == 1
 
 
+def shown(db) -> dict:
+    return json.loads(db.ctl("client", "show", "SOME", "--json"))
+
+
+def test_B10_a_changed_client_keeps_the_rest(db):
+    add_client(db, calls_per_second=7, requests_per_minute=9, weight=3)
+    before = shown(db)
+    changes = {"name": "Other Company", "allocated_channels": 5, "calls_per_second": 0,
+               "active_time_start": "10:00:00", "status": "paused", "callbackurl": "https://x.y/z"}
+    db.ctl("client", "set", "SOME", *options(changes))
+    after = shown(db)
+    assert after == {**before, **changes, "updated_at": after["updated_at"]}
+    assert db.value("select count(*) from control where kind = 'reload'") == 2
+    detail = db.value("select detail from audit where action = 'client.change'")
+    assert sorted(detail["changed"]) == sorted(changes)
+
+
+@pytest.mark.parametrize("words, why", [
+    (["--username=other"], "username"), (["--region=in"], "region"), (["--timezone=Mars/One"], "timezone"),
+    (["--number-check=none"], "number_check"), (["--allowed-regions=IN,us"], "allowed_regions[1]"),
+    (["--allowed-regions=USA"], "allowed_regions"), (["--allowed-types=emergency"], "allowed_types"),
+    (["--daily-caps=US"], "daily_caps"), (["--daily-caps=US:-1"], "daily_caps"),
+    (["--rate-limit=-1"], "rate_limit"), ([], "nothing to change")])
+def test_a_refused_change_of_a_client_names_the_field(db, words, why):
+    add_client(db)
+    before = shown(db)
+    assert why in db.ctl("client", "set", "SOME", *words, status=2 if why == "rate_limit" else 1)
+    assert shown(db) == before
+    assert "NOBODY" in db.ctl("client", "set", "NOBODY", "--weight=2", status=1)
+
+
+def test_what_numbers_a_client_may_call_is_set_and_reset(db):
+    names = ("number_check", "allowed_regions", "allowed_types", "daily_caps")
+    usual = [None, ["IN"], ["default"], []]
+    add_client(db)
+    assert [shown(db)[name] for name in names] == usual
+    db.ctl("client", "set", "SOME", "--number-check=syntax", "--allowed-regions=IN,US",
+           "--allowed-types=default,premium", "--daily-caps=US:500,other:50,all:9000")
+    assert [shown(db)[name] for name in names] == [
+        "syntax", ["IN", "US"], ["default", "premium"], ["US:500", "other:50", "all:9000"]]
+    assert "IN US" in db.ctl("client", "show", "SOME")
+    db.ctl("client", "set", "SOME", "--number-check=", "--allowed-regions=", "--allowed-types=",
+           "--daily-caps=")
+    assert [shown(db)[name] for name in names] == usual
+
+
+def test_the_schema_knows_the_types_of_numbers(db):
+    """A list in a check of migration 0005, and shm/number_type.def."""
+    add_client(db)
+    known = re.findall(r"NUMBER_TYPE\(\w+, (\w+), (?:USUAL|ASKED),",
+                       (ROOT / "shm/number_type.def").read_text())
+    for name in [*known[1:], "all", "default"]:  # the first is "not looked up"
+        db.ctl("client", "set", "SOME", f"--allowed-types={name}")
+        assert shown(db)["allowed_types"] == [name]
+
+
 # Secrets
 
 
@@ -203,7 +259,7 @@ def test_a_password_in_a_dsn_is_not_shown(db):
 @pytest.mark.parametrize("name, value", [
     ("host", "a b"), ("host", ""), ("port", "0"), ("port", "65536"), ("ami_user", "a\nAction: x"),
     ("channel_template", "PJSIP/trunk"), ("channel_template", "PJSIP/{nubmer}@x"),
-    ("channel_template", "PJSIP/{number}\r\nApplication: System"), ("context", "a,b"),
+    ("channel_template", "PJSIP/{number}\r\nApplication: System"), ("context", "a;b"),
     ("extension", "s,1"), ("did", "x"), ("prefix", "0a"), ("endpoint", "a/b"), ("status", "gone"),
     ("tls_ca", "ca.pem"), ("tls_ca", "/"), ("tls_ca", "/a b"), ("tls_name", "a b"),
     ("tls_name", "x" * 254),
@@ -219,8 +275,8 @@ def test_a_template_with_an_endpoint_needs_one(empty):
                                           text=SECRET, status=1)
 
 
-def test_lists_are_given_one_by_one(db):
-    add_server(db, "--prefix=0", "--prefix=1", "--did=1", "--did=+22")
+def test_lists_are_given_one_by_one_or_with_commas(db):
+    add_server(db, "--prefix=0", "--prefix=1", "--did=1,+22")
     server, = json.loads(db.ctl("server", "list", "--json"))["servers"]
     assert server["provided_prefix"] == ["0", "1"]
     assert server["allocated_dids"] == ["1", "+22"]

@@ -12,7 +12,7 @@ INSERT = "/queues/insertdataincallqueue/"
 CALL = "/queues/quickcall/"
 
 _ENTRIES = """
-select e.entry_id, e.phone_number, e.number, e.e164, e.country_digits, e.custom_data
+select e.entry_id, e.phone_number, e.number, e.e164, e.country_digits, e.number_type, e.region, e.custom_data
   from entry e join queue_master q on q.id = e.queue_master_id
  where q.client_id = %s and q.batch_id = %s
  order by e.entry_id
@@ -41,7 +41,7 @@ def batches(stack, client):
 def test_E6_F8_Q25_what_is_stored_is_what_was_sent(stack, client, count):
     sent = []
     for i in range(count):
-        entry = {"phone_number": f"+91 98765-{i:05d}" if i % 3 else f"10{i % 10}"}
+        entry = {"phone_number": f"+91 98765-{i:05d}" if i % 3 else f"0 98765.{i:05d}"}
         if i % 2:
             entry["custom_data"] = {"i": i, "ü": 'é"\n😀', "nested": [{"a": None}]}
         sent.append(entry)
@@ -55,9 +55,9 @@ def test_E6_F8_Q25_what_is_stored_is_what_was_sent(stack, client, count):
     for i, (row, entry) in enumerate(zip(stored, sent)):
         given = entry["phone_number"]
         assert row["phone_number"] == given
-        assert row["number"] == given.replace(" ", "").replace("-", "")
-        assert row["e164"] == (f"9198765{i:05d}" if i % 3 else None)
-        assert row["country_digits"] == (2 if i % 3 else None)
+        assert row["number"] == given.translate(str.maketrans("", "", " -."))
+        assert row["e164"] == f"9198765{i:05d}"
+        assert (row["country_digits"], row["number_type"], row["region"]) == (2, 1, "IN")
         assert row["custom_data"] is None or i % 2
         assert json.loads(row["custom_data"] or "null") == entry.get("custom_data")
         assert row["entry_id"] % 1024 == i % 1024
@@ -68,10 +68,10 @@ def test_E6_F8_Q25_what_is_stored_is_what_was_sent(stack, client, count):
 
 def test_F8_custom_data_keeps_its_spelling(stack, client):
     custom = '{ "b":1e200000, "a" : [ ],"n":1.000 , "k":"\\u0041" }'
-    client.api.post(INSERT, f'{{"batch_id":1,"data":[{{"phone_number":"100",'
+    client.api.post(INSERT, f'{{"batch_id":1,"data":[{{"phone_number":"9876543210",'
                             f'"custom_data":{custom}}}]}}'.encode()).ok
     assert entries(stack, client, 1)[0]["custom_data"] == custom
-    call_id = client.call("100", custom_data={"q": [1]})
+    call_id = client.call("9876543210", custom_data={"q": [1]})
     [row] = stack.sql("select custom_data from entry where entry_id = %s", int(call_id[4:18], 16))
     assert row["custom_data"] == '{"q": [1]}'
 
@@ -82,12 +82,13 @@ def test_Q7_rejected_rows_are_told_and_told_again(client):
                                     {"phone_number": "9" * 100}]}
     first = client.api.post(INSERT, body)
     assert first.ok["inserted_count"] == 1
-    assert first.ok["rejected"] == [
-        {"index": 0, "phone_number": "12", "reason": "invalid_number"},
-        {"index": 2, "phone_number": None, "reason": "invalid_type"},
-        {"index": 3, "phone_number": None, "reason": "missing_field"},
-        {"index": 4, "phone_number": None, "reason": "invalid_type"},
-        {"index": 5, "phone_number": "9" * 64, "reason": "invalid_number"}]
+    rejected = first.ok["rejected"]
+    assert [(row["index"], row["phone_number"], row["reason"]) for row in rejected] == [
+        (0, "12", "invalid_number"), (2, None, "invalid_type"), (3, None, "missing_field"),
+        (4, None, "invalid_type"), (5, "9" * 64, "invalid_number")]
+    assert rejected[0]["detail"] == ("phone_number of entry 0 has fewer than 3 digits; "
+                                     "send 3 to 15")
+    assert all(f"entry {row['index']}" in row["detail"] for row in rejected)
     again = client.api.post(INSERT, body)
     assert again.ok == first.ok and again.headers["Idempotent-Replayed"] == "true"
 
@@ -95,7 +96,7 @@ def test_Q7_rejected_rows_are_told_and_told_again(client):
 def test_F9_a_batch_id_belongs_to_its_client(stack, client):
     other = stack.new_client("INSERTER-2")
     for one in client, other:
-        answer = one.api.post(INSERT, {"batch_id": 3, "data": [{"phone_number": "100"}]})
+        answer = one.api.post(INSERT, {"batch_id": 3, "data": [{"phone_number": "9876543210"}]})
         assert answer.ok["inserted_count"] == 1
         assert "Idempotent-Replayed" not in answer.headers
 
@@ -120,7 +121,7 @@ def test_Q8_different_requests_at_once_are_one_batch_and_conflicts(stack, client
 
 
 def test_Q6_too_many_entries_names_the_limit(stack, client):
-    entry = b'{"phone_number":"100"}'
+    entry = b'{"phone_number":"9876543210"}'
     body = b'{"batch_id":7,"data":[' + (entry + b",") * 100_000 + entry + b"]}"
     answer = client.api.post(INSERT, body)
     assert answer.status == 400

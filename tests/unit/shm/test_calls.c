@@ -183,8 +183,10 @@ static void test_threads_see_a_slot_as_one_clients_one_call(void **state)
 
 static uint32_t put(uint64_t entry_id, uint64_t client_id)
 {
-	struct shm_window entry = {
-		.entry_id = entry_id, .client_id = client_id, .country_digits = 2, .number = "123"};
+	struct shm_window entry = {.entry_id = entry_id,
+		.client_id = client_id,
+		.plan = {.country_digits = 2},
+		.number = "123"};
 	return window_put(&window, &entry);
 }
 
@@ -201,7 +203,7 @@ static void test_waiting_entries_come_and_go(void **state)
 	assert_true(window_read(&rig->seg, i, &out));
 	assert_int_equal(out.gate, 9);
 	assert_int_equal(out.due_us, 77);
-	assert_int_equal(out.country_digits, 2);
+	assert_int_equal(out.plan.country_digits, 2);
 	window_remove(&window, i);
 	assert_false(window_read(&rig->seg, i, &out));
 }

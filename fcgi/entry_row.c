@@ -1,6 +1,7 @@
 /* Entries: see entry_row.h. */
 #include "fcgi/entry_row.h"
 #include "fcgi/call_id.h"
+#include "fcgi/put_plan.h"
 #include "shm/directory.h"
 #include "sql/db.h"
 
@@ -28,7 +29,8 @@ enum column {
 	ANSWERED_AT,
 	ENDED_AT,
 	DURATION_MS,
-	BILLSEC_MS
+	BILLSEC_MS,
+	E164 /* and two more: put_plan */
 };
 
 bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
@@ -140,6 +142,7 @@ void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, 
 	put_number(sb, "queue_id", rows, row, QUEUE_ID);
 	put_number(sb, "batch_id", rows, row, BATCH_ID);
 	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
+	put_plan(sb, rows, row, E164);
 	put_text(sb, "status", state_name(state));
 	if (state == STATE_pending)
 		gate = GATE_not_dispatched;

@@ -5,6 +5,7 @@
 #include "fcgi/page.h"
 #include "fcgi/period.h"
 #include "fcgi/put.h"
+#include "fcgi/put_plan.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
 #include "fcgi/state.h"
@@ -76,7 +77,8 @@ enum column {
 	ENDED_AT,
 	DURATION_MS,
 	BILLSEC_MS,
-	CUSTOM_DATA
+	CUSTOM_DATA,
+	E164 /* and two more: put_plan */
 };
 
 static void put_number(
@@ -102,6 +104,7 @@ static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
 	put_u64(sb, "attempt", n);
 	put_bool(sb, "is_final", is_final);
 	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
+	put_plan(sb, rows, row, E164);
 	put_text(sb, "server_code", row_text(rows, row, SERVER_CODE));
 	put_text(sb, "did", row_text(rows, row, DID));
 	put_text(sb, "status", is_final ? disposition : STR("retry_wait"));

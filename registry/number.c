@@ -7,6 +7,7 @@
 enum { SHORT_MAX_DIGITS = 6 };
 
 static const char *const fault_text[NUMBER_FAULT__N] = {
+	[NUMBER_FINE] = "is fine",
 	[NUMBER_EMPTY] = "is empty; send 3 to 15 digits",
 	[NUMBER_SPELT_LONG] = "is longer than 39 bytes; send 3 to 15 digits",
 	[NUMBER_STRANGE] = "holds more than digits, blanks, dashes, dots and parentheses (and one "
@@ -14,6 +15,11 @@ static const char *const fault_text[NUMBER_FAULT__N] = {
 	[NUMBER_FEW] = "has fewer than 3 digits; send 3 to 15",
 	[NUMBER_MANY] = "has more than 15 digits; send 3 to 15",
 };
+
+const char *number_fault_text(enum number_fault fault)
+{
+	return fault_text[fault];
+}
 
 static bool is_decoration(char c)
 {
@@ -103,7 +109,7 @@ bool number_accept(
 	struct number made;
 	enum number_fault fault = number_read(given, &made);
 	if (fault != NUMBER_FINE)
-		return fail_code(err, ERR_INPUT, "invalid_number", "%s", fault_text[fault]);
+		return fail_code(err, ERR_INPUT, "invalid_number", "%s", number_fault_text(fault));
 	if (is_emergency(made.number, rules->region))
 		return fail_code(err, ERR_INPUT, "number_denied",
 			"is an emergency number, which is never called");

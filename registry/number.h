@@ -54,6 +54,9 @@ enum number_fault {
 /* Reads given into out->number, and leaves the rest of out empty. Fills out only if fine. */
 MUST_USE enum number_fault number_read(struct str given, struct number *out);
 
+/* The end of a sentence about the number. */
+const char *number_fault_text(enum number_fault fault);
+
 /* What the plans say about number ('+' and digits, terminated), seen from region: false when it is
  * not valid. Its region is the given one if it is valid there, else where it belongs. In
  * number_plan.cc, over libphonenumber. */

@@ -46,7 +46,8 @@ with range as (
 )
 select total.n, page.entry_id, page.n::bigint, q.batch_id, e.phone_number, s.server_code, page.did,
        page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data
+       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
+       e.region
   from total
   left join (page
              join entry e on e.entry_id = page.entry_id
@@ -70,7 +71,8 @@ with range as (
 )
 select total.n, page.entry_id, page.n::bigint, $8, e.phone_number, s.server_code, page.did,
        page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data
+       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
+       e.region
   from (select count(*) as n from found) total
   left join (page
              join entry e on e.entry_id = page.entry_id

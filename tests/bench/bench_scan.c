@@ -31,32 +31,34 @@ static bool count(void *arg, const struct batch_entry *entry, struct err *err)
 static bool read_number(void *arg, const struct batch_entry *entry, struct err *err)
 {
 	struct number number;
-	(void)arg;
-	(void)err;
-	if (number_read(entry->phone_number, &number) == NUMBER_FINE)
-		number_look_up(&number, "IN");
-	sink += number.country_digits;
+	if (!number_accept(arg, entry->phone_number, &number, err))
+		return false;
+	sink += number.plan.country_digits;
 	return true;
 }
 
-static void scan_with(struct str body, batch_entry_fn *fn)
+static void scan_with(struct str body, batch_entry_fn *fn, void *arg)
 {
 	struct arena *arena = arena_new(1 << 20);
 	struct batch_head head;
 	struct err err;
-	if (!batch_scan(body, UINT32_MAX, arena, fn, NULL, &head, &err))
+	if (!batch_scan(body, UINT32_MAX, arena, fn, arg, &head, &err))
 		die("bench.failed", "why=%s", log_q(err.text));
 	arena_free(arena);
 }
 
 static void run_scan(struct str body)
 {
-	scan_with(body, count);
+	scan_with(body, count, NULL);
 }
 
 static void run_scan_and_numbers(struct str body)
 {
-	scan_with(body, read_number);
+	struct shm_policy policy = {.check = 0};
+	struct number_rules rules = {"IN", NUMBER_CHECK_FULL, &policy};
+	if (!policy_read(&policy, STR("IN"), STR("default")))
+		die("bench.policy", "why=\"its words are ours\"");
+	scan_with(body, read_number, &rules);
 }
 
 static void run_jansson(struct str body)

@@ -203,7 +203,7 @@ def test_what_numbers_a_client_may_call_is_set_and_reset(db):
 
 
 def test_the_schema_knows_the_types_of_numbers(db):
-    """A list in a check of migration 0005, and shm/number_type.def."""
+    """A list in a check of migration 0007, and shm/number_type.def."""
     add_client(db)
     known = re.findall(r"NUMBER_TYPE\(\w+, (\w+), (?:USUAL|ASKED),",
                        (ROOT / "shm/number_type.def").read_text())

@@ -1,0 +1,118 @@
+"""Which numbers may be called: what is refused when it comes in, what is known of the rest, and how an
+operator opens and closes kinds and regions."""
+import pytest
+
+INSERT = "/queues/insertdataincallqueue/"
+CALL = "/queues/quickcall/"
+
+_PLANS = """
+select e.phone_number, e.number, e.e164, e.country_digits, e.number_type, e.region
+  from entry e join queue_master q on q.id = e.queue_master_id
+ where q.client_id = %s and q.batch_id = %s
+ order by e.entry_id
+"""
+
+
+def batch(batch_id, *numbers):
+    return {"batch_id": batch_id, "data": [{"phone_number": number} for number in numbers]}
+
+
+def set_client(stack, client, *words):
+    stack.stack.ccs.ctl("client", "set", client.accountcode, *words)
+
+
+def reasons(answer) -> dict:
+    return {row["phone_number"]: (row["reason"], row["detail"].split(" ", 4)[-1])
+            for row in answer.ok["rejected"]}
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    return stack.new_client("NUMBERS")
+
+
+def test_Q25_the_documents_numbers_are_taken_as_printed(stack, client):
+    printed = "9876543210", "9876543211", "9876543212"
+    answer = client.api.post(INSERT, batch(1, *printed))
+    assert answer.ok["inserted_count"] == 3 and "rejected" not in answer.ok
+    assert [tuple(row) for row in stack.sql(_PLANS, client.client_id, 1)] == [
+        (number, number, f"91{number}", 2, 1, "IN") for number in printed]
+
+
+def test_a_number_must_be_valid_in_the_clients_region(client):
+    answer = client.api.post(INSERT, batch(2, "9876543210", "1111111111", "12345", "+919", "+99912345678"))
+    assert answer.ok["inserted_count"] == 1
+    assert reasons(answer) == {
+        "1111111111": ("invalid_number", "is not a valid number in IN"),
+        "12345": ("invalid_number", "is not a valid number in IN"),
+        "+919": ("invalid_number", "is not a valid number"),
+        "+99912345678": ("invalid_number", "is not a valid number")}
+    none = client.api.post(INSERT, batch(3, "1111111111"))
+    assert (none.status, none.json["code"]) == (400, "invalid_number")
+    assert none.json["detail"] == "phone_number of entry 0 is not a valid number in IN"
+    strict = client.api.post(INSERT + "?strict=1", batch(3, "9876543210", "1111111111"))
+    assert (strict.status, strict.json["code"]) == (400, "invalid_number")
+
+
+def test_other_regions_and_costly_kinds_are_denied_unless_opened(stack):
+    client = stack.new_client("ROAMER", region="US")
+    mixed = ["2025550100", "+14165550100", "8762101234", "+919876543210", "9002345678", "+870301234567",
+             "411", "911"]
+    answer = client.api.post(INSERT, batch(1, *mixed))
+    assert answer.ok["inserted_count"] == 1
+    assert reasons(answer) == {
+        "+14165550100": ("number_denied", "is a number of region CA; this account may not call there"),
+        "8762101234": ("number_denied", "is a number of region JM; this account may not call there"),
+        "+919876543210": ("number_denied",
+                          "is a number of region IN; this account may not call there"),
+        "9002345678": ("number_denied",
+                       "is a premium number of US; this account may not call premium numbers"),
+        "+870301234567": ("number_denied", "is a satellite number of 001; this account may not call "
+                          "satellite numbers"),
+        "411": ("number_denied", "is a short number of US; this account may not call short numbers"),
+        "911": ("number_denied", "is an emergency number, which is never called")}
+    call = client.api.post(CALL, {"phone_number": "8762101234"})
+    assert (call.status, call.json["code"]) == (400, "number_denied")
+    assert call.json["detail"] == ("phone_number is a number of region JM; this account may not call "
+                                   "there")
+
+    set_client(stack, client, "--allowed-regions=US,CA,IN", "--allowed-types=default,premium,short")
+    answer = client.api.post(INSERT, batch(2, *mixed))
+    assert set(reasons(answer)) == {"8762101234", "+870301234567", "911"}
+    assert [(row["number"], row["e164"], row["region"])
+            for row in stack.sql(_PLANS, client.client_id, 2)] == [
+        ("2025550100", "12025550100", "US"), ("+14165550100", "14165550100", "CA"),
+        ("+919876543210", "919876543210", "IN"), ("9002345678", "19002345678", "US"),
+        ("411", None, "US")]
+
+    set_client(stack, client, "--allowed-regions=all", "--allowed-types=all")
+    answer = client.api.post(INSERT, batch(3, *mixed))
+    assert set(reasons(answer)) == {"911"}
+
+
+def test_checked_by_syntax_any_digits_are_dialled_as_given(stack):
+    client = stack.new_client("EXTENSIONS", number_check="syntax")
+    answer = client.api.post(INSERT, batch(1, "1001", "+999 12345678", "12", "112", "100"))
+    assert answer.ok["inserted_count"] == 2
+    assert {number: reason for number, (reason, _) in reasons(answer).items()} == {
+        "12": "invalid_number", "112": "number_denied", "100": "number_denied"}
+    assert [tuple(row) for row in stack.sql(_PLANS, client.client_id, 1)] == [
+        ("1001", "1001", None, None, None, None),
+        ("+999 12345678", "+99912345678", None, None, None, None)]
+
+
+def test_Q15_details_tell_what_is_known_of_a_number(stack, client, asterisk):
+    [number] = asterisk.numbers("busy")
+    call_id = client.call(f"0 {number}")
+    stack.outcome(call_id)
+    [row] = [row for row in client.api.pages("/client-call-details/details") if row["call_id"] == call_id]
+    assert (row["phone_number"], row["e164"]) == (f"0 {number}", f"+91{number}")
+    assert (row["number_type"], row["region"]) == ("mobile", "IN")
+
+
+def test_one_number_in_two_spellings_is_one_number(stack, client, asterisk):
+    """Whoever is talking is not rung again, however the number is written."""
+    [number] = asterisk.numbers("answered", talk=2)
+    first, second = client.call(number), client.call(f"+91 {number}")
+    ends = stack.outcome(first)["ended_at"]
+    assert stack.outcome(second)["started_at"] >= ends

@@ -125,11 +125,21 @@ static bool check_region(const struct conf *conf, struct err *err)
 		       conf->common_default_region);
 }
 
+bool ctl_check_nginx(const struct conf *conf, struct err *err)
+{
+	return fine_networks(str_of(conf->nginx_trusted_proxies)) ||
+	       fail(err, ERR_INPUT,
+		       "nginx.trusted_proxies is \"%s\"; it must be addresses or networks such as "
+		       "192.0.2.0/24, separated by blanks",
+		       conf->nginx_trusted_proxies);
+}
+
 /* Everything at once: whoever repairs a file wants to hear of all that is wrong. */
 bool conf_check(struct ctl *ctl, struct err *err)
 {
 	static bool (*const checks[])(const struct conf *, struct err *) = {check_node,
-		check_folder, check_key, check_jwt_keys, check_region, check_ring, check_dsns};
+		check_folder, check_key, check_jwt_keys, check_region, check_ring, check_dsns,
+		ctl_check_nginx};
 	json_t *problems = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)

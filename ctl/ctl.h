@@ -63,6 +63,9 @@ MUST_USE bool ctl_db(struct ctl *ctl, struct err *err);
 /* Attaches .state for reading; without a dispatcher there is none, and err says so. */
 MUST_USE bool ctl_state(const struct ctl *ctl, struct segment *seg, struct err *err);
 
+/* Nothing in section [nginx] would become something else in nginx's configuration. */
+MUST_USE bool ctl_check_nginx(const struct conf *conf, struct err *err);
+
 /* Who makes a change, for the audit: "ccsctl:root". */
 const char *ctl_actor(void);
 

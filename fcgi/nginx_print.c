@@ -22,29 +22,67 @@ static bool printed_before(const struct route *route)
 	return false;
 }
 
+/* What stands before a path: a zone of nginx/ccs.conf.in, and whether bodies may be large. */
+static const struct wall {
+	const char *zone;
+	size_t per_second;
+	bool is_bulk;
+} walls[] = {
+#define WALL(zone, option, is_bulk) {zone, offsetof(struct conf, nginx_##option), is_bulk}
+	[ROUTE_FAST] = WALL("ccs_reads", reads_per_second, false),
+	[ROUTE_SQL] = WALL("ccs_reads", reads_per_second, false),
+	[ROUTE_EXPORT] = WALL("ccs_reads", reads_per_second, false),
+	[ROUTE_CALL] = WALL("ccs_inserts", inserts_per_second, false),
+	[ROUTE_BULK] = WALL("ccs_inserts", inserts_per_second, true),
+	[ROUTE_LOGIN] = WALL("ccs_logins", logins_per_second, false),
+#undef WALL
+};
+
 /* A path whose methods belong to several pools goes to the first of them, which passes on what is not
- * its own. */
-static enum pool pool_of(const struct route *route, bool *bulk)
+ * its own. Its wall is that of the last. */
+static enum pool pool_of(const struct route *route, enum route_pool *wall)
 {
 	enum pool first = POOL_LOGIN;
-	*bulk = false;
+
+	*wall = ROUTE_FAST;
 	for (const struct route *r = routes; r < routes + routes_n; r++) {
 		if (!same_pattern(r, route))
 			continue;
 		first = MIN(first, route_home(r));
-		*bulk |= r->pool == ROUTE_BULK;
+		*wall = MAX(*wall, r->pool);
 	}
 	return first;
 }
 
+static void print_zone(
+	struct strbuf *out, const struct conf *conf, const char *zone, int64_t per_second)
+{
+	strbuf_printf(out, " limit_req zone=%s burst=%" PRId64 " nodelay;", zone,
+		per_second * conf->nginx_burst_seconds);
+}
+
+static void print_wall(struct strbuf *out, const struct conf *conf, const struct wall *wall)
+{
+	print_zone(out, conf, wall->zone,
+		*(const int64_t *)(const void *)((const char *)conf + wall->per_second));
+	print_zone(out, conf, "ccs_keys", conf->nginx_key_requests_per_second);
+	if (!wall->is_bulk)
+		return;
+	strbuf_printf(out, " client_max_body_size %" PRId64 "; client_body_buffer_size %s;",
+		conf->api_max_body_bytes, BULK_BUFFER);
+	strbuf_printf(
+		out, " limit_conn ccs_address %" PRId64 ";", conf->nginx_connections_per_address);
+	strbuf_printf(out, " limit_conn ccs_large_from %" PRId64 ";", conf->nginx_large_bodies);
+	strbuf_printf(out, " limit_conn ccs_large_by %" PRId64 ";", conf->nginx_large_bodies);
+}
+
 static void print_body(struct strbuf *out, const struct conf *conf, const struct route *route)
 {
-	bool bulk;
-	enum pool pool = pool_of(route, &bulk);
+	enum route_pool wall;
+	enum pool pool = pool_of(route, &wall);
+
 	strbuf_puts(out, " {");
-	if (bulk)
-		strbuf_printf(out, " client_max_body_size %" PRId64 "; client_body_buffer_size %s;",
-			conf->api_max_body_bytes, BULK_BUFFER);
+	print_wall(out, conf, &walls[wall]);
 	strbuf_printf(out, " fastcgi_pass ccs_%s;%s }\n", pool_name(pool),
 		pool == POOL_FAST ? " fastcgi_keep_conn on;" : "");
 }
@@ -84,6 +122,7 @@ void nginx_print(const struct conf *conf, struct strbuf *out)
 		}
 	}
 	/* What no route names is refused by a worker, in the envelope. */
-	strbuf_puts(
-		out, "location " API_PREFIX "/ { fastcgi_pass ccs_fast; fastcgi_keep_conn on; }\n");
+	strbuf_puts(out, "location " API_PREFIX "/ {");
+	print_wall(out, conf, &walls[ROUTE_FAST]);
+	strbuf_puts(out, " fastcgi_pass ccs_fast; fastcgi_keep_conn on; }\n");
 }

@@ -9,9 +9,9 @@
 
 #define API_PREFIX "/api/v1"
 
-/* BULK, CALL and EXPORT are the sql pool, each behind a wall of its own: routes.def. BULK takes bodies
- * up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
-enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_BULK, ROUTE_CALL, ROUTE_EXPORT, ROUTE_LOGIN };
+/* EXPORT, CALL and BULK are the sql pool, each behind a wall of its own: routes.def. The last one wins
+ * where a path has several. BULK takes bodies up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
+enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_EXPORT, ROUTE_CALL, ROUTE_BULK, ROUTE_LOGIN };
 enum { ROUTE_BODY_BYTES = 64 * 1024 };
 
 enum route_who {

@@ -1,6 +1,7 @@
 /* Shared conditions: see fine.h. */
-#include "registry/fine.h"
+#include <arpa/inet.h>
 
+#include "registry/fine.h"
 #include "shm/layout.h"
 
 #include "common/base.h"
@@ -140,6 +141,33 @@ bool fine_database(struct str text)
 {
 	return starts(text, STR("postgresql://")) ||
 	       (starts(text, STR("postgresql+")) && memmem(text.p, text.n, "://", 3));
+}
+
+static bool fine_network(struct str text)
+{
+	enum { IPV4_BITS = 32, IPV6_BITS = 128 };
+	struct str address, bits = text;
+	char terminated[INET6_ADDRSTRLEN];
+	struct in6_addr any;
+	uint64_t n;
+
+	bool has_bits = str_split(&bits, '/', &address) && bits.p;
+	if (!str_copy(terminated, sizeof(terminated), address))
+		return false;
+	uint64_t max = inet_pton(AF_INET, terminated, &any) == 1    ? IPV4_BITS
+		       : inet_pton(AF_INET6, terminated, &any) == 1 ? IPV6_BITS
+								    : 0;
+	return max && (!has_bits || str_to_u64(bits, 0, max, &n));
+}
+
+bool fine_networks(struct str text)
+{
+	struct str one;
+
+	while (str_split(&text, ' ', &one))
+		if (one.n && !fine_network(one))
+			return false;
+	return true;
 }
 
 /* A 'd' in form is a digit; everything else stands for itself. */

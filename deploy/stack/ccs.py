@@ -64,6 +64,10 @@ class Ccs:
         """nginx's locations for the API's routes."""
         return self._run("ccs-api", "--print-nginx", "-c", self.conf)
 
+    def nginx_values(self) -> str:
+        """What nginx/render fills in from our configuration."""
+        return self.ctl("conf", "nginx")
+
     def start_api(self):
         """Starts the workers; wait_api() waits until they take requests."""
         self._start(self.api)

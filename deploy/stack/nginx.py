@@ -37,8 +37,7 @@ class Nginx:
         self._render("docs.conf.in", docs, WEB_DIR=self._copy_pages())
         self._render("ccs.conf.in", self.folder / "ccs.conf", LISTEN=f"{HOST}:{self.port}",
                      SERVER_NAME="localhost", CERTIFICATE=certs.cert, CERTIFICATE_KEY=certs.key,
-                     RUN_DIR=self.ccs.run_dir, LOG_DIR=self.ccs.log_dir, ROUTES=routes, DOCS=docs,
-                     **more)
+                     LOG_DIR=self.ccs.log_dir, ROUTES=routes, DOCS=docs, **more)
         self._render("nginx.conf.in", self._conf, DIR=self.folder, LOG_DIR=self.ccs.log_dir,
                      CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
 
@@ -79,9 +78,9 @@ class Nginx:
 
     def _render(self, template, target, **values):
         done = subprocess.run(
-            [_TEMPLATES / "render", _TEMPLATES / template,
+            [_TEMPLATES / "render", _TEMPLATES / template, "-",
              *(f"{name}={value}" for name, value in values.items())],
-            capture_output=True, text=True, check=False)
+            input=self.ccs.nginx_values(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise StackError(f"{template} cannot be filled in: {done.stderr.strip()}")
         target.write_text(done.stdout)

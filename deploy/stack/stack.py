@@ -28,6 +28,9 @@ ACCOUNT = "DEMO"
 DID = "911140000001"
 TIMEZONE = "Asia/Kolkata"
 _API_REQUESTS_PER_MINUTE = 100_000  # so many that no example runs into it
+_WALL = dict.fromkeys(("reads_per_second", "inserts_per_second", "logins_per_second",
+                       "handshakes_per_second", "key_requests_per_second"), 100_000)
+_WALL.update(connections_per_address=8192, large_bodies=64)  # everybody comes from 127.0.0.1
 _NUMBERS_SHOWN = 50
 _TELLING_LOGS = ("postgres.log", "error.log", "ccs-api.log", "ccs-dispatcher.log",
                  "ccs-relay.log")
@@ -163,6 +166,7 @@ class Stack:
                          for role in ("owner", "api", "login", "dispatcher")},
             "dispatcher": {"ring_seconds": self.plan.ring_seconds},
             "segment": self._room(),
+            "nginx": _WALL,
         }
         for section, options in self.plan.settings.items():
             settings[section] = {**settings.get(section, {}), **options}

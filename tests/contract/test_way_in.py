@@ -1,9 +1,9 @@
 """How clients write the address, and what they send although nothing needs it."""
-import http.client
+import json
 
 import pytest
-from stack import certs, nginx, ports
 from stack.api import Api
+from walls import address, check_envelope, get, send_raw, wall
 
 ME = "/clients/me"
 
@@ -35,26 +35,16 @@ def test_A8_content_type_without_a_body(client, content_type):
             assert client.api.request("POST", path, body, headers=headers).status == 200
 
 
-def answer_in_clear(port, path):
-    connection = http.client.HTTPConnection(ports.HOST, port, timeout=10)
-    connection.request("GET", path, headers={"Host": "localhost"})
-    with connection.getresponse() as answer:
-        return answer.status, answer.headers["Location"]
-
-
-def test_A9_plain_http_is_the_way_to_https_where_it_is_configured(stack, client, tmp_path):
-    """A second nginx before the same workers."""
-    tls = stack.stack.folder / "tls"
-    front = nginx.Nginx(tmp_path, stack.stack.ccs, None)
-    with ports.Lease() as lease:
-        port = lease.port()
-        front.configure(certs.Certs(tls / "ca.pem", tls / "server.pem", tls / "server.key"),
-                        HTTP_LISTEN=f"{ports.HOST}:{port}")
-        front.start()
-    try:
-        path = f"/api/v1{ME}?page=1"
-        assert answer_in_clear(port, path) == (308, f"https://localhost:{front.port}{path}")
-        encrypted = Api(f"https://{ports.HOST}:{front.port}", client.key, ca_file=stack.ca_file)
+def test_A9_plain_http_is_the_way_to_https_where_it_is_configured(stack, client):
+    """People follow a redirect. A program gets an error that says what to do: it would send its key in clear each time
+    before it is redirected."""
+    with wall(stack, plain_http=True) as gate:
+        host, port = address(gate.http_url)
+        head = f"Host: {host}"
+        status, headers, _ = send_raw(gate.http_url, get("/docs/?page=1", head))
+        assert (status, headers["location"]) == (308, f"{gate.base_url}/docs/?page=1")
+        answer = send_raw(gate.http_url, get(f"/api/v1{ME}", head, f"X-API-KEY: {client.key}"))
+        check_envelope(answer, 403, "https_required")
+        assert "location" not in answer[1] and "https://" in json.loads(answer[2])["detail"]
+        encrypted = Api(gate.base_url, client.key, ca_file=stack.ca_file)
         assert encrypted.get(ME).status == 200
-    finally:
-        front.stop()

@@ -1,7 +1,6 @@
 """What stands around every endpoint: nginx's own errors, keys and logs, limits, workers that come and go."""
 import asyncio
 import collections
-import http.client
 import json
 import os
 import re
@@ -10,9 +9,9 @@ import socket
 import ssl
 import threading
 import time
-import urllib.parse
 
 import pytest
+from walls import address, check_envelope, get, send_raw
 
 STATUS = "/monitoring/status"
 ME = "/clients/me"
@@ -26,39 +25,6 @@ def client(stack):
 
 def tls(stack):
     return ssl.create_default_context(cafile=stack.ca_file)
-
-
-def address(stack):
-    where = urllib.parse.urlsplit(stack.base_url)
-    return where.hostname, where.port
-
-
-def send_raw(stack, request, *, encrypted=True):
-    """What comes back for these very bytes: status, headers in lower case, body."""
-    with socket.create_connection(address(stack), timeout=15) as plain:
-        sock = tls(stack).wrap_socket(plain, server_hostname="localhost") if encrypted else plain
-        with sock:
-            sock.sendall(request)
-            # To the end of the answer, not of the connection: after a 413 nginx leaves time for a body that is under way.
-            with http.client.HTTPResponse(sock) as reply:
-                reply.begin()
-                return reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read()
-
-
-def check_envelope(status, headers, body, wanted):
-    assert status == wanted
-    assert headers["content-type"] == "application/json"
-    assert headers["cache-control"] == "no-store"
-    said = json.loads(body)
-    assert said["status_code"] == wanted
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", said["timestamp"])
-    assert said["request_id"] == headers["x-request-id"]
-    assert isinstance(said["detail"], str) and isinstance(said["code"], str)
-
-
-def get(path, *lines):
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *lines,
-                        "", ""]).encode()
 
 
 REFUSED_BY_NGINX = {
@@ -75,6 +41,10 @@ REFUSED_BY_NGINX = {
     "long query": (get("/api/v1/clients/me?x-api-key=" + "x" * 9000), 414),
     "long header": (get("/api/v1/clients/me", "X-API-KEY: " + "x" * 9000), 431),
     "many headers": (get("/api/v1/clients/me", *[f"X-{n}: {'x' * 1000}" for n in range(40)]), 431),
+    "unknown version of HTTP": (get("/api/v1/clients/me").replace(b"HTTP/1.1", b"HTTP/2.0", 1), 505),
+    "unknown encoding of the body": (get("/api/v1/clients/me", "Transfer-Encoding: gzip"), 501),
+    "two lengths of the body": (get("/api/v1/clients/me", "Content-Length: 1", "Content-Length: 2"), 400),
+    "no length of the body": (get("/api/v1/clients/me", "Content-Length: many"), 400),
     "large body": (get("/api/v1/clients/me", "Content-Length: 70000"), 413),
 }
 
@@ -82,11 +52,12 @@ REFUSED_BY_NGINX = {
 @pytest.mark.parametrize("case", REFUSED_BY_NGINX)
 def test_X3_X4_what_nginx_refuses_is_in_the_envelope(stack, case):
     request, status = REFUSED_BY_NGINX[case]
-    check_envelope(*send_raw(stack, request), status)
+    check_envelope(send_raw(stack.base_url, request), status)
 
 
 def test_plain_http_on_the_https_port(stack):
-    check_envelope(*send_raw(stack, get("/api/v1/clients/me"), encrypted=False), 400)
+    plain = stack.base_url.replace("https", "http", 1)
+    check_envelope(send_raw(plain, get("/api/v1/clients/me")), 400, "https_required")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
@@ -95,7 +66,7 @@ def test_only_modern_tls(stack):
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with socket.create_connection(address(stack), timeout=15) as plain, pytest.raises(ssl.SSLError):
+    with socket.create_connection(address(stack.base_url), timeout=15) as plain, pytest.raises(ssl.SSLError):
         context.wrap_socket(plain, server_hostname="localhost")
 
 
@@ -125,9 +96,9 @@ def test_head_is_get_without_a_body(client):
 def test_body_in_chunks(stack, client):
     head = get("/api/v1/queues/quickcall", f"X-API-KEY: {client.key}", "Transfer-Encoding: chunked")
     body = b'8\r\n{"phone_\r\n10\r\nnumber":"12","a"\r\n3\r\n:1}\r\n0\r\n\r\n'
-    status, headers, body = send_raw(stack, head.replace(b"GET", b"POST", 1) + body)
-    check_envelope(status, headers, body, 400)
-    assert "phone_number" in json.loads(body)["detail"]
+    answer = send_raw(stack.base_url, head.replace(b"GET", b"POST", 1) + body)
+    check_envelope(answer, 400)
+    assert "phone_number" in json.loads(answer[2])["detail"]
 
 
 def test_F5_X6_Q19_the_request_limit(stack):
@@ -189,7 +160,7 @@ class Load:
         await asyncio.gather(*(self._one(n) for n in range(self.count)))
 
     async def _one(self, n):
-        host, port = address(self.stack)
+        host, port = address(self.stack.base_url)
         reader, writer = await asyncio.open_connection(host, port, ssl=tls(self.stack),
                                                        server_hostname="localhost")
         request = (f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n"
@@ -294,8 +265,8 @@ def test_A3_D8_no_key_in_any_log(stack):
     assert anybody.get("/no/such/path", **query).status == 404
     assert anybody.post("/queues/quickcall", b"{", **query).status == 400
     assert anybody.post("/queues/quickcall", b" " * 70_000, **query).status == 413
-    send_raw(stack, get(f"/api/v1/{'x' * 9000}?x-api-key={client.key}"))
-    send_raw(stack, get(f"/api/v1/clients/me?x-api-key={client.key}"), encrypted=False)
+    send_raw(stack.base_url, get(f"/api/v1/{'x' * 9000}?x-api-key={client.key}"))
+    send_raw(stack.base_url.replace("https", "http", 1), get(f"/api/v1/clients/me?x-api-key={client.key}"))
     stack.stop("api")
     assert anybody.get(ME, **query).status == 502
     stack.start("api")

@@ -15,30 +15,31 @@ def client(stack):
     return stack.new_client("NGINX")
 
 
-def render(template, **values):
-    done = subprocess.run([TEMPLATES / "render", TEMPLATES / template,
+def render(stack, template, **values):
+    done = subprocess.run([TEMPLATES / "render", TEMPLATES / template, "-",
                            *(f"{name}={value}" for name, value in values.items())],
-                          capture_output=True, text=True, check=True)
+                          input=stack.stack.ccs.nginx_values(), capture_output=True, text=True,
+                          check=True)
     return done.stdout
 
 
-def lines_for(version):
+def lines_for(stack, version):
     """ccs.conf for that version of nginx."""
-    text = render("ccs.conf.in", NGINX_VERSION=version, LISTEN="127.0.0.1:8443", CERTIFICATE="/c",
-                  CERTIFICATE_KEY="/k", RUN_DIR="/r", LOG_DIR="/l", ROUTES="/s")
+    text = render(stack, "ccs.conf.in", NGINX_VERSION=version, LISTEN="127.0.0.1:8443",
+                  CERTIFICATE="/c", CERTIFICATE_KEY="/k", LOG_DIR="/l", ROUTES="/s", DOCS="/d")
     return [line.strip() for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("version", ["1.18.0", "1.22.1", "1.25.0"])
-def test_http2_belongs_to_listen_until_nginx_1_25_0(version):
-    lines = lines_for(version)
+def test_http2_belongs_to_listen_until_nginx_1_25_0(stack, version):
+    lines = lines_for(stack, version)
     assert "listen 127.0.0.1:8443 ssl http2;" in lines
     assert not any(line.startswith("http2 ") for line in lines)
 
 
 @pytest.mark.parametrize("version", ["1.25.1", "1.26.3", "1.100.0", "2.0.0"])
-def test_http2_is_a_directive_from_nginx_1_25_1_on(version):
-    lines = lines_for(version)
+def test_http2_is_a_directive_from_nginx_1_25_1_on(stack, version):
+    lines = lines_for(stack, version)
     assert "listen 127.0.0.1:8443 ssl;" in lines
     assert lines.count("http2 on;") == 1
 
@@ -47,10 +48,11 @@ def test_nginx_has_nothing_to_say_about_the_configuration(stack, tmp_path):
     """Of the stack, with a server for plain HTTP besides."""
     whole, ours, tls = tmp_path / "nginx.conf", tmp_path / "ccs.conf", stack.stack.folder / "tls"
     ours.write_text(render(
-        "ccs.conf.in", LISTEN=f"127.0.0.1:{stack.stack.nginx.port}", HTTP_LISTEN="127.0.0.1:8080",
+        stack, "ccs.conf.in", LISTEN=f"127.0.0.1:{stack.stack.nginx.port}", HTTP_LISTEN="127.0.0.1:8080",
         CERTIFICATE=tls / "server.pem", CERTIFICATE_KEY=tls / "server.key", LOG_DIR=tmp_path,
-        RUN_DIR=stack.stack.ccs.run_dir, ROUTES=stack.stack.nginx.folder / "routes.conf"))
-    whole.write_text(render("nginx.conf.in", DIR=tmp_path, LOG_DIR=tmp_path, CCS_CONF=ours))
+        TRUSTED_PROXIES="192.0.2.1 2001:db8::/32", ROUTES=stack.stack.nginx.folder / "routes.conf",
+        DOCS=stack.stack.nginx.folder / "docs.conf"))
+    whole.write_text(render(stack, "nginx.conf.in", DIR=tmp_path, LOG_DIR=tmp_path, CCS_CONF=ours))
     done = subprocess.run(["nginx", "-t", "-p", tmp_path, "-c", whole], capture_output=True, text=True,
                           check=False, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr

@@ -316,7 +316,6 @@ static void take_closed(void *arg, const struct rows *rows)
 
 void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, void *arg)
 {
-	stream_begin(d->commits);
 	if (batch->arms.n) {
 		send_claims(d, batch);
 		send_arms(d, batch);
@@ -343,7 +342,6 @@ static void take_known(void *arg, const struct rows *rows)
 void batch_look_up_events(struct dispatcher *d, struct batch *batch, stream_end_fn *end, void *arg)
 {
 	struct sql_args args = SQL_ARGS_INIT;
-	stream_begin(d->commits);
 	if (event_columns(&args, batch))
 		stream_query(d->commits, SQL_EVENTS_KNOWN, &args, take_known, batch);
 	stream_end(d->commits, end, arg);

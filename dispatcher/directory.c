@@ -495,7 +495,6 @@ void directory_load(struct dispatcher *d)
 	mark_unseen(d);
 	d->directory_running = true;
 	d->directory_wanted = false;
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);

@@ -63,7 +63,6 @@ void rates_rebuild(struct dispatcher *d)
 {
 	d->rates_running = true;
 	d->rates_wanted = false;
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_ATTEMPTS_RECENT, NULL, take_starts, d);
 	stream_end(d->lookups, rebuilt, d);
 }

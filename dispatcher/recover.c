@@ -199,7 +199,6 @@ static void ask_about_planned(struct dispatcher *d)
 		if (slot_state(slot) == CALL_PLANNED)
 			array_i64(&attempts, (int64_t)slot->head->n);
 	array_end(&attempts);
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_ATTEMPTS_KNOWN, &args, take_known, d);
 	stream_end(d->lookups, planned_known, d);
 	args_free(&args);
@@ -262,7 +261,6 @@ static void rebuild_from_journal(struct dispatcher *d)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	arg_text(&args, str_of(d->conf->common_node));
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_ATTEMPTS_OPEN, &args, take_open_attempts, d);
 	stream_end(d->lookups, rebuilt, d);
 	args_free(&args);
@@ -314,7 +312,6 @@ static void started(void *arg, bool ok, const struct err *err)
 	struct sql_args args = SQL_ARGS_INIT;
 	arg_text(&args, str_of(d->conf->common_node));
 	arg_i64(&args, (int64_t)d->epoch);
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_NODE_ADOPT_CHUNKS, &args, NULL, NULL);
 	stream_end(d->lookups, took_chunks, d);
 	args_free(&args);
@@ -327,7 +324,6 @@ void recover_step(struct dispatcher *d)
 	struct sql_args args = SQL_ARGS_INIT;
 	d->recovering = true;
 	arg_text(&args, str_of(d->conf->common_node));
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_NODE_START, &args, take_epoch, d);
 	stream_end(d->lookups, started, d);
 	args_free(&args);

@@ -128,7 +128,6 @@ static void database_answered(void *arg, bool ok, const struct err *err)
 
 static void advance_partitions(struct dispatcher *d)
 {
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_PARTITIONS_ADVANCE, NULL, NULL, NULL);
 	stream_end(d->lookups, NULL, NULL);
 }
@@ -148,7 +147,6 @@ static void every_second(struct dispatcher *d)
 	if (stream_pending(d->lookups) ==
 		0) { /* a NOTIFY may be lost with its connection: look, and learn that all is well */
 		d->control_wanted = true;
-		stream_begin(d->lookups);
 		stream_end(d->lookups, database_answered, d);
 	}
 	if (d->now_us >= d->next_hour_us) {

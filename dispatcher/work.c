@@ -244,7 +244,6 @@ static void chunk_load(struct dispatcher *d, struct chunk *chunk)
 
 	struct sql_args args = SQL_ARGS_INIT;
 	arg_i64(&args, (int64_t)chunk->id);
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_CHUNK_ENTRIES, &args, take_entries, load);
 	stream_end(d->lookups, loaded, load);
 	args_free(&args);
@@ -369,7 +368,6 @@ static void sweep_chunks(struct dispatcher *d)
 	d->sweep_wanted = false;
 	d->next_full_sweep_us = d->now_us + FULL_SWEEP_US;
 	arg_text(&args, str_of(d->conf->common_node));
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_CHUNKS_OPEN, &args, take_chunks, d);
 	stream_end(d->lookups, swept, d);
 	args_free(&args);
@@ -401,7 +399,6 @@ static void read_controls(struct dispatcher *d)
 {
 	d->control_running = true;
 	d->control_wanted = false;
-	stream_begin(d->lookups);
 	stream_query(d->lookups, SQL_CONTROL_OPEN, NULL, take_controls, d);
 	stream_end(d->lookups, controlled, d);
 }

@@ -160,11 +160,6 @@ static void send_plain(struct stream *stream, const char *command)
 	owe(stream, STEP_SILENT, NULL);
 }
 
-void stream_begin(struct stream *stream)
-{
-	send_plain(stream, "begin");
-}
-
 void stream_query(struct stream *stream, enum sql_query query, const struct sql_args *args,
 	stream_rows_fn *fn, void *arg)
 {
@@ -183,9 +178,10 @@ void stream_query(struct stream *stream, enum sql_query query, const struct sql_
 	owe(stream, STEP_ROWS, arg)->rows_fn = fn;
 }
 
+/* PostgreSQL makes a transaction of all that stands before a Sync, and ends it there. One begun in words would be left open
+ * by an error, which skips the words that end it. */
 void stream_end(struct stream *stream, stream_end_fn *fn, void *arg)
 {
-	send_plain(stream, "commit");
 	must_send(stream, PQpipelineSync(stream->conn));
 	owe(stream, STEP_END, arg)->end_fn = fn;
 	stream->groups++;
@@ -236,6 +232,11 @@ static bool take_result(struct stream *stream)
 		end_group(stream, step);
 		free(step);
 		return stream->conn != NULL;
+	}
+	if (step->kind == STEP_END) { /* the commit itself was refused; its sync comes next */
+		note_error(stream, result);
+		PQclear(result);
+		return true;
 	}
 	DL_DELETE(stream->steps, step);
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
@@ -304,7 +305,6 @@ static void connected(struct stream *stream)
 	}
 	stream->state = STREAM_PREPARING;
 	stream->first_error = (struct err){.kind = ERR_NONE};
-	stream_begin(stream);
 	for (const enum sql_query *q = stream->queries; *q != SQL_QUERY__N; q++) {
 		must_send(stream, PQsendPrepare(stream->conn, sql_statements[*q].name,
 					  sql_statements[*q].text, 0, NULL));

@@ -43,9 +43,8 @@ bool stream_is_up(const struct stream *stream);
 /* Groups sent and not yet answered. */
 unsigned stream_pending(const struct stream *stream);
 
-/* A group: begin, statements, end. Only while stream_is_up. args may be NULL; they are copied out
+/* A group: statements, then the end. Only while stream_is_up. args may be NULL; they are copied out
  * at once. */
-void stream_begin(struct stream *stream);
 void stream_query(struct stream *stream, enum sql_query query, const struct sql_args *args,
 	stream_rows_fn *fn, void *arg);
 void stream_end(struct stream *stream, stream_end_fn *fn, void *arg);

@@ -1,4 +1,4 @@
-/* Drives sql/db.c against a real PostgreSQL: one scenario a run, named by the first argument.
+/* Drives sql/db.c and sql/stream.c against a real PostgreSQL: one scenario a run, named by the first argument.
  *
  * The environment says how to connect: OWNER_DSN, API_DSN, ENEMY_DSN (a superuser, who ends our
  * sessions), CLIENT and OTHER (ids of two clients with a batch each). */
@@ -7,8 +7,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/poll.h"
 #include "common/token.h"
 #include "sql/db.h"
+#include "sql/stream.h"
 
 #include "common/base.h"
 
@@ -114,18 +116,24 @@ static void forbidden(void)
 	EXPECT(strstr(err.text, "42501") && strstr(err.text, "key_insert"));
 }
 
+/* An allocation of 100,000 channels: more than the client has, which is checked when it is committed. */
+static void add_too_much(struct sql_args *args)
+{
+	arg_text(args, str_of(getenv("ACCOUNTCODE")));
+	arg_text(args, str_of(getenv("SERVER_CODE")));
+	arg_i64(args, 100000);
+	arg_i64(args, 1);
+	arg_null(args, INT8OID);
+	arg_null(args, TEXTOID);
+	arg_null(args, TEXTARRAYOID);
+}
+
 static void commit_that_fails(void)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 
 	connect_as("OWNER_DSN", 5000);
-	arg_text(&args, str_of(getenv("ACCOUNTCODE")));
-	arg_text(&args, str_of(getenv("SERVER_CODE")));
-	arg_i64(&args, 100000);
-	arg_i64(&args, 1);
-	arg_null(&args, INT8OID);
-	arg_null(&args, TEXTOID);
-	arg_null(&args, TEXTARRAYOID);
+	add_too_much(&args);
 	EXPECT(db_begin(db, &err));
 	EXPECT(db_query(db, SQL_ALLOCATION_SET, &args, NULL, &err));
 	EXPECT(!db_commit(db, &err) && err.kind == ERR_INPUT);
@@ -297,6 +305,92 @@ static void copies(void)
 	EXPECT(err.kind == ERR_BUSY && db_ready(db, &err));
 }
 
+/* ---- the stream ---- */
+
+static void nothing_more(void *arg)
+{
+	(void)arg;
+}
+
+static void no_stream(void *arg, const char *why)
+{
+	(void)arg;
+	die("probe.stream_lost", "why=%s", log_q(why));
+}
+
+struct group_end {
+	bool over, ok;
+};
+
+static void note_end(void *arg, bool ok, const struct err *why)
+{
+	(void)why;
+	*(struct group_end *)arg = (struct group_end){true, ok};
+}
+
+/* One row of control for each client; a client that does not exist is refused. */
+static void send_group(
+	struct stream *stream, const uint64_t *clients, size_t n, struct group_end *end)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sql_args args = SQL_ARGS_INIT;
+		arg_i64(&args, (int64_t)clients[i]);
+		stream_query(stream, SQL_CHANGE_RELOAD, &args, NULL, NULL);
+		args_free(&args);
+	}
+	*end = (struct group_end){false, false};
+	stream_end(stream, note_end, end);
+}
+
+static int64_t reloads(void)
+{
+	enemy_runs("select 1");
+	PGresult *result = PQexec(enemy, "select count(*) from control where kind = 'reload'");
+	uint64_t n = 0;
+	EXPECT(str_to_u64(str_of(PQgetvalue(result, 0, 0)), 0, INT32_MAX, &n));
+	PQclear(result);
+	return (int64_t)n;
+}
+
+/* A group that nothing is wrong with until it is committed. */
+static void send_late_failure(struct stream *stream, struct group_end *end)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	add_too_much(&args);
+	stream_query(stream, SQL_ALLOCATION_SET, &args, NULL, NULL);
+	args_free(&args);
+	*end = (struct group_end){false, false};
+	stream_end(stream, note_end, end);
+}
+
+/* What one group did wrong is not held against those behind it, sent before or after its refusal is known. */
+static void a_refused_group_leaves_the_stream_usable(void)
+{
+	static const enum sql_query queries[] = {
+		SQL_CHANGE_RELOAD, SQL_ALLOCATION_SET, SQL_QUERY__N};
+	static const struct stream_ops ops = {.up = nothing_more, .down = no_stream};
+	const uint64_t ours = id_of("CLIENT"), refused[] = {ours, 999999999, ours};
+	struct poll *poll = poll_new();
+	struct stream *stream =
+		stream_new(poll, getenv("OWNER_DSN"), "db_probe", NULL, queries, &ops, NULL);
+	struct group_end bad, late, good;
+	int64_t before = reloads();
+
+	while (!stream_is_up(stream))
+		poll_wait(poll, 100);
+	for (int i = 1; i <= 3; i++) {
+		send_group(stream, refused, ARRAY_LEN(refused), &bad);
+		send_late_failure(stream, &late);
+		send_group(stream, &ours, 1, &good);
+		while (!good.over)
+			poll_wait(poll, 100);
+		EXPECT(bad.over && !bad.ok && late.over && !late.ok && good.ok);
+		EXPECT(reloads() == before + i);
+	}
+	stream_free(stream);
+	poll_free(poll);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -314,6 +408,7 @@ static const struct {
 	{"a_failed_pipeline_leaves_the_connection_usable",
 		a_failed_pipeline_leaves_the_connection_usable},
 	{"copies", copies},
+	{"a_refused_group_leaves_the_stream_usable", a_refused_group_leaves_the_stream_usable},
 };
 
 /* Without a name: prints all of them. */

@@ -1,4 +1,4 @@
-"""ccs's blocking connection to PostgreSQL (sql/db.c), scenario by scenario: see db_probe.c."""
+"""ccs's connections to PostgreSQL (sql/db.c, which waits, and sql/stream.c), scenario by scenario: see db_probe.c."""
 import os
 import subprocess
 

@@ -25,8 +25,8 @@ static void *grown(void *v, size_t *cap, size_t size)
 
 void batch_reset(struct batch *batch)
 {
-	batch->arms.n = batch->finishes.n = batch->events.n = batch->closes.n = batch->controls.n =
-		0;
+	batch->arms.n = batch->cancels.n = batch->finishes.n = batch->events.n = batch->closes.n =
+		batch->controls.n = 0;
 	strbuf_reset(&batch->payloads);
 	batch->again = false;
 }
@@ -34,6 +34,7 @@ void batch_reset(struct batch *batch)
 void batch_free(struct batch *batch)
 {
 	free(batch->arms.v);
+	free(batch->cancels.v);
 	free(batch->finishes.v);
 	free(batch->events.v);
 	free(batch->closes.v);
@@ -43,8 +44,8 @@ void batch_free(struct batch *batch)
 
 size_t batch_pieces(const struct batch *batch)
 {
-	return batch->arms.n + batch->finishes.n + batch->events.n + batch->closes.n +
-	       batch->controls.n;
+	return batch->arms.n + batch->cancels.n + batch->finishes.n + batch->events.n +
+	       batch->closes.n + batch->controls.n;
 }
 
 bool batch_is_empty(const struct batch *batch)
@@ -55,6 +56,12 @@ bool batch_is_empty(const struct batch *batch)
 void batch_add_arm(struct batch *batch, struct slot *slot)
 {
 	LIST_ADD(batch->arms, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
+}
+
+void batch_add_cancel(
+	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry)
+{
+	LIST_ADD(batch->cancels, (struct batch_cancel){client_id, first_entry, last_entry});
 }
 
 void batch_add_finish(struct batch *batch, struct slot *slot)
@@ -90,6 +97,8 @@ void batch_move(struct batch *to, struct batch *from)
 {
 	for (size_t i = 0; i < from->arms.n; i++)
 		LIST_ADD(to->arms, from->arms.v[i]);
+	for (size_t i = 0; i < from->cancels.n; i++)
+		LIST_ADD(to->cancels, from->cancels.v[i]);
 	for (size_t i = 0; i < from->finishes.n; i++)
 		LIST_ADD(to->finishes, from->finishes.v[i]);
 	for (size_t i = 0; i < from->events.n; i++)
@@ -107,6 +116,8 @@ void batch_take_piece(struct batch *to, struct batch *from)
 	to->again = from->again;
 	if (from->arms.n)
 		LIST_ADD(to->arms, from->arms.v[--from->arms.n]);
+	else if (from->cancels.n)
+		LIST_ADD(to->cancels, from->cancels.v[--from->cancels.n]);
 	else if (from->finishes.n)
 		LIST_ADD(to->finishes, from->finishes.v[--from->finishes.n]);
 	else if (from->events.n) {
@@ -191,6 +202,24 @@ static void send_arms(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, TEXTOID, batch->arms, array_text, str_of(call->did));
 	COLUMN(&args, TIMESTAMPTZOID, batch->arms, array_time, call->armed_us);
 	stream_query(d->commits, SQL_ATTEMPT_ARM, &args, take_armed, batch);
+	args_free(&args);
+}
+
+static void send_cancels(struct dispatcher *d, const struct batch *batch)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+#define CANCEL_COLUMN(member)                                                                      \
+	do {                                                                                       \
+		struct sql_array column_ = arg_array(&args, INT8OID);                              \
+		for (size_t i = 0; i < batch->cancels.n; i++)                                      \
+			array_i64(&column_, (int64_t)batch->cancels.v[i].member);                  \
+		array_end(&column_);                                                               \
+	} while (0)
+	CANCEL_COLUMN(client_id);
+	CANCEL_COLUMN(first);
+	CANCEL_COLUMN(last);
+#undef CANCEL_COLUMN
+	stream_query(d->commits, SQL_ENTRIES_CANCEL, &args, NULL, NULL);
 	args_free(&args);
 }
 
@@ -320,6 +349,8 @@ void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, v
 		send_claims(d, batch);
 		send_arms(d, batch);
 	}
+	if (batch->cancels.n) /* after the arms: what is armed is no longer canceled */
+		send_cancels(d, batch);
 	if (batch->finishes.n)
 		send_finishes(d, batch);
 	if (batch->events.n)

@@ -23,6 +23,11 @@ struct batch_event {
 	bool known;		      /* stored by an earlier run */
 };
 
+struct batch_cancel {
+	uint64_t client_id;
+	uint64_t first, last; /* entries */
+};
+
 struct batch_id {
 	uint64_t id;
 	bool done;
@@ -38,6 +43,7 @@ struct batch_id {
 
 struct batch {
 	BATCH_LIST(struct batch_call) arms;
+	BATCH_LIST(struct batch_cancel) cancels;
 	BATCH_LIST(struct batch_call) finishes;
 	BATCH_LIST(struct batch_event) events;
 	BATCH_LIST(struct batch_id) closes;
@@ -50,10 +56,12 @@ void batch_reset(struct batch *batch);
 void batch_free(struct batch *batch);
 bool batch_is_empty(const struct batch *batch);
 
-/* Pieces: arms, finishes with their events, closings, controls. */
+/* Pieces: arms, cancels, finishes with their events, closings, controls. */
 size_t batch_pieces(const struct batch *batch);
 
 void batch_add_arm(struct batch *batch, struct slot *slot);
+void batch_add_cancel(
+	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry);
 void batch_add_finish(struct batch *batch, struct slot *slot);
 void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload);
 void batch_add_close(struct batch *batch, uint64_t chunk_id);

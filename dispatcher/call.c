@@ -26,6 +26,13 @@ static void store(struct dispatcher *d, struct slot *slot, const struct shm_call
 	call_update(d->seg, slot->index, facts);
 }
 
+static void see(struct dispatcher *d, struct slot *slot, uint32_t what)
+{
+	struct shm_call facts = *slot->call;
+	facts.seen |= what;
+	store(d, slot, &facts);
+}
+
 static int64_t us(int64_t seconds)
 {
 	return seconds * US_PER_S;
@@ -141,7 +148,11 @@ static void finish(struct dispatcher *d, struct slot *slot, const struct call_ca
 		.ring_expired = slot->pressed,
 	};
 	struct ami_outcome outcome = ami_outcome(&fate);
-	if (!fate.channel_seen && slot->server)
+	bool called_off = (facts.seen & SEEN_CALLED_OFF) && !fate.answered;
+	if (called_off)
+		outcome = (struct ami_outcome){
+			DISPOSITION_CANCELED, "called off before it was answered"};
+	else if (!fate.channel_seen && slot->server)
 		server_failed(slot->server, str_of(outcome.reason));
 	end(d, slot, &facts, outcome.disposition, outcome.reason,
 		facts.ended_us ? facts.ended_us : cause->at_us);
@@ -159,16 +170,46 @@ static void finish_refused(struct dispatcher *d, struct slot *slot, const struct
 	end(d, slot, &facts, outcome.disposition, outcome.reason, cause->at_us);
 }
 
+static void leave_armed(struct slot *slot)
+{
+	if (!slot->server)
+		return;
+	DL_DELETE(slot->server->armed, slot);
+	slot->server->armed_n--;
+}
+
 static void finish_never_sent(
 	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	struct shm_call facts = *slot->call;
-	if (slot->server) {
-		DL_DELETE(slot->server->armed, slot);
-		slot->server->armed_n--;
-	}
+	leave_armed(slot);
 	end(d, slot, &facts, DISPOSITION_FAILED, "never sent: the server stayed away",
 		cause->at_us);
+}
+
+static void finish_called_off(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	leave_armed(slot);
+	end(d, slot, &facts, DISPOSITION_CANCELED, "called off before it was dialled",
+		cause->at_us);
+}
+
+static void note_called_off(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	see(d, slot, SEEN_CALLED_OFF);
+}
+
+/* A server that is away is told when it is back: by press, after this deadline. */
+static void call_back(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	note_called_off(d, slot, cause);
+	if (slot->server && server_is_up(slot->server))
+		server_hangup(slot->server, slot, CAUSE_NORMAL);
+	else
+		slot->deadline_us = d->now_us + RESPONSE_GRACE_US;
 }
 
 static void finish_unknown(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
@@ -296,13 +337,6 @@ static struct slot *slot_of_call(struct server *server, struct str id)
 	return same ? slot : NULL;
 }
 
-static void see(struct dispatcher *d, struct slot *slot, uint32_t what)
-{
-	struct shm_call facts = *slot->call;
-	facts.seen |= what;
-	store(d, slot, &facts);
-}
-
 /* The first sign of life of a call says that its Originate was accepted, whatever order things come in. */
 static void alive(struct dispatcher *d, struct slot *slot, int64_t at_us)
 {
@@ -421,6 +455,8 @@ static void on_event(struct server *server, const struct ami_message *msg)
 	if (!(slot->call->seen & SEEN_CHANNEL)) {
 		see(d, slot, SEEN_CHANNEL);
 		server_worked(server);
+		if (slot->call->seen & SEEN_CALLED_OFF) /* when there was nothing yet to hang up */
+			server_hangup(server, slot, CAUSE_NORMAL);
 	}
 	alive(d, slot, when(d, msg));
 	if (msg->event == AMI_E_HANGUP)

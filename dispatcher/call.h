@@ -13,10 +13,11 @@ enum call_event {
 	EV_REFUSED,	   /* Response Error */
 	EV_RINGING,
 	EV_ANSWERED,
-	EV_OVER,    /* both OriginateResponse and Hangup, or one of them and the grace */
-	EV_OVERDUE, /* its deadline has passed */
-	EV_GONE,    /* not among the server's channels after a reconnect */
-	EV_STORED,  /* its detail is committed */
+	EV_OVER,       /* both OriginateResponse and Hangup, or one of them and the grace */
+	EV_CALLED_OFF, /* its client wants no more of it */
+	EV_OVERDUE,    /* its deadline has passed */
+	EV_GONE,       /* not among the server's channels after a reconnect */
+	EV_STORED,     /* its detail is committed */
 	CALL_EVENT__N
 };
 

@@ -70,6 +70,11 @@ void journal_close(struct journal *journal, struct chunk *chunk)
 	batch_add_close(&journal->open, chunk->id);
 }
 
+void journal_cancel(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last)
+{
+	batch_add_cancel(&journal->open, client_id, first, last);
+}
+
 void journal_control(struct journal *journal, uint64_t control_id)
 {
 	batch_add_control(&journal->open, control_id);
@@ -106,8 +111,11 @@ static void release_arms(struct dispatcher *d, const struct batch *batch)
 			continue;
 		if (arm->done && slot->chunk)
 			slot->chunk->claimed = true;
-		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED,
-			&(struct call_cause){.at_us = d->now_us});
+		const struct call_cause now = {.at_us = d->now_us};
+		bool called_off = slot->call->seen & SEEN_CALLED_OFF;
+		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED, &now);
+		if (arm->done && called_off)
+			(void)call_step(d, slot, EV_CALLED_OFF, &now);
 	}
 }
 
@@ -178,8 +186,9 @@ static void give_up(struct dispatcher *d, struct batch *piece, const struct err 
 	uint64_t entry = piece->arms.n	     ? piece->arms.v[0].entry_id
 			 : piece->finishes.n ? piece->finishes.v[0].entry_id
 					     : 0;
-	log_error("journal.refused", "arms=%zu details=%zu events=%zu entry=%llu why=%s",
-		piece->arms.n, piece->finishes.n, piece->events.n, (unsigned long long)entry,
+	log_error("journal.refused",
+		"arms=%zu cancels=%zu details=%zu events=%zu entry=%llu why=%s", piece->arms.n,
+		piece->cancels.n, piece->finishes.n, piece->events.n, (unsigned long long)entry,
 		log_q(err->text));
 	piece->events.n = 0;
 	release(d, piece);

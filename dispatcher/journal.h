@@ -26,6 +26,9 @@ void journal_event(struct journal *journal, const struct slot *slot, enum event_
 /* chunk_closed follows. */
 void journal_close(struct journal *journal, struct chunk *chunk);
 
+/* Those of the client's entries from first to last that were never tried are canceled. None of them may be planned later. */
+void journal_cancel(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last);
+
 /* A control row has been carried out. */
 void journal_control(struct journal *journal, uint64_t control_id);
 bool journal_controls_idle(const struct journal *journal);

@@ -26,11 +26,15 @@ struct texts {
 };
 
 enum chunk_state {
+	CHUNK_HELD,    /* paused, or adopted and nobody has said yet that it may go on */
 	CHUNK_KNOWN,   /* waits on its client's list */
 	CHUNK_LOADING, /* its entries are on their way */
 	CHUNK_LOADED,
 	CHUNK_CLOSING, /* no entry waits or is live; PostgreSQL is asked to confirm */
 };
+
+/* What its batch's owner wants, as PostgreSQL has it. */
+enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL };
 
 struct chunk {
 	uint64_t id;
@@ -41,6 +45,7 @@ struct chunk {
 	uint32_t waiting; /* rows in the window */
 	uint32_t live;	  /* slots */
 	enum chunk_state state;
+	enum chunk_order order;
 	bool claimed;
 	struct chunk *prev, *next; /* the client's list, while KNOWN */
 	UT_hash_handle hh;

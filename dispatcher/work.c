@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
@@ -69,7 +70,9 @@ static bool waiting_add(struct dispatcher *d, struct chunk *chunk, const struct 
 void waiting_drop(struct dispatcher *d, struct waiting *w)
 {
 	struct chunk *chunk = w->chunk;
-	if (!w->held)
+	if (w->held)
+		DL_DELETE(number_live(d, w->row)->held, w);
+	else
 		DL_DELETE(*queue_of(w), w);
 	chunk->waiting--;
 	chunk->client->waiting_n--;
@@ -114,7 +117,6 @@ static struct chunk *chunk_add(struct dispatcher *d, struct client *client, uint
 	chunk->client = client;
 	chunk->queue_master_id = queue_master_id;
 	chunk->batch_id = batch_id;
-	chunk->state = CHUNK_KNOWN;
 	HASH_ADD(hh, d->chunks, id, sizeof(chunk->id), chunk);
 	return chunk;
 }
@@ -129,11 +131,7 @@ struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64
 	uint64_t queue_master_id, uint64_t batch_id)
 {
 	struct chunk *chunk = chunk_find(d, entry_id >> 10);
-	if (!chunk) {
-		chunk = chunk_add(d, client, entry_id >> 10, queue_master_id, batch_id);
-		DL_APPEND(client->known, chunk);
-	}
-	return chunk;
+	return chunk ? chunk : chunk_add(d, client, entry_id >> 10, queue_master_id, batch_id);
 }
 
 void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk)
@@ -193,7 +191,7 @@ static void take_entries(void *arg, const struct rows *rows)
 	struct load *load = arg;
 	struct dispatcher *d = load->d;
 	struct chunk *chunk = chunk_find(d, load->chunk_id);
-	if (!chunk) /* its client was removed meanwhile */
+	if (!chunk || chunk->order != CHUNK_GO) /* its client was removed, or it was paused */
 		return;
 	for (int i = 0; i < rows->n; i++) {
 		struct shm_window facts;
@@ -229,7 +227,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	}
 	chunk->state = CHUNK_LOADED;
 	sched_client_ready(d, chunk->client);
-	chunk_maybe_close(d, chunk);
+	chunk_obey(d, chunk);
 	client_refill(d, chunk->client);
 }
 
@@ -263,11 +261,9 @@ void client_refill(struct dispatcher *d, struct client *client)
 /* ---- announcements ---- */
 
 static void announce_known(struct dispatcher *d, struct client *client, uint64_t id,
-	uint64_t queue_master_id, uint64_t batch_id)
+	uint64_t queue_master_id, uint64_t batch_id, enum chunk_order order)
 {
-	struct chunk *chunk = chunk_add(d, client, id, queue_master_id, batch_id);
-	DL_APPEND(client->known, chunk);
-	client_refill(d, client);
+	chunk_ordered(d, chunk_add(d, client, id, queue_master_id, batch_id), order);
 }
 
 /* A quick call stands in the record itself: nothing to read. It is believed only as far as the claim confirms it. */
@@ -289,6 +285,7 @@ static void announce_quick(
 		return;
 	}
 	chunk->state = CHUNK_LOADED;
+	chunk->order = CHUNK_GO;
 	sched_client_ready(d, client);
 }
 
@@ -315,7 +312,7 @@ static void take_submit(struct dispatcher *d, const struct shm_submit *rec)
 	if (rec->entries == 1 && rec->queue_master_id == 0)
 		announce_quick(d, client, rec);
 	else
-		announce_known(d, client, rec->id, rec->queue_master_id, rec->batch_id);
+		announce_known(d, client, rec->id, rec->queue_master_id, rec->batch_id, CHUNK_GO);
 }
 
 void submit_drain(struct dispatcher *d)
@@ -329,13 +326,21 @@ void submit_drain(struct dispatcher *d)
 
 /* ---- sweep ---- */
 
+static enum chunk_order order_of(const struct rows *rows, int i)
+{
+	return row_bool(rows, i, 6) ? CHUNK_CANCEL : row_bool(rows, i, 5) ? CHUNK_PAUSE : CHUNK_GO;
+}
+
 static void take_chunks(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
 	for (int i = 0; i < rows->n; i++) {
 		uint64_t id = (uint64_t)row_i64(rows, i, 0);
-		if (chunk_find(d, id))
+		struct chunk *chunk = chunk_find(d, id);
+		if (chunk) {
+			chunk_ordered(d, chunk, order_of(rows, i));
 			continue;
+		}
 		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 1));
 		if (!client) {
 			d->directory_wanted = true;
@@ -343,7 +348,7 @@ static void take_chunks(void *arg, const struct rows *rows)
 		}
 		counter_add(d->seg, COUNTER_swept_chunks, 1);
 		announce_known(d, client, id, (uint64_t)row_i64(rows, i, 2),
-			(uint64_t)row_i64(rows, i, 3));
+			(uint64_t)row_i64(rows, i, 3), order_of(rows, i));
 	}
 }
 
@@ -380,8 +385,10 @@ static void take_controls(void *arg, const struct rows *rows)
 		struct str kind = row_text(rows, i, 2);
 		if (str_eq(kind, STR("reload")))
 			d->directory_wanted = true;
+		else if (str_eq(kind, STR("hangup")))
+			call_off(d, (uint64_t)row_i64(rows, i, 1), (uint64_t)row_i64(rows, i, 3));
 		d->sweep_wanted =
-			true; /* a dispatch releases chunks; a new client or limit may free some */
+			true; /* a dispatch releases chunks, a pause holds them; a new client or limit may free some */
 		journal_control(d->journal, (uint64_t)row_i64(rows, i, 0));
 	}
 }

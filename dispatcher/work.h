@@ -23,7 +23,7 @@ void client_refill(struct dispatcher *d, struct client *client);
 
 struct chunk *chunk_find(struct dispatcher *d, uint64_t id);
 
-/* The chunk of an adopted call, made when it is not known yet. */
+/* The chunk of an adopted call, made when it is not known yet: held until the sweep says that it may go on. */
 struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64_t entry_id,
 	uint64_t queue_master_id, uint64_t batch_id);
 

@@ -30,6 +30,8 @@ enum column {
 	ENDED_AT,
 	DURATION_MS,
 	BILLSEC_MS,
+	PAUSED, /* of its batch */
+	CANCELED,
 	E164 /* and two more: put_plan */
 };
 
@@ -127,6 +129,16 @@ static void put_progress(struct app *app, struct strbuf *sb, const struct live_c
 	put_null(sb, "billsec");
 }
 
+/* What stands beside its batch goes before what the dispatcher says. */
+static enum gate gate_of(const struct rows *rows, int row, enum state state, enum gate gate)
+{
+	if (row_bool(rows, row, CANCELED))
+		return GATE_canceled;
+	if (state == STATE_pending)
+		return GATE_not_dispatched;
+	return row_bool(rows, row, PAUSED) ? GATE_paused : gate;
+}
+
 void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, int row,
 	const struct live *live, enum gate gate)
 {
@@ -144,8 +156,7 @@ void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, 
 	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
 	put_plan(sb, rows, row, E164);
 	put_text(sb, "status", state_name(state));
-	if (state == STATE_pending)
-		gate = GATE_not_dispatched;
+	gate = gate_of(rows, row, state, gate);
 	if (state <= STATE_queued && gate != GATE_NONE)
 		put_text(sb, "blocked_reason", str_of(gate_texts[gate].name));
 	else

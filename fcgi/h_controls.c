@@ -46,7 +46,7 @@ static bool run(struct app *app, enum sql_query query, struct rows *rows, struct
 
 struct dispatched {
 	uint64_t control_id; /* 0: there was nothing to release */
-	uint64_t released, unfinished, active;
+	uint64_t released, unfinished, paused, active;
 	const char *blocked; /* name of a gate, or NULL */
 };
 
@@ -99,9 +99,13 @@ static bool dispatch(
 	*done = (struct dispatched){.control_id = (uint64_t)row_i64(&rows, 0, 0),
 		.released = (uint64_t)row_i64(&rows, 0, 1),
 		.unfinished = (uint64_t)row_i64(&rows, 0, 2) + (uint64_t)row_i64(&rows, 0, 1),
+		.paused = (uint64_t)row_i64(&rows, 0, 3),
 		.active = live_calls(app)};
 	rows_free(&rows);
-	done->blocked = done->unfinished > done->active ? blocking_gate(app, req) : NULL;
+	if (done->unfinished > done->active + done->paused)
+		done->blocked = blocking_gate(app, req);
+	else if (done->paused)
+		done->blocked = gate_texts[GATE_paused].name;
 	return true;
 }
 

@@ -6,7 +6,18 @@
 #include "common/base.h"
 
 /* Columns of queue_masters_load; from FINALS on, how many entries ended in each way. */
-enum { ID, BATCH_ID, ENTRIES, REJECTED, CREATED_AT, DISPATCHED_AT, FINISHED_AT, FINALS };
+enum {
+	ID,
+	BATCH_ID,
+	ENTRIES,
+	REJECTED,
+	CREATED_AT,
+	DISPATCHED_AT,
+	FINISHED_AT,
+	PAUSED_AT,
+	CANCELED_AT,
+	FINALS
+};
 
 /* The segment may already show a call whose batch was counted a moment later, or the other way
  * round: nothing is shown twice. */
@@ -65,6 +76,8 @@ void put_queue_row(struct strbuf *sb, const struct rows *rows, int row, const st
 	put_time_ms(sb, "created_at", row_time(rows, row, CREATED_AT));
 	put_time_ms(sb, "dispatched_at", row_time(rows, row, DISPATCHED_AT));
 	put_time_ms(sb, "finished_at", row_time(rows, row, FINISHED_AT));
+	put_time_ms(sb, "paused_at", row_time(rows, row, PAUSED_AT));
+	put_time_ms(sb, "canceled_at", row_time(rows, row, CANCELED_AT));
 	put_end(sb, '}');
 }
 

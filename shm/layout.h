@@ -285,7 +285,8 @@ enum shm_call_seen {
 	SEEN_ORIGINATE = 2, /* OriginateResponse */
 	SEEN_CHANNEL = 4,   /* any channel event: there is or was a channel */
 	SEEN_HANGUP = 8,
-	SEEN_ESTIMATED = 16, /* the end was inferred, not seen */
+	SEEN_ESTIMATED = 16,  /* the end was inferred, not seen */
+	SEEN_CALLED_OFF = 32, /* its client wanted it hung up */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */

@@ -60,10 +60,11 @@ select id from chunks;
 
 -- name: dispatch_calls
 -- Releases what waits for it, and tells the dispatcher if there was anything. Columns: control row or null, entries newly
--- released, entries released earlier that have no outcome yet (live calls among them).
+-- released, entries released earlier that have no outcome yet (live calls among them), and how many of these are paused.
 with released as (
     update chunk set dispatched_at = now()
      where client_id = $1::bigint and closed_at is null and dispatched_at is null
+       and not exists (select from queue_master q where q.id = queue_master_id and q.canceled_at is not null)
     returning queue_master_id, entry_count
 ), masters as (
     update queue_master set dispatched_at = now()
@@ -74,12 +75,31 @@ with released as (
 )
 select (select id from told),
        (select coalesce(sum(entry_count), 0) from released)::bigint,
-       (select coalesce(sum(entry_count - finished), 0)
-          from chunk c
-         cross join lateral (select count(*) as finished
-                               from call_detail d
-                              where d.entry_id between c.id * 1024 and c.id * 1024 + 1023 and d.is_final) f
-         where c.client_id = $1 and c.closed_at is null and c.dispatched_at is not null)::bigint;
+       coalesce(sum(entry_count - finished), 0)::bigint,
+       coalesce(sum(entry_count - finished) filter (where q.paused_at is not null), 0)::bigint
+  from chunk c
+  left join queue_master q on q.id = c.queue_master_id
+ cross join lateral (select count(*) as finished
+                       from call_detail d
+                      where d.entry_id between c.id * 1024 and c.id * 1024 + 1023 and d.is_final) f
+ where c.client_id = $1 and c.closed_at is null and c.dispatched_at is not null;
+
+-- name: batch_order
+-- Pauses, resumes or cancels a batch that is not over, and tells the dispatcher. Columns: the control row, or null when there
+-- was nothing to change; is it canceled, is it finished.
+with changed as (
+    update queue_master
+       set paused_at = case $3::text when 'pause' then now() when 'resume' then null else paused_at end,
+           canceled_at = case when $3 = 'cancel' then now() end
+     where client_id = $1::bigint and id = $2::bigint and canceled_at is null and finished_at is null
+       and case $3 when 'pause' then paused_at is null when 'resume' then paused_at is not null else true end
+    returning id
+), told as (
+    insert into control (client_id, kind) select $1, $3 from changed returning id, pg_notify('ccs', '') is null
+)
+select (select id from told), canceled_at is not null, finished_at is not null
+  from queue_master
+ where client_id = $1 and id = $2;
 
 -- name: setup_channels
 -- Makes the dispatcher read the client again. Columns: control row, channels that its allocations allow on servers that

@@ -44,7 +44,7 @@ select id from queue_master
 -- name: queue_masters_load
 -- By id. The columns are read by position: fcgi/queue_row.c; the last ones are those of enum disposition, in its order.
 select m.id, m.batch_id, m.inserted_count::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
-       r.*
+       m.paused_at, m.canceled_at, r.*
   from queue_master m
  cross join lateral (
     select coalesce(sum(entries) filter (where disposition = 'completed'), 0)::bigint as completed,
@@ -107,7 +107,7 @@ select total.n, page.entry_id
 select e.entry_id, q.id, q.batch_id, e.phone_number, e.custom_data, c.created_at, c.dispatched_at is not null,
        coalesce(a.n, 0)::bigint, d.n::bigint, s.server_code, d.did, d.disposition::text, d.is_final,
        d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
-       e.e164, e.number_type::bigint, e.region
+       q.paused_at is not null, q.canceled_at is not null, e.e164, e.number_type::bigint, e.region
   from entry e
   join chunk c on c.id = e.entry_id / 1024
   left join queue_master q on q.id = e.queue_master_id

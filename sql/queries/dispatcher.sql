@@ -44,16 +44,23 @@ select client_id, server_id, allowed_active_calls, rate_limit, calls_per_second,
  order by client_id, server_id;
 
 -- name: control_open
-select id, coalesce(client_id, 0), kind from control where done_at is null order by id limit 1000;
+select id, coalesce(client_id, 0), kind, coalesce((args ->> 'entry_id')::bigint, 0)
+  from control
+ where done_at is null
+ order by id
+ limit 1000;
 
 -- name: control_done
 update control set done_at = now() where id = any ($1::bigint[]) and done_at is null;
 
 -- name: chunks_open
--- Released work that nobody owns, and our own. By id, so that older batches come first.
-select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count
+-- Released work that nobody owns, and our own, with what its batch's owner wants. By id, so that older batches come first.
+-- What is canceled before it was released is closed all the same.
+select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count,
+       q.paused_at is not null, q.canceled_at is not null
   from chunk c left join queue_master q on q.id = c.queue_master_id
- where c.closed_at is null and c.dispatched_at is not null and (c.owner_node is null or c.owner_node = $1::text)
+ where c.closed_at is null and (c.dispatched_at is not null or q.canceled_at is not null)
+   and (c.owner_node is null or c.owner_node = $1::text)
  order by c.id
  limit 50000;
 
@@ -72,7 +79,7 @@ update chunk set owner_node = $1::text, owner_epoch = $2::bigint
  where id = any ($3::bigint[]) and closed_at is null and (owner_node is null or owner_node = $1::text);
 
 -- name: attempt_arm
--- The journal: only what stands in a chunk that we own. Answers what is journalled, also from an earlier run of the same
+-- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also from an earlier run of the same
 -- group.
 with planned as (
     select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[])
@@ -84,6 +91,7 @@ with planned as (
       join chunk c on c.id = p.entry_id >> 10 and c.client_id = p.client_id
                   and c.queue_master_id is not distinct from p.queue_master_id
      where c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
+       and not exists (select from call_detail d where d.entry_id = p.entry_id and d.is_final)
     on conflict do nothing
     returning entry_id, n
 )
@@ -92,6 +100,23 @@ union all
 select a.entry_id, a.n::bigint
   from planned p join attempt a on a.entry_id = p.entry_id and a.n = p.n
  where a.node = $1::text and a.epoch = $2::bigint;
+
+-- name: entries_cancel
+-- What was never tried of these entries ends here. No row of rollup_hour: nothing was dialled.
+with added as (
+    insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
+                             duration_ms, billsec_ms)
+    select e.entry_id, 0, e.client_id, e.queue_master_id, 'canceled', 'called off before it was dialled', true, now(), now(), 0, 0
+      from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as c (client_id, first, last)
+      join entry e on e.entry_id between c.first and c.last and e.client_id = c.client_id
+     where not exists (select from attempt a where a.entry_id = e.entry_id)
+       and not exists (select from call_detail d where d.entry_id = e.entry_id)
+    on conflict do nothing
+    returning queue_master_id
+)
+insert into rollup_batch as r (queue_master_id, disposition, entries)
+select queue_master_id, 'canceled', count(*) from added where queue_master_id is not null group by 1
+on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries;
 
 -- name: detail_finish
 -- Details, and the rollups of those that are new.
@@ -159,7 +184,11 @@ select e.ord, s.seq
 -- name: chunk_close
 -- Only when each entry has its final detail. Answers what is closed now, also by an earlier run.
 with closed as (
-    update chunk c set closed_at = now(), closed_as = 'done'
+    update chunk c
+       set closed_at = now(),
+           closed_as = case when exists (select from queue_master q
+                                          where q.id = c.queue_master_id and q.canceled_at is not null)
+                            then 'canceled' else 'done' end
      where c.id = any ($1::bigint[]) and c.closed_at is null
        and c.entry_count = (select count(*) from call_detail d
                              where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)

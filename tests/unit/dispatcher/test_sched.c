@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -283,6 +284,37 @@ static void one_number_is_dialled_once_at_a_time(void **state)
 	assert_int_equal(live(w, 0) + live(w, 1), 0);
 }
 
+/* Both leave the line that the number has, too: nobody is called back from the dead when the number is free. */
+static void who_waits_for_a_number_may_leave(void **state)
+{
+	struct world *w = *state;
+	announce(w, 0, 1, 9000000000);
+	announce(w, 0, 1, 9000000000);
+	announce(w, 1, 1, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 1);
+	call_off(&w->d, 1, (w->next_chunk - 2) << 10);
+	work_forget_client(&w->d, &w->clients[1]);
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0) + live(w, 1), 0);
+}
+
+static void a_call_is_called_off_by_its_client_only(void **state)
+{
+	struct world *w = *state;
+	uint64_t entry = w->next_chunk << 10;
+	announce(w, 0, 1, 9000000000);
+	call_off(&w->d, 2, entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 1);
+	struct slot *slot = slot_of_entry(&w->d, entry);
+	call_off(&w->d, 2, entry);
+	assert_int_equal(slot->call->seen & SEEN_CALLED_OFF, 0);
+	call_off(&w->d, 1, entry);
+	assert_int_equal(slot->call->seen & SEEN_CALLED_OFF, SEEN_CALLED_OFF);
+}
+
 static void unanswered_originates_hold_back(void **state)
 {
 	struct world *w = *state;
@@ -331,6 +363,8 @@ int main(void)
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),
 		WORLD_TEST(nothing_is_dialled_outside_the_window),
 		WORLD_TEST(one_number_is_dialled_once_at_a_time),
+		WORLD_TEST(who_waits_for_a_number_may_leave),
+		WORLD_TEST(a_call_is_called_off_by_its_client_only),
 		WORLD_TEST(unanswered_originates_hold_back),
 		WORLD_TEST(a_server_that_makes_no_channels_gets_no_calls),
 	};

@@ -1,0 +1,93 @@
+/* Orders to pause, to go on and to cancel: see hold.h. */
+#include "dispatcher/hold.h"
+
+#include <utlist.h>
+
+#include "dispatcher/call.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/slot.h"
+#include "dispatcher/work.h"
+
+#include "common/base.h"
+
+static void drop_waiting(struct dispatcher *d, struct chunk *chunk)
+{
+	for (uint32_t i = 0; chunk->waiting && i < d->window.n; i++)
+		if (d->waiting[i].chunk == chunk)
+			waiting_drop(d, &d->waiting[i]);
+}
+
+static void hold(struct dispatcher *d, struct chunk *chunk)
+{
+	if (chunk->state == CHUNK_KNOWN)
+		DL_DELETE(chunk->client->known, chunk);
+	drop_waiting(d, chunk);
+	chunk->state = CHUNK_HELD;
+}
+
+static void go_on(struct dispatcher *d, struct chunk *chunk)
+{
+	if (chunk->state == CHUNK_HELD) {
+		chunk->state = CHUNK_KNOWN;
+		DL_APPEND(chunk->client->known, chunk);
+		client_refill(d, chunk->client);
+	} else {
+		chunk_maybe_close(d, chunk);
+	}
+}
+
+static void cancel(struct dispatcher *d, struct chunk *chunk)
+{
+	hold(d, chunk);
+	chunk->state = CHUNK_LOADED;
+	journal_cancel(d->journal, chunk->client->id, chunk->id << 10, (chunk->id << 10) + 1023);
+	chunk_maybe_close(d, chunk);
+}
+
+void chunk_obey(struct dispatcher *d, struct chunk *chunk)
+{
+	if (chunk->state == CHUNK_LOADING || chunk->state == CHUNK_CLOSING)
+		return;
+	if (chunk->order == CHUNK_GO)
+		go_on(d, chunk);
+	else if (chunk->order == CHUNK_PAUSE)
+		hold(d, chunk);
+	else
+		cancel(d, chunk);
+}
+
+void chunk_ordered(struct dispatcher *d, struct chunk *chunk, enum chunk_order order)
+{
+	if (chunk->order == order || chunk->order == CHUNK_CANCEL)
+		return;
+	chunk->order = order;
+	chunk_obey(d, chunk);
+}
+
+static struct waiting *waiting_find(struct dispatcher *d, uint64_t entry_id)
+{
+	for (uint32_t i = 0; i < d->window.n; i++)
+		if (d->waiting[i].chunk && d->waiting[i].row->entry_id == entry_id)
+			return &d->waiting[i];
+	return NULL;
+}
+
+void call_off(struct dispatcher *d, uint64_t client_id, uint64_t entry_id)
+{
+	struct slot *slot = slot_of_entry(d, entry_id);
+	if (slot) {
+		if (slot->head->client_id == client_id)
+			(void)call_step(
+				d, slot, EV_CALLED_OFF, &(struct call_cause){.at_us = d->now_us});
+		return;
+	}
+	struct waiting *w = waiting_find(d, entry_id);
+	if (w && w->row->client_id != client_id)
+		return;
+	journal_cancel(d->journal, client_id, entry_id, entry_id);
+	if (!w)
+		return;
+	struct chunk *chunk = w->chunk;
+	waiting_drop(d, w);
+	chunk_maybe_close(d, chunk);
+}

@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #include "dispatcher/ami_conn.h"
+#include "dispatcher/starts.h"
 #include "shm/gate.h"
 #include "shm/layout.h"
 
@@ -66,6 +67,7 @@ struct edge {
 	struct server *server;
 	struct shm_allocation facts;
 	struct shm_usage *usage;
+	struct starts starts;
 	struct texts dids;
 	bool seen;	/* in the load under way */
 	uint32_t tally; /* of the auditor */
@@ -78,6 +80,7 @@ struct client {
 	uint64_t id;
 	struct shm_client facts;
 	struct shm_usage *usage;
+	struct starts starts;
 	struct edge *edges;
 	struct waiting *quick, *batch; /* oldest first */
 	uint32_t waiting_n;
@@ -110,6 +113,7 @@ struct server {
 	struct dispatcher *d;
 	struct shm_server facts;
 	struct shm_usage *usage;
+	struct starts starts;
 	struct shm_ami *ami;
 	struct shm_server_row *row;
 	struct ami_conn *conn; /* NULL: cannot be opened, or being removed */

@@ -6,27 +6,46 @@
 
 #include "common/base.h"
 
-static void forget(struct shm_usage *usage)
+void rates_show(struct shm_usage *usage, struct starts *starts, int64_t now_us)
+{
+	atomic_store_explicit(&usage->started, starts_now(starts, now_us), memory_order_relaxed);
+}
+
+void rates_show_all(struct dispatcher *d)
+{
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		rates_show(c->usage, &c->starts, d->now_us);
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			rates_show(e->usage, &e->starts, d->now_us);
+	}
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		rates_show(s->usage, &s->starts, d->now_us);
+}
+
+static void forget(struct shm_usage *usage, struct starts *starts)
 {
 	atomic_store_explicit(&usage->rate_us, 0, memory_order_relaxed);
+	*starts = (struct starts){.sum = 0};
 }
 
 static void forget_all(struct dispatcher *d)
 {
 	for (struct client *c = d->clients; c; c = c->hh.next) {
-		forget(c->usage);
+		forget(c->usage, &c->starts);
 		for (struct edge *e = c->edges; e; e = e->next_of_client)
-			forget(e->usage);
+			forget(e->usage, &e->starts);
 	}
 	for (struct server *s = d->servers; s; s = s->hh.next)
-		forget(s->usage);
+		forget(s->usage, &s->starts);
 }
 
-static void remember(struct shm_usage *usage, uint32_t per_hour, int64_t at_us, int64_t starts)
+static void remember(
+	struct shm_usage *usage, struct starts *starts, uint32_t per_hour, int64_t at_us, int64_t n)
 {
 	struct rate hourly = rate_per_hour(per_hour);
 	int64_t tat = atomic_load_explicit(&usage->rate_us, memory_order_relaxed);
-	for (int64_t i = 0; i < starts; i++)
+	starts_add(starts, at_us, (uint32_t)n);
+	for (int64_t i = 0; i < n; i++)
 		tat = rate_take(&hourly, tat, at_us);
 	atomic_store_explicit(&usage->rate_us, tat, memory_order_relaxed);
 }
@@ -40,14 +59,15 @@ static void take_starts(void *arg, const struct rows *rows)
 		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
 		struct server *server = server_find(d, (uint64_t)row_i64(rows, i, 1));
 		struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
-		int64_t at = row_time(rows, i, 2), starts = row_i64(rows, i, 3);
+		int64_t at = row_time(rows, i, 2), n = row_i64(rows, i, 3);
 		if (client)
-			remember(client->usage, client->facts.rate_limit, at, starts);
+			remember(client->usage, &client->starts, client->facts.rate_limit, at, n);
 		if (server)
-			remember(server->usage, server->facts.rate_limit, at, starts);
+			remember(server->usage, &server->starts, server->facts.rate_limit, at, n);
 		if (edge)
-			remember(edge->usage, edge->facts.rate_limit, at, starts);
+			remember(edge->usage, &edge->starts, edge->facts.rate_limit, at, n);
 	}
+	rates_show_all(d);
 }
 
 static void rebuilt(void *arg, bool ok, const struct err *err)

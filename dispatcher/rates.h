@@ -9,4 +9,9 @@
 /* Asks PostgreSQL and rebuilds all words; clears d->rates_wanted when it has. */
 void rates_rebuild(struct dispatcher *d);
 
+/* Shows how many calls the last hour had, of one and of all: the latter each second, because time
+ * passes without calls, too. */
+void rates_show(struct shm_usage *usage, struct starts *starts, int64_t now_us);
+void rates_show_all(struct dispatcher *d);
+
 #endif

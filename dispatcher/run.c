@@ -13,6 +13,7 @@
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/run.h"
 #include "dispatcher/sched.h"
@@ -139,6 +140,7 @@ static void every_second(struct dispatcher *d)
 		return;
 	d->next_second_us = d->now_us + US_PER_S;
 	slots_audit(d);
+	rates_show_all(d);
 	if (!segment_still_named(d->seg))
 		d->segment_lost = true;
 	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))

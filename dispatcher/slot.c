@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
@@ -121,10 +122,12 @@ void grant_retake(struct slot *slot)
 	slot->granted = true;
 }
 
-static void take_rates(
-	struct shm_usage *usage, uint32_t per_hour, uint32_t per_second, int64_t now_us)
+static void take_rates(struct shm_usage *usage, struct starts *starts, uint32_t per_hour,
+	uint32_t per_second, int64_t now_us)
 {
 	struct rate hourly = rate_per_hour(per_hour);
+	starts_add(starts, now_us, 1);
+	rates_show(usage, starts, now_us);
 	atomic_store_explicit(&usage->rate_us,
 		rate_take(&hourly, atomic_load_explicit(&usage->rate_us, memory_order_relaxed),
 			now_us),
@@ -145,9 +148,12 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 	const struct shm_server *s = &slot->server->facts;
 
 	grant_retake(slot);
-	take_rates(slot->client->usage, c->rate_limit, c->calls_per_second, d->now_us);
-	take_rates(slot->edge->usage, a->rate_limit, a->calls_per_second, d->now_us);
-	take_rates(slot->server->usage, s->rate_limit, s->calls_per_second, d->now_us);
+	take_rates(slot->client->usage, &slot->client->starts, c->rate_limit, c->calls_per_second,
+		d->now_us);
+	take_rates(slot->edge->usage, &slot->edge->starts, a->rate_limit, a->calls_per_second,
+		d->now_us);
+	take_rates(slot->server->usage, &slot->server->starts, s->rate_limit, s->calls_per_second,
+		d->now_us);
 }
 
 void grant_give(struct dispatcher *d, struct slot *slot)

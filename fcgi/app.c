@@ -27,6 +27,8 @@ static void attach(struct app *app)
 		log_warn("api.no_segment", "object=in why=%s", log_q(err.text));
 	if (!segment_attach_state(app->segment, &err))
 		log_debug("api.no_segment", "object=state why=%s", log_q(err.text));
+	if (app->pool == POOL_FAST && !segment_attach_events(app->segment, &err))
+		log_debug("api.no_segment", "object=ev why=%s", log_q(err.text));
 }
 
 /* Without keys nobody can sign in, but API keys work: no reason not to start. */

@@ -56,6 +56,16 @@ uint64_t entry_row_id(const struct rows *rows, int row)
 	return (uint64_t)row_i64(rows, row, ENTRY_ID);
 }
 
+uint64_t entry_row_attempts(const struct rows *rows, int row)
+{
+	return (uint64_t)row_i64(rows, row, ATTEMPTS);
+}
+
+bool entry_row_is_told(const struct rows *rows, int row)
+{
+	return !row_is_null(rows, row, N);
+}
+
 /* The attempt that is going on, which the segment knows and PostgreSQL has no outcome of. */
 static const struct live_call *going_on(const struct rows *rows, int row, const struct live *live)
 {
@@ -80,8 +90,8 @@ enum state entry_row_state(const struct rows *rows, int row, const struct live *
 		return final_state(row_text(rows, row, DISPOSITION));
 	if (call)
 		return call->state;
-	if (row_i64(rows, row, ATTEMPTS) > 0 && row_is_null(rows, row, N))
-		return STATE_dialing; /* journalled; only the dispatcher, who is away, knows more */
+	if (row_i64(rows, row, ATTEMPTS) > 0 && row_is_null(rows, row, N) && !live->known)
+		return STATE_dialing; /* journalled: so much is certain */
 	return row_bool(rows, row, DISPATCHED) ? STATE_queued : STATE_pending;
 }
 

@@ -14,6 +14,10 @@ MUST_USE bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_
 	uint64_t attempt, struct rows *rows, struct err *err);
 
 uint64_t entry_row_id(const struct rows *rows, int row);
+uint64_t entry_row_attempts(const struct rows *rows, int row);
+
+/* PostgreSQL knows how the attempt that was asked for has ended, or that the entry ended without one. */
+bool entry_row_is_told(const struct rows *rows, int row);
 
 /* Its members, into an object that the caller has opened. gate: what a waiting entry waits for. */
 void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, int row,

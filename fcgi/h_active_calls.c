@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "fcgi/auth.h"
+#include "fcgi/live.h"
 #include "fcgi/put.h"
 #include "fcgi/router.h"
 #include "shm/view.h"
@@ -52,16 +53,6 @@ static void put_call(struct strbuf *sb, const struct shm_call_view *view,
 	put_end(sb, '}');
 }
 
-static bool need_segment(const struct app *app, struct err *err)
-{
-	if (app->live)
-		return true;
-	fail(err, ERR_BUSY,
-		"live calls cannot be told at the moment: the dispatcher is starting or away");
-	err->retry_after_s = 2;
-	return false;
-}
-
 bool handle_active_calls(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	struct view view = view_of(app->segment, req->client->id);
@@ -70,7 +61,7 @@ bool handle_active_calls(struct app *app, struct req *req, struct reply *reply, 
 	struct strbuf *sb = &reply->body;
 	uint64_t n = 0;
 
-	if (!own_accountcode(req, req_query(req, "accountcode"), err) || !need_segment(app, err))
+	if (!own_accountcode(req, req_query(req, "accountcode"), err) || !live_needed(app, err))
 		return false;
 	put_object(sb, NULL);
 	put_text(sb, "accountcode", str_of(req->client->accountcode));

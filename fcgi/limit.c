@@ -101,6 +101,25 @@ static bool refused(const struct level *by, int64_t now_us, struct err *err)
 	return false;
 }
 
+static void tell(const struct minute *at, struct reply *reply)
+{
+	reply_header(reply, "X-RateLimit-Limit", "%" PRIu32, at->limit);
+	reply_header(reply, "X-RateLimit-Remaining", "%" PRIu32, at->remaining);
+	reply_header(reply, "X-RateLimit-Reset", "%" PRId64, at->ends_us / US_PER_S);
+}
+
+void limit_tell(struct app *app, const struct req *req, struct reply *reply)
+{
+	struct levels levels;
+
+	gather(&levels, app, req);
+	for (size_t i = 0; i < levels.n; i++) {
+		struct level *level = &levels.v[i];
+		level->at = minute_look(level->word, level->at.limit, req->now_us);
+	}
+	tell(&tightest(&levels)->at, reply);
+}
+
 bool limit_take(struct app *app, const struct req *req, struct reply *reply, struct err *err)
 {
 	struct levels levels;
@@ -108,8 +127,6 @@ bool limit_take(struct app *app, const struct req *req, struct reply *reply, str
 	gather(&levels, app, req);
 	const struct level *refusing = take(&levels, req->now_us);
 	const struct level *told = refusing ? refusing : tightest(&levels);
-	reply_header(reply, "X-RateLimit-Limit", "%" PRIu32, told->at.limit);
-	reply_header(reply, "X-RateLimit-Remaining", "%" PRIu32, told->at.remaining);
-	reply_header(reply, "X-RateLimit-Reset", "%" PRId64, told->at.ends_us / US_PER_S);
+	tell(&told->at, reply);
 	return !refusing || refused(refusing, req->now_us, err);
 }

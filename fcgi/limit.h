@@ -21,4 +21,8 @@
 MUST_USE bool limit_take(
 	struct app *app, const struct req *req, struct reply *reply, struct err *err);
 
+/* The same for a request that has been counted before and was brought back: counts nothing and refuses
+ * nothing. */
+void limit_tell(struct app *app, const struct req *req, struct reply *reply);
+
 #endif

@@ -56,7 +56,7 @@ bool live_load(struct app *app, uint64_t client_id, struct live *live, struct er
 	struct live_call *v = NULL;
 	size_t n = 0, cap = 0;
 
-	for (uint32_t at = 0; app->live && view_next_call(&view, &at, &call);) {
+	for (uint32_t at = 0; view_next_call(&view, &at, &call);) {
 		if (n == cap) {
 			cap = MAX(cap * 2, (size_t)64);
 			struct live_call *more = arena_alloc(app->arena, cap * sizeof(*more));
@@ -70,8 +70,18 @@ bool live_load(struct app *app, uint64_t client_id, struct live *live, struct er
 	}
 	if (n)
 		qsort(v, n, sizeof(*v), by_entry);
-	*live = (struct live){v, n};
+	*live = (struct live){v, n, seg_call_heads(app->segment, NULL) != NULL};
 	return true;
+}
+
+bool live_needed(const struct app *app, struct err *err)
+{
+	if (app->live)
+		return true;
+	fail(err, ERR_BUSY,
+		"live calls cannot be told at the moment: the dispatcher is starting or away");
+	err->retry_after_s = 2;
+	return false;
 }
 
 const struct live_call *live_find(const struct live *live, uint64_t entry_id)

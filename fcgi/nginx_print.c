@@ -31,6 +31,7 @@ static const struct wall {
 #define WALL(zone, option, is_bulk) {zone, offsetof(struct conf, nginx_##option), is_bulk}
 	[ROUTE_FAST] = WALL("ccs_reads", reads_per_second, false),
 	[ROUTE_SQL] = WALL("ccs_reads", reads_per_second, false),
+	[ROUTE_WAIT] = WALL("ccs_reads", reads_per_second, false),
 	[ROUTE_EXPORT] = WALL("ccs_reads", reads_per_second, false),
 	[ROUTE_CALL] = WALL("ccs_inserts", inserts_per_second, false),
 	[ROUTE_BULK] = WALL("ccs_inserts", inserts_per_second, true),

@@ -42,6 +42,7 @@ void reply_reset(struct reply *reply)
 		strbuf_free(&reply->body);
 	reply->status = 200;
 	reply->pass_to = NULL;
+	reply->waits = false;
 	strbuf_reset(&reply->body);
 	strbuf_reset(&reply->headers);
 }
@@ -69,6 +70,12 @@ bool reply_pass(struct reply *reply, enum pool pool)
 	static const char *const locations[POOL__N] = {
 		[POOL_SQL] = "@ccs_sql", [POOL_LOGIN] = "@ccs_login"};
 	reply->pass_to = locations[pool];
+	return true;
+}
+
+bool reply_wait(struct reply *reply)
+{
+	reply->pass_to = "@ccs_wait";
 	return true;
 }
 

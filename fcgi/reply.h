@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/strbuf.h"
 #include "fcgi/app.h"
+#include "fcgi/park.h"
 
 struct req;
 
@@ -22,6 +23,8 @@ struct reply {
 	struct strbuf headers; /* "Name: value\r\n" each */
 	struct strbuf head;    /* status and headers on their way out */
 	const char *pass_to;   /* nginx's name of the pool that shall answer instead: reply_pass */
+	bool waits;	       /* fast pool: it is to be parked */
+	struct parked parked;
 };
 
 #define REPLY_INIT ((struct reply){.status = 200})
@@ -35,6 +38,9 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...) P
 /* Gives the request to the sql or login pool, with method, body and headers. Returns true, so that a handler
  * of the fast pool ends with `return reply_pass(reply, POOL_SQL)`. */
 bool reply_pass(struct reply *reply, enum pool pool);
+
+/* Lets the fast pool wait for the call that the request is about. Returns true. */
+bool reply_wait(struct reply *reply);
 
 /* Writes the envelope of err into reply, in place of what was there, with Retry-After, and
  * WWW-Authenticate where they belong. Text of INTERNAL errors is logged and not shown. */

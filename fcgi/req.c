@@ -1,6 +1,7 @@
 /* Requests as handlers read them: see req.h. */
 #include <inttypes.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/token.h"
 #include "common/utf8.h"
@@ -33,6 +34,17 @@ static void set_request_id(struct req *req)
 	uint8_t random[MADE_ID_BYTES];
 	random_bytes(random, sizeof(random));
 	hex_encode(random, sizeof(random), req->request_id);
+}
+
+/* nginx's "12.345"; what is none is 0. */
+static int64_t seconds_of(struct str text)
+{
+	struct str seconds;
+	uint64_t s = 0, ms = 0;
+	if (!str_split(&text, '.', &seconds) || !str_to_u64(seconds, 0, UINT32_MAX, &s) ||
+		!str_to_u64(text, 0, 999, &ms))
+		return 0;
+	return (int64_t)s * US_PER_S + (int64_t)ms * US_PER_MS;
 }
 
 static int hex_value(char c)
@@ -123,6 +135,8 @@ bool req_read(
 {
 	*req = (struct req){.env = env, .arena = arena, .now_us = now_us};
 	set_request_id(req);
+	req->age_us = seconds_of(req_header(req, "REQUEST_SECONDS"));
+	req->rounds = (unsigned)MIN(req_header(req, "ROUNDS").n, (size_t)UINT8_MAX);
 	req->method = method_of(req_header(req, "REQUEST_METHOD"));
 	req->path = req_header(req, "DOCUMENT_URI");
 	if (!utf8_is_text(req->path))

@@ -57,6 +57,8 @@ struct req {
 
 	int64_t now_us; /* wall time at which the request was read: the only "now" of a handler */
 	char request_id[REQ_ID_BYTES];
+	int64_t age_us;	 /* since nginx has begun to read it, to a millisecond */
+	unsigned rounds; /* how often it has been parked (fcgi/park.h) */
 
 	const struct shm_client *client; /* who asks; NULL on PUBLIC routes */
 	const struct jwt_claims *token;	 /* by which; NULL: by an API key */

@@ -22,6 +22,7 @@ enum pool route_home(const struct route *route)
 {
 	static const enum pool homes[] = {[ROUTE_FAST] = POOL_FAST,
 		[ROUTE_SQL] = POOL_SQL,
+		[ROUTE_WAIT] = POOL_SQL,
 		[ROUTE_BULK] = POOL_SQL,
 		[ROUTE_CALL] = POOL_SQL,
 		[ROUTE_EXPORT] = POOL_SQL,

@@ -9,9 +9,17 @@
 
 #define API_PREFIX "/api/v1"
 
-/* EXPORT, CALL and BULK are the sql pool, each behind a wall of its own: routes.def. The last one wins
+/* WAIT, EXPORT, CALL and BULK are the sql pool, each behind a wall of its own: routes.def. The last one wins
  * where a path has several. BULK takes bodies up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
-enum route_pool { ROUTE_FAST, ROUTE_SQL, ROUTE_EXPORT, ROUTE_CALL, ROUTE_BULK, ROUTE_LOGIN };
+enum route_pool {
+	ROUTE_FAST,
+	ROUTE_SQL,
+	ROUTE_WAIT,
+	ROUTE_EXPORT,
+	ROUTE_CALL,
+	ROUTE_BULK,
+	ROUTE_LOGIN
+};
 enum { ROUTE_BODY_BYTES = 64 * 1024 };
 
 enum route_who {
@@ -41,6 +49,9 @@ extern const size_t routes_n;
 #define ROUTE(method, pattern, pool, who, name, summary) handler_fn handle_##name;
 #include "fcgi/routes.def"
 #undef ROUTE
+
+/* What the fast pool does for a route that waits: ends in reply->waits, or gives the request back. */
+bool call_park(struct app *app, struct req *req, struct reply *reply);
 
 /* The pool whose business the route is. */
 enum pool route_home(const struct route *route);

@@ -120,7 +120,11 @@ static enum auth_verdict admit(
 	enum auth_verdict verdict = auth_check(app, req, err);
 	if (verdict != AUTH_OK)
 		return verdict;
-	return limit_take(app, req, reply, err) && is_admitted(req, err) ? AUTH_OK : AUTH_REFUSED;
+	if (req->rounds > 0)
+		limit_tell(app, req, reply);
+	else if (!limit_take(app, req, reply, err))
+		return AUTH_REFUSED;
+	return is_admitted(req, err) ? AUTH_OK : AUTH_REFUSED;
 }
 
 static bool answer(
@@ -135,6 +139,8 @@ static bool answer(
 			reply_header(reply, "Allow", "%s", allow);
 		return false;
 	}
+	if (app->pool == POOL_FAST && req->route->pool == ROUTE_WAIT)
+		return call_park(app, req, reply);
 	if (!is_ours(app, req->route))
 		return reply_pass(reply, MAX(route_home(req->route), POOL_SQL));
 	enum auth_verdict verdict = admit(app, req, reply, err);
@@ -148,13 +154,18 @@ static bool answer(
 	return req->route->handler(app, req, reply, err);
 }
 
+static void send_to(const char *location, FCGX_Stream *out)
+{
+	FCGX_FPrintF(out, "X-Accel-Redirect: %s\r\n\r\n", location);
+}
+
 /* libfcgi gathers both pieces in its buffer and writes once. */
 static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *out)
 {
 	struct strbuf *head = &reply->head;
 
 	if (reply->pass_to) {
-		FCGX_FPrintF(out, "X-Accel-Redirect: %s\r\n\r\n", reply->pass_to);
+		send_to(reply->pass_to, out);
 		return;
 	}
 	strbuf_reset(head);
@@ -168,7 +179,7 @@ static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *
 	FCGX_PutStr(reply->body.p, (int)reply->body.n, out);
 }
 
-void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
+bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 {
 	struct req req;
 	struct err err = {.kind = ERR_NONE};
@@ -178,5 +189,15 @@ void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	if (!answer(app, &req, fcgx, reply, &err))
 		reply_error(reply, &req, &err);
 	body_drain(fcgx->in);
+	if (reply->waits)
+		return false;
 	send_reply(&req, reply, fcgx->out);
+	return true;
+}
+
+void serve_parked(FCGX_Request *fcgx)
+{
+	struct reply reply = REPLY_INIT;
+	(void)reply_pass(&reply, POOL_SQL);
+	send_to(reply.pass_to, fcgx->out);
 }

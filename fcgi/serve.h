@@ -15,7 +15,11 @@ void fcgx_take(FCGX_Request *fcgx, int fd);
 MUST_USE bool fcgx_accept(FCGX_Request *fcgx);
 
 /* Answers the request that fcgx_accept has read. Leaves nothing of its body unread, so that the
- * connection can carry another one. reply is the worker's: its memory is used again and again. */
-void serve(struct app *app, FCGX_Request *fcgx, struct reply *reply);
+ * connection can carry another one. reply is the worker's: its memory is used again and again. False
+ * when the request has to wait: reply->parked says for what, and serve_parked ends it. */
+MUST_USE bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply);
+
+/* Gives a request that has waited back to the sql pool, which knows what became of the call. */
+void serve_parked(FCGX_Request *fcgx);
 
 #endif

@@ -27,6 +27,8 @@ struct conn {
 	FCGX_Request fcgx;
 	struct worker *worker;
 	int fd;
+	bool is_parked;
+	struct parked parked;
 	struct conn *prev, *next;
 };
 
@@ -40,35 +42,86 @@ struct worker {
 	bool worked;	    /* in this turn */
 	int64_t left;	    /* requests until a new process takes our place */
 	struct conn *conns; /* fast: all that are open */
+	struct park park;   /* fast: those that wait for the end of a call */
 };
 
-/* Reads one request and answers it. False when the connection is gone after it. */
-static bool answer_one(struct worker *worker, FCGX_Request *fcgx)
+/* The answer is written: sends it. False when the connection is gone after it. */
+static bool finish(struct worker *worker, FCGX_Request *fcgx)
 {
-	worker->worked = true;
-	if (!fcgx_accept(fcgx))
-		return false;
-	serve(&worker->app, fcgx, &worker->reply);
 	FCGX_Finish_r(fcgx);
 	if (--worker->left <= 0)
 		worker->leaving = true;
 	return fcgx->ipcFd >= 0;
 }
 
+static void park_conn(struct worker *worker, struct conn *conn)
+{
+	conn->parked = worker->reply.parked;
+	conn->is_parked = !worker->leaving && park_add(&worker->park, worker->app.segment,
+						      &conn->parked, clock_mono_us());
+}
+
+/* Reads one request and answers it, or, of a kept connection, lets it wait. False when the connection
+ * is gone after it. */
+static bool answer_one(struct worker *worker, FCGX_Request *fcgx, struct conn *conn)
+{
+	worker->worked = true;
+	if (!fcgx_accept(fcgx))
+		return false;
+	if (!serve(&worker->app, fcgx, &worker->reply)) {
+		if (conn)
+			park_conn(worker, conn);
+		if (conn && conn->is_parked)
+			return true;
+		serve_parked(fcgx);
+	}
+	return finish(worker, fcgx);
+}
+
 static void conn_close(struct conn *conn)
 {
+	if (conn->is_parked)
+		park_remove(&conn->worker->park, &conn->parked);
 	poll_remove(conn->worker->poll, conn->fd);
 	DL_DELETE(conn->worker->conns, conn);
 	FCGX_Free(&conn->fcgx, 1);
 	free(conn);
 }
 
+/* nginx sends nothing while it waits for an answer, but hangs up when its client does. */
 static void on_conn(void *arg, uint32_t events)
 {
 	struct conn *conn = arg;
-	bool gone = events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP);
-	if (gone || !answer_one(conn->worker, &conn->fcgx))
+	bool gone = events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP) || conn->is_parked;
+	if (gone || !answer_one(conn->worker, &conn->fcgx, conn))
 		conn_close(conn);
+}
+
+static void unpark(struct conn *conn)
+{
+	park_remove(&conn->worker->park, &conn->parked);
+	conn->is_parked = false;
+	serve_parked(&conn->fcgx);
+	if (!finish(conn->worker, &conn->fcgx))
+		conn_close(conn);
+}
+
+/* Those whose call is over, or all. */
+static void unpark_conns(struct worker *worker, bool all)
+{
+	struct conn *conn, *next;
+	DL_FOREACH_SAFE (worker->conns, conn, next)
+		if (conn->is_parked && (all || conn->parked.over))
+			unpark(conn);
+}
+
+static void look_at_parked(struct worker *worker)
+{
+	if (worker->park.n == 0)
+		return;
+	(void)segment_check(worker->app.segment);
+	if (park_look(&worker->park, worker->app.segment, clock_mono_us()))
+		unpark_conns(worker, false);
 }
 
 static void keep(struct worker *worker, int fd)
@@ -91,7 +144,7 @@ static void answer_and_close(struct worker *worker, int fd)
 {
 	FCGX_Request fcgx;
 	fcgx_take(&fcgx, fd);
-	(void)answer_one(worker, &fcgx);
+	(void)answer_one(worker, &fcgx, NULL);
 	FCGX_Free(&fcgx, 1);
 }
 
@@ -145,6 +198,7 @@ static bool worker_open(struct worker *worker, struct err *err)
  * to connect again. */
 static void leave(struct worker *worker)
 {
+	unpark_conns(worker, true);
 	int64_t deadline = clock_mono_us() + LEAVE_WITHIN_S * US_PER_S;
 	do {
 		worker->worked = false;
@@ -171,8 +225,10 @@ int worker_run(const struct conf *conf, enum pool pool, int listen_fd)
 		log_error("api.worker_refused", "pool=%s why=%s", pool_name(pool), log_q(err.text));
 		return EXIT_FAILURE;
 	}
-	while (!worker->leaving)
-		poll_wait(worker->poll, -1);
+	while (!worker->leaving) {
+		poll_wait(worker->poll, park_pause_us(&worker->park, clock_mono_us()));
+		look_at_parked(worker);
+	}
 	leave(worker);
 	app_close(&worker->app);
 	reply_free(&worker->reply);

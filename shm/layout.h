@@ -217,7 +217,7 @@ struct shm_usage {
 	_Atomic int64_t rate_us;   /* GCRA: theoretical arrival time of the calls-per-hour limit */
 	_Atomic int64_t pace_us;   /* GCRA of calls per second */
 	_Atomic uint32_t gate;	   /* clients: enum gate that blocks now */
-	_Atomic uint32_t pad;
+	_Atomic uint32_t started;  /* calls of the last hour, to the minute */
 };
 
 struct shm_client_row {

@@ -108,5 +108,6 @@ struct usage usage_read(const struct shm_usage *usage)
 		.rate_us = atomic_load_explicit(&usage->rate_us, memory_order_relaxed),
 		.pace_us = atomic_load_explicit(&usage->pace_us, memory_order_relaxed),
 		.gate = atomic_load_explicit(&usage->gate, memory_order_relaxed),
+		.started = atomic_load_explicit(&usage->started, memory_order_relaxed),
 	};
 }

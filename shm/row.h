@@ -57,6 +57,7 @@ struct usage {
 	int64_t rate_us;
 	int64_t pace_us;
 	uint32_t gate;
+	uint32_t started;
 };
 
 struct usage usage_read(const struct shm_usage *usage);

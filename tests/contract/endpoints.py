@@ -47,6 +47,8 @@ TAKES = {
     "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),
     "regenerate_api_key": Takes(body={"revoke_tokens": "off"}, spends="key"),
     "revoke_api_key": Takes(spends="key"),
+    "client_limits": Takes(),
+    "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),

@@ -32,7 +32,7 @@ def refusal(answer):
 def paths_with(client, queue):
     """Every path that holds an id, with these."""
     return [f"/clients/queue-masters/{client}", f"/clients/calling-queue-entries/{client}/{queue}",
-            f"/queues/batches/{queue}"]
+            f"/queues/batches/{queue}", f"/calls/{queue}"]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,15 @@ def test_A7_Q11_ids_in_the_path(client, other, refused):
 def test_A7_ids_that_nobody_has(client, refused, name):
     for path in paths_with(name, name) + [f"/clients/calling-queue-entries/{client.client_id}/{name}"]:
         assert refusal(client.api.get(path)) == refused
+
+
+def test_A7_calls(client, other, refused):
+    theirs, ours = (one.call("9020000001") for one in (other, client))
+    strange = [theirs, theirs[:-2] + "00", ours[:-2] + "00", ours[:-2] + "02", ours[:-2] + "ff", ours.upper(),
+               ours[:-1], ours + "0", "ccs-" + "f" * 16, "ccs-" + "0" * 16, "ccs-" + "g" * 16]
+    for call_id in strange:
+        assert refusal(client.api.get(f"/calls/{call_id}", wait=30)) == refused
+    assert client.api.get(f"/calls/{ours}").status == 200
 
 
 @pytest.mark.parametrize("path", ["/monitoring/serverstatus", "/monitoring/callingsummary",

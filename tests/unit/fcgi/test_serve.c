@@ -31,7 +31,7 @@ static void ask(
 	peer_send(&l->peer);
 
 	assert_true(fcgx_accept(&l->fcgx));
-	serve(&l->app, &l->fcgx, &l->reply);
+	assert_true(serve(&l->app, &l->fcgx, &l->reply));
 	FCGX_Finish_r(&l->fcgx);
 	(void)peer_answer(&l->peer);
 	assert_true(l->fcgx.ipcFd >= 0);

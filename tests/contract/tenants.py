@@ -14,7 +14,7 @@ FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, 
           "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text"}
 
 # Everything of a client that a request could change, as one text.
-_STATE = """
+STATE = """
 select string_agg(what, E'\\n' order by what) from (
     select 'client ' || c::text as what from client c where id = %(id)s
     union all select 'user ' || u::text from app_user u where client_id = %(id)s
@@ -56,7 +56,7 @@ class World:
                                            self.server_code)]
 
     def state(self, stack) -> str:
-        return stack.sql(_STATE, id=self.client.client_id)[0][0]
+        return stack.sql(STATE, id=self.client.client_id)[0][0]
 
 
 def make_world(stack, asterisk, accountcode, batch_id) -> World:

@@ -1,0 +1,161 @@
+"""What holds when the application's own check is missing: every statement of the API, run for one client and asked for
+another's rows. Row-level security shows and changes nothing of them."""
+import sys
+
+import psycopg2
+import psycopg2.errors
+import pytest
+from places import ROOT
+from tenants import STATE
+
+sys.path.append(str(ROOT / "tests/system"))
+from pg_cluster import Server, statements  # noqa: E402  (found by the line above)
+
+ZONE, MARK = "Asia/Kolkata", "mark-of-theirs"
+
+# Statements by the parameters with which they reach another client's rows; $name is an id of that client. A statement that
+# is not here fails the first test.
+ASKS = {
+    "batch_open": ["$client", 999, b"x", 1, "[]", True, 0, ZONE],
+    "batch_find": ["$client", "$batch"],
+    "quick_call": ["$client", "9020000001", "9020000001", None, None, None, None, None],
+    "dispatch_calls": ["$client"],
+    "batch_order": ["$client", "$queue", "cancel"],
+    "setup_channels": ["$client"],
+    "queue_masters_pick": ["$client", None, None, ZONE, None, 10, 0, False],
+    "queue_master_find": ["$client", "$batch", True],
+    "queue_masters_load": ["$client", ["$queue"]],
+    "entries_pick": ["$client", "$queue", 10, 0],
+    "entries_find": ["$client", "$queue", None, None, None, [], [], 10, 0, False],
+    "entries_load": ["$client", ["$entry"], 0],
+    "summary_hours": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
+    "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
+    "details_page": ["$client", None, None, ZONE, None, 10, 0],
+    "details_of_batch": ["$client", None, None, ZONE, None, 10, 0, "$batch"],
+    "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X"],
+    "key_revoke": ["$client", 0, "X"],
+    "allocations_of_client": ["$client"],
+    "change_reload": ["$client"],
+    "session_end": ["$session", "$client"],
+}
+# Statements without such a wall, and why.
+OPEN = {
+    "client_by_key": "finds out who asks",
+    "client_by_accountcode": "an operator's, through the role that owns all",
+    "client_by_id": "the client of a credential that was believed",
+    "client_by_session": "finds out who asks",
+    "session_refresh": "finds out who asks: the token in it is the proof",
+    "session_client": "puts the wall up",
+    "schema_exists": "no client's",
+    "schema_number": "no client's",
+    "entry_copy": "goes past the wall, which COPY cannot take: the claim of a chunk checks its entries again",
+}
+
+
+@pytest.fixture(scope="module")
+def db():
+    server = Server()
+    try:
+        yield server.database()
+    finally:
+        server.close()
+
+
+def fill(db, accountcode) -> dict:
+    """A client that has one of everything; its ids."""
+    client = db.add_client(accountcode)
+    server = db.add_server(f"of-{accountcode}")
+    ids = {"client": client, "batch": 7_700_000 + client}
+    with db.committing() as cursor:
+        def insert(text, *values):
+            cursor.execute(text + " returning 1" if "returning" not in text else text, values)
+            return cursor.fetchone()[0]
+
+        insert("insert into allocation values (%s, %s, 1, 1)", client, server)
+        insert("insert into api_key (client_id, digest, shown) values (%s, sha256(%s), 'x')", client,
+               accountcode.encode())
+        user = insert("insert into app_user (client_id, username, password_hash) values (%s, %s, '$y$') returning id",
+                      client, accountcode)
+        ids["session"] = insert("insert into user_session (user_id, refresh_id, expires_at)"
+                                " values (%s, 'x', now() + interval '1 day') returning id", user)
+        queue = ids["queue"] = insert("""
+            insert into queue_master (client_id, batch_id, content, inserted_count, open_chunks)
+            values (%s, %s, '', 1, 1) returning id""", client, ids["batch"])
+        insert("insert into rollup_queue values (%s, (now() at time zone %s)::date, 0, 1)", client, ZONE)
+        entry = ids["entry"] = insert("insert into chunk (id, client_id, queue_master_id, entry_count)"
+                                      " values (nextval('chunk_id_seq'), %s, %s, 1) returning id * 1024", client, queue)
+        insert("""insert into entry (entry_id, client_id, queue_master_id, phone_number, number, custom_data)
+                  values (%s, %s, %s, '9876543210', '9876543210', %s)""", entry, client, queue, f'{{"a": "{MARK}"}}')
+        insert("insert into attempt values (%s, 1, %s, %s, %s, '', 'n', 1, now())", entry, client, queue, server)
+        insert("""insert into call_detail values (%s, 1, %s, %s, %s, '', 'busy', 17, 'x', false, false, now(), null,
+                                                  now(), 0, 0)""", entry, client, queue, server)
+        insert("insert into rollup_hour values (%s, %s, '2026-01-01', 9, 1)", client, server)
+        insert("insert into rollup_hour values (%s, %s, (now() at time zone %s)::date, 9, 1)", client, server, ZONE)
+        insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
+    return ids
+
+
+@pytest.fixture(scope="module")
+def ours(db):
+    return fill(db, "OURS")
+
+
+@pytest.fixture(scope="module")
+def theirs(db):
+    return fill(db, "THEIRS")
+
+
+NOBODYS = {"client": 424_242, "batch": 424_243, "queue": 424_244, "entry": 424_245, "session": 424_246}
+
+
+def filled_in(value, ids):
+    if isinstance(value, list):
+        return [filled_in(one, ids) for one in value]
+    if isinstance(value, str) and value.startswith("$"):
+        return ids[value[1:]]
+    return psycopg2.Binary(value) if isinstance(value, bytes) else value
+
+
+def run(db, statement, asking, asked, watched):
+    """What the API's role sees when it runs the statement for one client (its wall is that client's) with ids of another: rows
+    as text, and whether it has changed anything of the watched one. Nothing of it is kept."""
+    values = [filled_in(value, asked) for value in ASKS[statement.name]]
+    connection = psycopg2.connect(db.dsn("postgres"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"prepare asked as {statement.text}")
+            cursor.execute("select set_config('ccs.client_id', %s, true)", [str(asking["client"])])
+            cursor.execute(STATE, {"id": watched["client"]})
+            before = cursor.fetchall()
+            cursor.execute("set local role ccs_api")
+            try:
+                cursor.execute(f"execute asked({', '.join(['%s'] * len(values))})", values)
+            except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ForeignKeyViolation):
+                return "refused", False
+            rows = str(cursor.fetchall())
+            for name, value in asked.items():  # some answer with what they were asked
+                rows = rows.replace(str(value), name)
+            cursor.execute("reset role")
+            cursor.execute(STATE, {"id": watched["client"]})
+            return rows, cursor.fetchall() != before
+    finally:
+        connection.close()
+
+
+API = [statement for statement in statements() if "ccs_api" in statement.roles]
+
+
+def test_A7_every_statement_of_the_api_is_asked():
+    names = {statement.name for statement in API}
+    assert names == set(ASKS) | set(OPEN)
+
+
+@pytest.mark.parametrize("statement", [one for one in API if one.name in ASKS], ids=str)
+def test_A7_without_the_applications_check_the_database_still_walls(db, ours, theirs, statement):
+    seen, changed = run(db, statement, asking=ours, asked=theirs, watched=theirs)
+    nothing, _ = run(db, statement, asking=ours, asked=NOBODYS, watched=theirs)
+    assert not changed and MARK not in seen
+    assert seen == nothing or "refused" in (seen, nothing)
+    # Whose it is sees or changes something, or all this says nothing.
+    own, own_changed = run(db, statement, asking=theirs, asked=theirs, watched=theirs)
+    assert own_changed or own != nothing

@@ -8,6 +8,7 @@
 #include "fcgi/limit.h"
 #include "fcgi/router.h"
 #include "fcgi/serve.h"
+#include "fcgi/vouch.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -134,6 +135,8 @@ static bool answer(
 
 	if (!req_read(req, fcgx->envp, app->arena, clock_wall_us(), err))
 		return false;
+	if (vouch_is_asked(req))
+		return vouch(app, req, reply, err);
 	if (!route_find(routes, routes_n, req, allow, sizeof(allow), err)) {
 		if (allow[0])
 			reply_header(reply, "Allow", "%s", allow);
@@ -186,8 +189,11 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 
 	app_turn(app);
 	reply_reset(reply);
-	if (!answer(app, &req, fcgx, reply, &err))
+	if (!answer(app, &req, fcgx, reply, &err)) {
+		if (vouch_is_asked(&req))
+			vouch_explain(reply, &err);
 		reply_error(reply, &req, &err);
+	}
 	body_drain(fcgx->in);
 	if (reply->waits)
 		return false;

@@ -14,10 +14,13 @@ from pathlib import Path
 from stack import certs, nginx, ports
 
 
+SNIPPETS = Path(__file__).resolve().parent.parent / "nginx/snippets"
+
+
 @contextlib.contextmanager
-def wall(stack, *, plain_http=False, **options):
+def wall(stack, *, plain_http=False, pages=None, **options):
     """Another nginx, with these options in [nginx] and the defaults for all others: its base_url, http_url, ca_file,
-    access_log and error_log."""
+    access_log and error_log. pages(folder) makes what the operator adds: locations; folder is one that nginx may enter."""
     folder = Path(tempfile.mkdtemp(dir=stack.stack.folder, prefix="wall-"))
     folder.chmod(0o755)  # nginx's workers are another account when we are root
     tls = stack.stack.folder / "tls"
@@ -27,11 +30,15 @@ def wall(stack, *, plain_http=False, **options):
     ccs.conf.write_text(f"{others}\n[nginx]\n"
                         + "".join(f"{name} = {value}\n" for name, value in options.items()))
     ccs.conf.chmod(0o600)
+    more = {}
+    if pages:
+        more["PAGES"] = folder / "pages.conf"
+        more["PAGES"].write_text(pages(folder))
     server = nginx.Nginx(folder, ccs, None)
     with ports.Lease() as lease:
         plain = f"{ports.HOST}:{lease.port()}" if plain_http else ""
         server.configure(certs.Certs(tls / "ca.pem", tls / "server.pem", tls / "server.key"),
-                         HTTP_LISTEN=plain)
+                         HTTP_LISTEN=plain, **more)
         server.start()
         try:
             yield types.SimpleNamespace(

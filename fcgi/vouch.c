@@ -1,0 +1,39 @@
+/* The answer to nginx's auth_request: see vouch.h. */
+#include <inttypes.h>
+
+#include "fcgi/auth.h"
+#include "fcgi/vouch.h"
+
+#include "common/base.h"
+
+bool vouch_is_asked(const struct req *req)
+{
+	return str_eq(req->path, STR("/ccs-auth"));
+}
+
+/* nginx puts it between quotes. What has a quote itself is nothing that a client needs to read. */
+static bool is_plain(const char *text)
+{
+	return !strpbrk(text, "\"\\\r\n\t");
+}
+
+void vouch_explain(struct reply *reply, const struct err *err)
+{
+	reply_header(reply, "X-Ccs-Code", "%s", err->code ? err->code : err_kind_name(err->kind));
+	if (err->kind != ERR_INTERNAL && err->kind != ERR_BUSY && is_plain(err->text))
+		reply_header(reply, "X-Ccs-Detail", "%s", err->text);
+}
+
+bool vouch(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	enum auth_verdict verdict = auth_check(app, req, err);
+
+	if (verdict == AUTH_ASK_SQL)
+		return reply_pass(reply, POOL_SQL);
+	if (verdict == AUTH_REFUSED || !auth_admits(req->client, err))
+		return false;
+	reply_header(reply, "X-Ccs-Client", "%" PRIu64, req->client->id);
+	reply_header(reply, "X-Ccs-Accountcode", "%s", req->client->accountcode);
+	reply_header(reply, "X-Ccs-Scopes", "read,dial%s", req->token ? ",account" : "");
+	return true;
+}

@@ -201,6 +201,9 @@ static void send_arms(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, INT8OID, batch->arms, array_i64, (int64_t)slot->head->server_id);
 	COLUMN(&args, TEXTOID, batch->arms, array_text, str_of(call->did));
 	COLUMN(&args, TIMESTAMPTZOID, batch->arms, array_time, call->armed_us);
+	char region[REGION_TEXT_BYTES];
+	COLUMN(&args, TEXTOID, batch->arms, array_text,
+		str_of(region_text(call->plan.region, region)));
 	stream_query(d->commits, SQL_ATTEMPT_ARM, &args, take_armed, batch);
 	args_free(&args);
 }
@@ -246,6 +249,11 @@ static void array_cause(struct sql_array *array, uint32_t cause)
 		array_null(array);
 }
 
+static struct str text_or_null(const char *text)
+{
+	return str_of(*text ? text : NULL);
+}
+
 static void send_finishes(struct dispatcher *d, struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
@@ -253,8 +261,8 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, INT8OID, batch->finishes, array_i64, (int64_t)slot->head->n);
 	COLUMN(&args, INT8OID, batch->finishes, array_i64, (int64_t)slot->head->client_id);
 	COLUMN(&args, INT8OID, batch->finishes, array_id_or_null, call->queue_master_id);
-	COLUMN(&args, INT8OID, batch->finishes, array_i64, (int64_t)slot->head->server_id);
-	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call->did));
+	COLUMN(&args, INT8OID, batch->finishes, array_id_or_null, slot->head->server_id);
+	COLUMN(&args, TEXTOID, batch->finishes, array_text, text_or_null(call->did));
 	COLUMN(&args, TEXTOID, batch->finishes, array_text,
 		str_of(disposition_name((enum disposition)call->disposition)));
 	COLUMN(&args, INT8OID, batch->finishes, array_cause, call->hangup_cause);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "dispatcher/ami_outcome.h"
 #include "dispatcher/call.h"
+#include "dispatcher/days.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
 #include "dispatcher/server.h"
@@ -120,9 +121,10 @@ static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
 		die("call.reason", "text=%s why=\"outcome.def keeps reasons short\"",
 			log_q(reason));
 	store(d, slot, facts);
-	enum shm_counter counter = disposition == DISPOSITION_COMPLETED ? COUNTER_completed
-				   : disposition == DISPOSITION_UNKNOWN ? COUNTER_unknown
-									: COUNTER_not_answered;
+	enum shm_counter counter = disposition == DISPOSITION_COMPLETED	   ? COUNTER_completed
+				   : disposition == DISPOSITION_UNKNOWN	   ? COUNTER_unknown
+				   : disposition == DISPOSITION_SUPPRESSED ? COUNTER_suppressed
+									   : COUNTER_not_answered;
 	counter_add(d->seg, counter, 1);
 	slot->deadline_us = INT64_MAX;
 	if (slot->server && slot_state(slot) >= CALL_SENT && !(facts->seen & SEEN_RESPONSE))
@@ -232,11 +234,22 @@ static void finish_estimated(
 	end(d, slot, &facts, DISPOSITION_COMPLETED, "answered; the end was not seen", cause->at_us);
 }
 
+/* The end of an entry that is not dialled: an attempt 0, without a server. */
+static void finish_suppressed(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	end(d, slot, &facts, DISPOSITION_SUPPRESSED, cause->refusal.p, cause->at_us);
+}
+
 static void drop(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;
-	if (slot_state(slot) == CALL_PLANNED && slot->server)
-		slot->server->armed_n--;
+	if (slot_state(slot) == CALL_PLANNED) {
+		day_give(slot);
+		if (slot->server)
+			slot->server->armed_n--;
+	}
 	slot_close(d, slot);
 }
 

@@ -7,6 +7,7 @@
 enum call_event {
 	EV_JOURNALLED,	   /* its row is committed */
 	EV_NOT_JOURNALLED, /* the chunk is not ours, or closed */
+	EV_DENIED,	   /* attempt 0: the number must not be dialled */
 	EV_WRITE,	   /* about to be written: from here on it is never dialled again */
 	EV_NEVER_WRITTEN,  /* proven after a respawn */
 	EV_QUEUED,	   /* Response Success, or any sign of life */
@@ -23,7 +24,7 @@ enum call_event {
 
 struct call_cause {	    /* what came with the event */
 	int64_t at_us;	    /* when it happened */
-	struct str refusal; /* EV_REFUSED: Asterisk's words */
+	struct str refusal; /* EV_REFUSED: Asterisk's words; EV_DENIED: ours */
 };
 
 /* One step. False when the state has no use for the event. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/sched.h"
@@ -158,6 +159,7 @@ static void client_remove(struct dispatcher *d, struct client *client)
 		}
 	dir_remove_client(d->seg, client->id);
 	HASH_DEL(d->clients, client);
+	day_free(client);
 	free(client);
 }
 
@@ -496,6 +498,7 @@ void directory_load(struct dispatcher *d)
 	d->directory_running = true;
 	d->directory_wanted = false;
 	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
+	days_load(d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
 	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);

@@ -21,6 +21,9 @@ static void hold(struct dispatcher *d, struct chunk *chunk)
 {
 	if (chunk->state == CHUNK_KNOWN)
 		DL_DELETE(chunk->client->known, chunk);
+	else if (chunk->state == CHUNK_PUT_OFF)
+		DL_DELETE(chunk->client->put_off, chunk);
+	chunk->has_put_off = false; /* all of it is held now */
 	drop_waiting(d, chunk);
 	chunk->state = CHUNK_HELD;
 }

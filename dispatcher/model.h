@@ -12,6 +12,7 @@
 
 #include <uthash.h>
 
+#include "common/strbuf.h"
 #include "dispatcher/ami_conn.h"
 #include "dispatcher/starts.h"
 #include "shm/gate.h"
@@ -32,6 +33,7 @@ enum chunk_state {
 	CHUNK_LOADING, /* its entries are on their way */
 	CHUNK_LOADED,
 	CHUNK_CLOSING, /* no entry waits or is live; PostgreSQL is asked to confirm */
+	CHUNK_PUT_OFF, /* the rest of its entries wait in PostgreSQL for another day */
 };
 
 /* What its batch's owner wants, as PostgreSQL has it. */
@@ -48,7 +50,9 @@ struct chunk {
 	enum chunk_state state;
 	enum chunk_order order;
 	bool claimed;
-	struct chunk *prev, *next; /* the client's list, while KNOWN */
+	bool has_put_off; /* entries, in this round of the client's day */
+	uint32_t round;
+	struct chunk *prev, *next; /* the client's list, while KNOWN or PUT_OFF */
 	UT_hash_handle hh;
 };
 
@@ -76,21 +80,41 @@ struct edge {
 	struct edge *next_of_client;
 };
 
+/* Calls into one region on the client's local day; region 0: not known. */
+struct region_day {
+	uint16_t region;
+	uint32_t used;
+};
+
+/* A client's daily caps, and what is used of them: see days.h. */
+struct day {
+	int64_t ends_us; /* 0: not known yet */
+	uint32_t used;	 /* into all regions */
+	struct region_day *regions;
+	uint32_t regions_n, regions_cap;
+	struct strbuf caps; /* as SQL has them: "US:500 other:50 all:9000" */
+	uint32_t
+		round; /* counts up when what was put off may be tried again; 0: nothing is known yet */
+};
+
 struct client {
 	uint64_t id;
 	struct shm_client facts;
+	struct day day;
 	struct shm_usage *usage;
 	struct starts starts;
 	struct edge *edges;
 	struct waiting *quick, *batch; /* oldest first */
 	uint32_t waiting_n;
 	struct chunk *known;
-	uint32_t loading;    /* chunks */
-	uint64_t vtime;	     /* stride scheduling: grows by 1 / weight with each call */
-	uint64_t last_event; /* position of its last event in the ring */
-	uint64_t last_seq;   /* and that event's seq */
-	uint32_t heap_at;    /* index in the ready heap, or NOT_IN_HEAP */
-	uint32_t tally;	     /* of the auditor */
+	struct chunk *put_off; /* until the day ends, or its caps change */
+	uint32_t put_off_n;    /* entries, also of chunks that are live */
+	uint32_t loading;      /* chunks */
+	uint64_t vtime;	       /* stride scheduling: grows by 1 / weight with each call */
+	uint64_t last_event;   /* position of its last event in the ring */
+	uint64_t last_seq;     /* and that event's seq */
+	uint32_t heap_at;      /* index in the ready heap, or NOT_IN_HEAP */
+	uint32_t tally;	       /* of the auditor */
 	int64_t wake_us; /* parked until then; INT64_MAX = until something happens; 0 = not parked */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
 	bool seen;
@@ -160,6 +184,7 @@ struct slot {
 	int64_t deadline_us;   /* wall; INT64_MAX = none */
 	int64_t freed_mono_us; /* when the channel that it refills was freed; 0 = none was */
 	int64_t committed_us; /* when a worker committed it, for the latency histogram; 0 = unknown or delayed */
+	int64_t day_ends_us;	  /* of the day that it is counted in; 0 = in none */
 	struct slot *prev, *next; /* the server's armed list, or the free list */
 	UT_hash_handle hh;
 };

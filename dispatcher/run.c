@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/call.h"
+#include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/holder_link.h"
@@ -33,10 +34,10 @@ static const enum sql_query commit_queries[] = {SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM
 	SQL_CONTROL_DONE, SQL_QUERY__N};
 
 static const enum sql_query lookup_queries[] = {SQL_NODE_START, SQL_NODE_ADOPT_CHUNKS,
-	SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS,
-	SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES,
-	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_ATTEMPTS_RECENT, SQL_PARTITIONS_ADVANCE,
-	SQL_QUERY__N};
+	SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
+	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
+	SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_ATTEMPTS_RECENT,
+	SQL_PARTITIONS_ADVANCE, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -141,6 +142,7 @@ static void every_second(struct dispatcher *d)
 	d->next_second_us = d->now_us + US_PER_S;
 	slots_audit(d);
 	rates_show_all(d);
+	days_turn(d);
 	if (!segment_still_named(d->seg))
 		d->segment_lost = true;
 	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))

@@ -4,6 +4,8 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "dispatcher/call.h"
+#include "dispatcher/days.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -196,6 +198,7 @@ static bool client_blocked(
 		.paused = f->status == CLIENT_PAUSED,
 		.window_open_us = f->window_open_us,
 		.window_close_us = f->window_close_us,
+		.day = day_of_client(client),
 		.quota = quota(
 			client->usage, f->allocated_channels, f->rate_limit, f->calls_per_second),
 	};
@@ -280,10 +283,8 @@ static const char *pick_did(struct edge *edge)
 	return did ? did : edge->client->facts.did;
 }
 
-static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting *w)
+static struct shm_call facts_of(const struct dispatcher *d, const struct shm_window *row)
 {
-	const struct shm_window *row = w->row;
-	struct call_identity id = {row->entry_id, row->client_id, edge->server->id, 1};
 	struct shm_call facts = {
 		.queue_master_id = row->queue_master_id,
 		.batch_id = row->batch_id,
@@ -293,29 +294,90 @@ static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting
 	memcpy(facts.number, row->number, sizeof(facts.number));
 	memcpy(facts.e164, row->e164, sizeof(facts.e164));
 	memcpy(facts.phone_number, row->phone_number, sizeof(facts.phone_number));
-	if (!str_copy(facts.did, sizeof(facts.did), str_of(pick_did(edge))))
-		return NULL;
-	struct slot *slot = slot_open(d, &id, &facts);
+	return facts;
+}
+
+/* The entry has become a call, or something to be reported: it leaves the window. */
+static struct slot *open_slot(struct dispatcher *d, struct waiting *w,
+	const struct call_identity *id, const struct shm_call *facts)
+{
+	struct slot *slot = slot_open(d, id, facts);
 	if (!slot)
 		return NULL;
-	slot->client = edge->client;
-	slot->edge = edge;
-	slot->server = edge->server;
+	slot->client = w->chunk->client;
 	slot->chunk = w->chunk;
 	slot->chunk->live++;
 	slot->committed_us = w->announced_us;
+	waiting_drop(d, w);
 	return slot;
 }
 
-/* Takes the client's next entry whose number nobody is dialling; the others wait for that call. */
+static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting *w)
+{
+	struct call_identity id = {w->row->entry_id, w->row->client_id, edge->server->id, 1};
+	struct shm_call facts = facts_of(d, w->row);
+	if (!str_copy(facts.did, sizeof(facts.did), str_of(pick_did(edge))))
+		return NULL;
+	struct slot *slot = open_slot(d, w, &id, &facts);
+	if (!slot)
+		return NULL;
+	slot->edge = edge;
+	slot->server = edge->server;
+	return slot;
+}
+
+/* ---- what stands in the way of one entry ---- */
+
+/* Ends an entry whose number the client may not call any more. False when every slot of the segment is taken. */
+static bool suppress(struct dispatcher *d, struct waiting *w)
+{
+	struct call_identity id = {w->row->entry_id, w->row->client_id, 0, 0};
+	struct shm_call facts = facts_of(d, w->row);
+	struct shm_plan number = facts.plan;
+	const char *type = number_type_name(number.type);
+	char region[REGION_TEXT_BYTES], reason[sizeof(facts.reason)];
+	bool by_type = policy_judge(&w->chunk->client->facts.policy, number) == POLICY_TYPE_DENIED;
+
+	(void)snprintf(reason, sizeof(reason), "not allowed: %s %s",
+		by_type ? (type ? type : "unknown") : "region",
+		by_type ? "numbers" : region_text(number.region, region));
+	struct slot *slot = open_slot(d, w, &id, &facts);
+	if (!slot)
+		return false;
+	(void)call_step(d, slot, EV_DENIED, &(struct call_cause){d->now_us, str_of(reason)});
+	return true;
+}
+
+static enum gate entry_gate(
+	struct dispatcher *d, struct client *client, const struct shm_window *row)
+{
+	struct gate_entry e = {
+		.dispatched = true,
+		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
+		.number_live = number_live(d, row) != NULL,
+		.day = day_of_region(client, row->plan.region),
+	};
+	struct gate_verdict verdict;
+	(void)gate_first_block(&(struct gate_view){.now_us = d->now_us, .entry = &e}, &verdict);
+	return verdict.gate;
+}
+
+/* The client's next entry that nothing stands in the way of. On the way there those that must not be dialled are ended, those
+ * whose number is being dialled wait for that call, and those for whose region the day's calls are used up are put off. NULL
+ * when there is none, or every slot of the segment is taken. */
 static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 {
 	struct waiting *w;
 	while ((w = waiting_first(client))) {
-		struct live_number *number = number_live(d, w->row);
-		if (!number)
+		enum gate gate = entry_gate(d, client, w->row);
+		if (gate == GATE_NONE)
 			return w;
-		waiting_hold(d, w, number);
+		if (gate == GATE_number_live)
+			waiting_hold(d, w, number_live(d, w->row));
+		else if (gate == GATE_daily_cap)
+			waiting_put_off(d, w);
+		else if (!suppress(d, w))
+			return NULL;
 	}
 	return NULL;
 }
@@ -328,8 +390,8 @@ static bool arm_one(struct dispatcher *d, struct client *client, struct edge *ed
 	struct slot *slot = plan(d, edge, w);
 	if (!slot)
 		return false;
-	waiting_drop(d, w);
 	grant_take(d, slot);
+	day_take(slot);
 	number_lock(d, slot);
 	slot->server->armed_n++;
 	if (slot->server->freed_mono_us) {
@@ -340,10 +402,19 @@ static bool arm_one(struct dispatcher *d, struct client *client, struct edge *ed
 	return true;
 }
 
+/* What the client waits for when no entry is in line. */
+static enum gate gate_of_rest(const struct client *client)
+{
+	if (client->waiting_n)
+		return GATE_number_live;
+	return client->put_off_n ? GATE_daily_cap : GATE_NONE;
+}
+
 /* One turn of the client at the top of the heap: dials one entry, or leaves the heap. */
 static bool turn(struct dispatcher *d, struct client *client)
 {
 	struct gate_verdict why;
+	day_turn(d, client);
 	if (client_blocked(d, client, &why)) {
 		show_gate(client, why.gate);
 		park(d, client, why.next_us);
@@ -360,8 +431,9 @@ static bool turn(struct dispatcher *d, struct client *client)
 			show_gate(client, GATE_server_channels);
 			park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
 		} else {
-			show_gate(client, client->waiting_n ? GATE_number_live : GATE_NONE);
+			show_gate(client, gate_of_rest(client));
 			park(d, client, INT64_MAX);
+			client_refill(d, client);
 		}
 		return false;
 	}
@@ -369,10 +441,12 @@ static bool turn(struct dispatcher *d, struct client *client)
 	d->vtime = client->vtime;
 	client->vtime += STRIDE / MAX(client->facts.weight, 1u);
 	client_refill(d, client);
-	if (client->waiting_n == 0)
+	if (client->waiting_n == 0) {
+		show_gate(client, gate_of_rest(client));
 		park(d, client, INT64_MAX);
-	else
+	} else {
 		sift_down(d, client->heap_at);
+	}
 	return true;
 }
 

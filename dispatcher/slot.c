@@ -41,7 +41,7 @@ struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
 	struct slot *slot = &d->slots[i];
 	slot->entry_id = slot->head->entry_id;
 	slot->deadline_us = INT64_MAX;
-	slot->committed_us = slot->freed_mono_us = 0;
+	slot->committed_us = slot->freed_mono_us = slot->day_ends_us = 0;
 	slot->granted = slot->pressed = slot->lost = false;
 	slot->number = NULL;
 	HASH_ADD(hh, d->by_entry, entry_id, sizeof(slot->entry_id), slot);

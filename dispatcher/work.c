@@ -136,10 +136,44 @@ struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64
 
 void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk)
 {
+	struct client *client = chunk->client;
 	if (chunk->state != CHUNK_LOADED || chunk->waiting || chunk->live)
 		return;
-	chunk->state = CHUNK_CLOSING;
-	journal_close(d->journal, chunk);
+	if (!chunk->has_put_off) {
+		chunk->state = CHUNK_CLOSING;
+		journal_close(d->journal, chunk);
+	} else if (chunk->round == client->day.round) {
+		chunk->state = CHUNK_PUT_OFF;
+		DL_APPEND(client->put_off, chunk);
+	} else {
+		chunk->state = CHUNK_KNOWN;
+		DL_PREPEND(client->known, chunk);
+		client_refill(d, client);
+	}
+	chunk->has_put_off = false;
+}
+
+void waiting_put_off(struct dispatcher *d, struct waiting *w)
+{
+	struct chunk *chunk = w->chunk;
+	waiting_drop(d, w);
+	chunk->has_put_off = true;
+	chunk->client->put_off_n++;
+	chunk->round = chunk->client->day.round;
+	chunk_maybe_close(d, chunk);
+}
+
+void work_take_up(struct dispatcher *d, struct client *client)
+{
+	struct chunk *chunk;
+	client->day.round++;
+	client->put_off_n = 0;
+	DL_FOREACH (client->put_off, chunk)
+		chunk->state = CHUNK_KNOWN;
+	DL_CONCAT(client->put_off, client->known); /* older ones first */
+	client->known = client->put_off;
+	client->put_off = NULL;
+	client_refill(d, client);
 }
 
 void chunk_closed(struct dispatcher *d, struct chunk *chunk, bool closed)
@@ -159,7 +193,7 @@ void work_forget_client(struct dispatcher *d, struct client *client)
 	HASH_ITER (hh, d->chunks, chunk, next)
 		if (chunk->client == client)
 			chunk_forget(d, chunk);
-	client->known = NULL;
+	client->known = client->put_off = NULL;
 }
 
 /* ---- loading ---- */

@@ -44,6 +44,12 @@ struct waiting *waiting_first(struct client *client);
 /* Out of the window: it has become a call. */
 void waiting_drop(struct dispatcher *d, struct waiting *w);
 
+/* Back into its chunk, which is put off until work_take_up. */
+void waiting_put_off(struct dispatcher *d, struct waiting *w);
+
+/* Chunks that were put off wait for their turn again. */
+void work_take_up(struct dispatcher *d, struct client *client);
+
 /* Out of line until the call to its number is over; and back, at the front. */
 void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *number);
 void waiting_return(struct dispatcher *d, struct waiting *w);

@@ -67,6 +67,8 @@ static const char *blocking_gate(const struct app *app, const struct req *req)
 	if (gate_first_block(
 		    &(struct gate_view){.now_us = req->now_us, .client = &client}, &verdict))
 		return gate_texts[verdict.gate].name;
+	if (facts.usage.gate == GATE_daily_cap) /* only the dispatcher counts days */
+		return gate_texts[GATE_daily_cap].name;
 	for (uint32_t at = 0; view_next_allocation(&view, &at, &share); any = true) {
 		struct allocation_facts mine = {
 			.allocation = share.allocation, .usage = share.usage};

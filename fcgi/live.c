@@ -18,6 +18,8 @@ static enum state state_of(const struct shm_call_view *view)
 	case CALL_UP:
 		return STATE_answered;
 	case CALL_ENDED:
+		if (view->n == 0)
+			break; /* never dialled */
 		if (view->call.answered_us)
 			return STATE_answered;
 		return view->call.ringing_us ? STATE_ringing : STATE_dialing;

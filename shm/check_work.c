@@ -78,8 +78,11 @@ static uint32_t pairs_count(const struct pairs *pairs, uint64_t first, uint64_t 
 
 static bool call_is_sane(const struct shm_call_view *v)
 {
-	return v->state < CALL_STATE__N && v->n > 0 && v->entry_id != 0 && v->client_id != 0 &&
-	       v->server_id != 0 && IS_TEXT(v->call.number) && IS_TEXT(v->call.e164) &&
+	bool is_dialled = v->n > 0 && v->server_id != 0;
+	bool is_withheld = v->n == 0 && v->server_id == 0 &&
+			   (v->state == CALL_PLANNED || v->state == CALL_ENDED);
+	return v->state < CALL_STATE__N && (is_dialled || is_withheld) && v->entry_id != 0 &&
+	       v->client_id != 0 && IS_TEXT(v->call.number) && IS_TEXT(v->call.e164) &&
 	       IS_TEXT(v->call.phone_number) && IS_TEXT(v->call.did) && IS_TEXT(v->call.reason);
 }
 

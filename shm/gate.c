@@ -82,6 +82,11 @@ static int64_t dnc(const struct gate_view *v)
 	return blocked_if(v->entry && v->entry->dnc, NEVER);
 }
 
+static int64_t number_denied(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->number_denied, NEVER);
+}
+
 static int64_t number_live(const struct gate_view *v)
 {
 	return blocked_if(v->entry && v->entry->number_live, NEVER);
@@ -97,11 +102,16 @@ static int64_t window_closed(const struct gate_view *v)
 	return c->window_open_us > v->now_us ? c->window_open_us : NEVER;
 }
 
+static int64_t day_used_up(const struct gate_day *day)
+{
+	return blocked_if(day->is_capped && day->used >= day->cap, day->ends_us);
+}
+
 static int64_t daily_cap(const struct gate_view *v)
 {
-	const struct gate_client *c = v->client;
-	return blocked_if(
-		c && c->daily_cap != 0 && c->daily_used >= c->daily_cap, c ? c->day_ends_us : 0);
+	int64_t client = v->client ? day_used_up(&v->client->day) : PASS;
+	int64_t entry = v->entry ? day_used_up(&v->entry->day) : PASS;
+	return MAX(client, entry);
 }
 
 static int64_t retry_wait(const struct gate_view *v)

@@ -38,14 +38,20 @@ struct gate_quota {
 	int64_t pace_us;    /* TAT of pace */
 };
 
+/* Calls of a local day. */
+struct gate_day {
+	bool is_capped;
+	uint32_t cap;
+	uint32_t used;
+	int64_t ends_us; /* when used starts again */
+};
+
 struct gate_client {
 	bool active;
 	bool paused;
 	int64_t window_open_us,
 		window_close_us; /* open <= now < close: open. INT64_MAX = never opens */
-	uint32_t daily_cap;	 /* 0 = none */
-	uint32_t daily_used;
-	int64_t day_ends_us; /* when daily_used starts again */
+	struct gate_day day;
 	struct gate_quota quota;
 };
 
@@ -54,10 +60,12 @@ struct gate_entry {
 	bool paused; /* its batch */
 	bool canceled;
 	bool dnc;
+	bool number_denied;
 	bool number_live;
-	int64_t starts_us;  /* 0 = at once */
-	int64_t expires_us; /* 0 = never */
-	int64_t due_us;	    /* of a retry; 0 = at once */
+	struct gate_day day; /* of the client, into the number's region */
+	int64_t starts_us;   /* 0 = at once */
+	int64_t expires_us;  /* 0 = never */
+	int64_t due_us;	     /* of a retry; 0 = at once */
 };
 
 struct gate_allocation {

@@ -14,6 +14,15 @@ update chunk set owner_epoch = $2::bigint where owner_node = $1::text and closed
 -- name: directory_clients
 select * from client_facts order by id;
 
+-- name: directory_days
+-- The local day of each client at $1: when it ends, the client's caps, and the calls begun on it by region of the number. A
+-- client that has not called has one row without a region.
+select c.id, d.ends_at, coalesce(array_to_string(c.daily_caps, ' '), ''), coalesce(r.region, ''), coalesce(r.calls, 0)
+  from client c
+ cross join lateral local_day($1::timestamptz, c.timezone) d
+  left join rollup_region r on r.client_id = c.id and r.local_date = d.day
+ order by c.id;
+
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
 -- tell that there were more than a row of the directory holds. Last column: the youngest of all that ended.
@@ -79,11 +88,12 @@ update chunk set owner_node = $1::text, owner_epoch = $2::bigint
  where id = any ($3::bigint[]) and closed_at is null and (owner_node is null or owner_node = $1::text);
 
 -- name: attempt_arm
--- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also from an earlier run of the same
--- group.
+-- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also
+-- from an earlier run of the same group. What is new counts on its client's day.
 with planned as (
-    select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[])
-        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at)
+    select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
+                         $10::text[])
+        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region)
 ), added as (
     insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at)
     select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at
@@ -93,7 +103,14 @@ with planned as (
      where c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
        and not exists (select from call_detail d where d.entry_id = p.entry_id and d.is_final)
     on conflict do nothing
-    returning entry_id, n
+    returning entry_id, n, client_id, armed_at
+), days as (
+    insert into rollup_region as r (client_id, local_date, region, calls)
+    select a.client_id, (a.armed_at at time zone c.timezone)::date, p.region, count(*)
+      from added a join planned p on p.entry_id = a.entry_id and p.n = a.n join client c on c.id = a.client_id
+     group by 1, 2, 3
+     order by 1, 2, 3
+    on conflict (client_id, local_date, region) do update set calls = r.calls + excluded.calls
 )
 select entry_id, n::bigint from added
 union all

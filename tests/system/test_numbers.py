@@ -116,3 +116,74 @@ def test_one_number_in_two_spellings_is_one_number(stack, client, asterisk):
     first, second = client.call(number), client.call(f"+91 {number}")
     ends = stack.outcome(first)["ended_at"]
     assert stack.outcome(second)["started_at"] >= ends
+
+
+def test_Q24_what_was_closed_meanwhile_is_suppressed_not_dialled(stack, asterisk):
+    """The operator closes a region while its numbers wait."""
+    client = stack.new_client("CLOSING")
+    set_client(stack, client, "--allowed-regions=IN,US", "--allowed-types=default,premium")
+    [home] = asterisk.numbers("busy")
+    answer = client.api.post(INSERT, batch(1, "+12025550100", home, "+19002345678", "+12025550101"))
+    assert answer.ok["inserted_count"] == 4
+    set_client(stack, client, "--allowed-regions=", "--allowed-types=default")
+    client.dispatch()
+    report = client.wait_finished(1)
+    assert report.dispositions == {"suppressed": 3, "busy": 1} and report.attempts == 1
+    assert {row["phone_number"]: row["reason"] for row in report.rows if row["phone_number"] != home} == {
+        "+12025550100": "not allowed: region US", "+19002345678": "not allowed: premium numbers",
+        "+12025550101": "not allowed: region US"}
+    events = stack.sql("""select payload::json from event
+                           where client_id = %s and type = 'call_failed' and n = 0""", client.client_id)
+    assert len(events) == 3
+    [told] = [event for event, in events if event["phone_number"] == "+19002345678"]
+    assert (told["attempt"], told["is_final"], told["disposition"]) == (0, True, "suppressed")
+    assert told["started_at"] is None and told["duration"] == 0
+    rows = client.api.get("/queues/batches/1").ok
+    assert rows["counts"]["suppressed"] == 3 and rows["status"] == "finished"
+    assert client.api.get("/monitoring/callingsummary").ok["total_calls"] == 1
+
+
+def used_today(stack, client) -> dict:
+    return {row[0]: row[1] for row in stack.sql(
+        "select region, sum(calls)::int from rollup_region where client_id = %s group by 1",
+        client.client_id)}
+
+
+def test_a_daily_cap_of_a_region_holds_back_its_calls_only(stack, asterisk):
+    client = stack.new_client("CAPPED", number_check="full")
+    set_client(stack, client, "--allowed-regions=IN,US", "--daily-caps=IN:2,US:1")
+    batch_id = client.insert(asterisk.numbers("busy", 5))
+    client.dispatch()
+    stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
+    assert used_today(stack, client) == {"IN": 2}
+    abroad = client.insert(["+12025550100"])  # no such telephone here, but a call
+    client.dispatch()
+    assert client.wait_finished(abroad).dispositions == {"invalid": 1}
+    assert used_today(stack, client) == {"IN": 2, "US": 1}
+
+    stack.kill("dispatcher")  # its successor knows what was used
+    stack.wait_ready()
+    late = client.call(asterisk.numbers("busy")[0])
+    stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
+    assert client.attempts() == 3
+
+    set_client(stack, client, "--daily-caps=IN:4,US:1")
+    stack.wait_until(lambda: client.attempts() == 5, "two more may be called")
+    set_client(stack, client, "--daily-caps=")
+    assert client.wait_finished(batch_id).dispositions == {"busy": 5}
+    assert stack.outcome(late)["disposition"] == "busy"
+    assert used_today(stack, client) == {"IN": 6, "US": 1}
+
+
+def test_days_are_those_of_the_clients_zone(stack, asterisk):
+    """Two zones that never have the same date."""
+    client = stack.new_client("ANTIPODES", timezone="Pacific/Kiritimati")
+    set_client(stack, client, "--daily-caps=all:2")
+    batch_id = client.insert(asterisk.numbers("busy", 4))
+    client.dispatch()
+    stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
+    assert client.attempts() == 2
+    set_client(stack, client, "--timezone=Pacific/Pago_Pago")
+    assert client.wait_finished(batch_id).dispositions == {"busy": 4}
+    days = stack.sql("select local_date, calls from rollup_region where client_id = %s", client.client_id)
+    assert sorted(row["calls"] for row in days) == [2, 2]

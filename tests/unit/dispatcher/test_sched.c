@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "dispatcher/call.h"
+#include "dispatcher/days.h"
+#include "dispatcher/disposition.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
@@ -150,6 +153,8 @@ static int tear_down(void **state)
 	HASH_CLEAR(hh, w->d.clients);
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		work_forget_client(&w->d, &w->clients[i]);
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		day_free(&w->clients[i]);
 	ami_conn_free(w->server.conn);
 	close(w->far_end);
 	journal_free(w->d.journal);
@@ -179,6 +184,32 @@ static void announce(struct world *w, uint32_t client, unsigned n, uint64_t firs
 		assert_true(submit_send(&w->seg, NULL, &rec));
 		submit_drain(&w->d);
 	}
+}
+
+/* One quick call to a number of this region and kind. */
+static void announce_to(struct world *w, uint32_t client, const char *region, enum number_type type)
+{
+	struct shm_submit rec = {.kind = SUBMIT_CHUNK,
+		.entries = 1,
+		.id = w->next_chunk++,
+		.client_id = client + 1,
+		.plan = {.type = (uint8_t)type, .region = region_code(str_of(region))}};
+	(void)snprintf(rec.number, sizeof(rec.number), "9%08u", (unsigned)rec.id);
+	assert_true(submit_send(&w->seg, NULL, &rec));
+	submit_drain(&w->d);
+}
+
+static void allow(struct client *client, const char *regions)
+{
+	assert_true(policy_read(&client->facts.policy, str_of(regions), STR("default")));
+}
+
+static void set_caps(struct world *w, struct client *client, const char *caps)
+{
+	client->day.ends_us = w->d.now_us + 3600 * US_PER_S;
+	client->day.round = 1;
+	strbuf_reset(&client->day.caps);
+	strbuf_puts(&client->day.caps, caps);
 }
 
 static uint32_t live(const struct world *w, uint32_t client)
@@ -352,12 +383,103 @@ static void a_server_that_makes_no_channels_gets_no_calls(void **state)
 	assert_int_equal(live(w, 0), 100);
 }
 
+/* What was allowed when it came in and is not any more is told, and never dialled. */
+static void a_number_denied_meanwhile_ends_undialled(void **state)
+{
+	struct world *w = *state;
+	allow(&w->clients[0], "IN");
+	announce_to(w, 0, "US", NUMBER_TYPE_MOBILE);
+	announce_to(w, 0, "IN", NUMBER_TYPE_PREMIUM);
+	announce_to(w, 0, "IN", NUMBER_TYPE_MOBILE);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 1);
+	static const char *const reasons[] = {
+		"not allowed: region US", "not allowed: premium numbers"};
+	for (uint64_t chunk = 1; chunk <= 2; chunk++) {
+		const struct slot *slot = slot_of_entry(&w->d, chunk << 10);
+		assert_non_null(slot);
+		assert_int_equal(slot_state(slot), CALL_ENDED);
+		assert_int_equal(slot->head->n, 0);
+		assert_int_equal(slot->head->server_id, 0);
+		assert_int_equal(slot->call->disposition, DISPOSITION_SUPPRESSED);
+		assert_string_equal(slot->call->reason, reasons[chunk - 1]);
+	}
+	assert_int_equal(slot_state(slot_of_entry(&w->d, 3 << 10)), CALL_PLANNED);
+	assert_int_equal(slots_audit(&w->d), 0);
+}
+
+static void daily_caps_put_off_what_is_too_much_and_nothing_else(void **state)
+{
+	struct world *w = *state;
+	struct client *c = &w->clients[0];
+	allow(c, "all");
+	set_caps(w, c, "US:2 other:1");
+	for (int i = 0; i < 4; i++)
+		announce_to(w, 0, "US", NUMBER_TYPE_MOBILE);
+	announce_to(w, 0, "GB", NUMBER_TYPE_MOBILE);
+	announce_to(w, 0, "GB", NUMBER_TYPE_MOBILE);
+	announce_to(w, 0, "IN", NUMBER_TYPE_MOBILE);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 4);
+	assert_int_equal(c->waiting_n, 0); /* what is put off takes no place in the window */
+	assert_int_equal(atomic_load(&c->usage->gate), GATE_daily_cap);
+	unsigned put_off = 0;
+	for (const struct chunk *k = c->put_off; k; k = k->next)
+		put_off++;
+	assert_int_equal(put_off, 3);
+
+	c->loading = 2; /* there is no PostgreSQL to load them from */
+	w->d.now_us = c->day.ends_us;
+	days_turn(&w->d);
+	assert_null(c->put_off);
+	assert_non_null(c->known);
+	assert_int_equal(c->day.used, 0);
+	assert_true(w->d.directory_wanted);
+}
+
+static void a_daily_cap_of_all_calls_parks_the_client_until_midnight(void **state)
+{
+	struct world *w = *state;
+	struct client *c = &w->clients[0];
+	set_caps(w, c, "all:3");
+	int64_t ends_us = c->day.ends_us;
+	announce(w, 0, 5, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 3);
+	assert_int_equal(atomic_load(&c->usage->gate), GATE_daily_cap);
+	assert_true(sched_next_us(&w->d) == ends_us);
+	w->d.now_us = ends_us - 1;
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 3);
+	w->d.now_us = ends_us;
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 5);
+}
+
+/* A plan that PostgreSQL does not take was no call. */
+static void a_call_that_is_not_journalled_is_not_counted(void **state)
+{
+	struct world *w = *state;
+	struct client *c = &w->clients[0];
+	set_caps(w, c, "all:1");
+	announce(w, 0, 1, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(c->day.used, 1);
+	(void)call_step(&w->d, w->d.by_entry, EV_NOT_JOURNALLED,
+		&(struct call_cause){.at_us = w->d.now_us});
+	assert_int_equal(c->day.used, 0);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(shares_follow_weights),
+		WORLD_TEST(a_number_denied_meanwhile_ends_undialled),
+		WORLD_TEST(daily_caps_put_off_what_is_too_much_and_nothing_else),
+		WORLD_TEST(a_daily_cap_of_all_calls_parks_the_client_until_midnight),
+		WORLD_TEST(a_call_that_is_not_journalled_is_not_counted),
 		WORLD_TEST(a_freed_channel_goes_to_who_waits),
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),

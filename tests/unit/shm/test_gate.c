@@ -69,6 +69,11 @@ static void close_dnc(struct situation *s)
 	s->entry.dnc = true;
 }
 
+static void close_number_denied(struct situation *s)
+{
+	s->entry.number_denied = true;
+}
+
 static void close_number_live(struct situation *s)
 {
 	s->entry.number_live = true;
@@ -82,9 +87,7 @@ static void close_window_closed(struct situation *s)
 
 static void close_daily_cap(struct situation *s)
 {
-	s->client.daily_cap = 5;
-	s->client.daily_used = 5;
-	s->client.day_ends_us = NOW + 11;
+	s->client.day = (struct gate_day){true, 5, 5, NOW + 11};
 }
 
 static void close_retry_wait(struct situation *s)
@@ -165,6 +168,7 @@ static const struct {
 	[GATE_not_started] = {close_not_started, NOW + 5},
 	[GATE_expired] = {close_expired, SOMETHING},
 	[GATE_dnc] = {close_dnc, SOMETHING},
+	[GATE_number_denied] = {close_number_denied, SOMETHING},
 	[GATE_number_live] = {close_number_live, SOMETHING},
 	[GATE_window_closed] = {close_window_closed, NOW + 7},
 	[GATE_daily_cap] = {close_daily_cap, NOW + 11},
@@ -366,6 +370,27 @@ static void test_rows_of_the_segment_make_a_view(void **state)
 	assert_true(gate_blocks(GATE_server_down, &view, &v));
 }
 
+/* Of all calls of the client, and of those into the number's region. */
+static void test_both_caps_of_a_day_hold(void **state)
+{
+	(void)state;
+	struct situation s;
+	struct gate_verdict v;
+	all_open(&s);
+	s.client.day = (struct gate_day){true, 5, 4, NOW + 11};
+	s.entry.day = (struct gate_day){true, 3, 2, NOW + 11};
+	assert_false(gate_first_block(&s.view, &v));
+	s.entry.day.used = 3;
+	assert_true(gate_blocks(GATE_daily_cap, &s.view, &v));
+	assert_true(v.next_us == NOW + 11);
+	s.entry.day = (struct gate_day){true, 0, 0, NOW + 11};
+	assert_true(gate_blocks(GATE_daily_cap, &s.view, &v));
+	s.entry.day.is_capped = false;
+	assert_false(gate_blocks(GATE_daily_cap, &s.view, &v));
+	s.client.day.used = 6;
+	assert_true(gate_blocks(GATE_daily_cap, &s.view, &v));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_each_gate_blocks_alone_and_says_when_to_ask_again),
 		cmocka_unit_test(test_at_the_promised_time_the_gate_is_open),
 		cmocka_unit_test(test_gates_are_asked_in_the_order_of_the_table),
+		cmocka_unit_test(test_both_caps_of_a_day_hold),
 		cmocka_unit_test(test_parts_that_are_away_are_not_asked),
 		cmocka_unit_test(test_a_batch_can_be_paused_on_its_own),
 		cmocka_unit_test(test_limits_below_use_start_nothing),

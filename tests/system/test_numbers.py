@@ -187,3 +187,18 @@ def test_days_are_those_of_the_clients_zone(stack, asterisk):
     assert client.wait_finished(batch_id).dispositions == {"busy": 4}
     days = stack.sql("select local_date, calls from rollup_region where client_id = %s", client.client_id)
     assert sorted(row["calls"] for row in days) == [2, 2]
+
+
+def test_what_waits_for_another_day_can_be_paused_and_canceled(stack, asterisk):
+    client = stack.new_client("ANOTHERDAY")
+    set_client(stack, client, "--daily-caps=IN:1")
+    batch_id = client.insert(asterisk.numbers("busy", 4))
+    client.dispatch()
+    stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
+    client.api.post(f"/queues/batches/{batch_id}/pause").ok
+    set_client(stack, client, "--daily-caps=IN:2")
+    client.api.post(f"/queues/batches/{batch_id}/resume").ok
+    stack.wait_until(lambda: client.attempts() == 2, "one more may be called")
+    stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
+    client.api.post(f"/queues/batches/{batch_id}/cancel").ok
+    assert client.wait_finished(batch_id).dispositions == {"busy": 2, "canceled": 2}

@@ -72,11 +72,13 @@ distcheck:
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.
 .PHONY: bench
 bench: all
+	$(if $(NO_INSTALL),,$(Q)deploy/install-packages deploy/packages-bench)
+	$(Q)tests/bench/api.py --programs $(OUT)
 	$(Q)tests/bench/calls.py --programs $(OUT)
 	$(Q)tests/bench/insert.py --programs $(OUT)
 	$(Q)tests/bench/ws.py --programs $(OUT)
 
-bench: $(OUT)/tests/bench/bench_scan $(OUT)/tests/bench/ws_load
+bench: $(addprefix $(OUT)/tests/bench/,bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)

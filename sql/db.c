@@ -264,6 +264,12 @@ struct step {
 	enum sql_query query; /* prepare this (only_prepare), or run it */
 	const struct sql_args *args;
 	bool only_prepare;
+	struct rows *rows; /* of a query; NULL: nobody wants to know */
+};
+
+struct steps {
+	struct step at[2 + 4 * DB_ACTS_MAX];
+	int n;
 };
 
 static const char *step_name(const struct step *step)
@@ -314,90 +320,110 @@ static void pipeline_end(struct db *db)
 		disconnect(db);
 }
 
-/* The result of the step `wanted` goes to rows. */
-static bool pipeline(struct db *db, const struct step *steps, int n, int wanted, struct rows *rows,
-	struct err *err)
+static bool steps_send(struct db *db, const struct steps *steps)
 {
-	bool ok = db->conn && PQenterPipelineMode(db->conn);
-	PGresult *kept = NULL;
+	for (int i = 0; i < steps->n; i++)
+		if (!step_send(db, &steps->at[i]))
+			return false;
+	return PQpipelineSync(db->conn);
+}
 
+static bool step_take(struct db *db, const struct step *step, struct err *err)
+{
+	PGresult *result = step_result(db);
+	if (!is_good(result))
+		return failed(db, result, step_name(step), err);
+	if (step->only_prepare)
+		db->prepared[step->query] = true;
+	give(step->rows, result);
+	return true;
+}
+
+static bool pipeline(struct db *db, const struct steps *steps, struct err *err)
+{
 	db->constraint[0] = '\0';
 	if (!db->conn)
 		return busy(err);
-	for (int i = 0; ok && i < n; i++)
-		ok = step_send(db, &steps[i]);
-	ok = ok && PQpipelineSync(db->conn);
-	if (!ok) {
+	if (!PQenterPipelineMode(db->conn) || !steps_send(db, steps)) {
 		failed(db, NULL, "pipeline", err);
 		disconnect(db);
 		return false;
 	}
-	for (int i = 0; ok && i < n; i++) {
-		PGresult *result = step_result(db);
-		ok = is_good(result) || failed(db, result, step_name(&steps[i]), err);
-		if (ok && steps[i].only_prepare)
-			db->prepared[steps[i].query] = true;
-		if (ok && i == wanted)
-			kept = result;
-		else if (ok)
-			PQclear(result);
-	}
+	bool ok = true;
+	for (int i = 0; ok && i < steps->n; i++)
+		ok = step_take(db, &steps->at[i], err);
 	pipeline_end(db);
-	if (!ok) {
-		PQclear(kept);
-		db_rollback(db);
-		return false;
-	}
-	if (kept)
-		give(rows, kept);
-	return true;
+	if (ok)
+		return true;
+	for (int i = 0; i < steps->n; i++)
+		if (steps->at[i].rows)
+			rows_free(steps->at[i].rows);
+	db_rollback(db);
+	return false;
 }
 
-static int add_run(const struct db *db, struct step *steps, int n, enum sql_query query,
-	const struct sql_args *args)
+static void add_text(struct steps *steps, const char *text)
 {
-	steps[n] = (struct step){.query = query, .args = args};
-	if (db->prepared[query])
-		return n + 1;
-	steps[n + 1] = steps[n];
-	steps[n].only_prepare = true;
-	return n + 2;
+	steps->at[steps->n++] = (struct step){.text = text};
 }
 
-static int add_text(struct step *steps, int n, const char *text)
+static bool is_prepared(const struct db *db, const struct steps *steps, enum sql_query query)
 {
-	steps[n] = (struct step){.text = text};
-	return n + 1;
+	for (int i = 0; i < steps->n; i++)
+		if (steps->at[i].only_prepare && steps->at[i].query == query)
+			return true;
+	return db->prepared[query];
+}
+
+static void add_run(const struct db *db, struct steps *steps, enum sql_query query,
+	const struct sql_args *args, struct rows *rows)
+{
+	struct step run = {.query = query, .args = args, .rows = rows};
+	if (!is_prepared(db, steps, query))
+		steps->at[steps->n++] =
+			(struct step){.query = query, .args = args, .only_prepare = true};
+	steps->at[steps->n++] = run;
 }
 
 bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 {
 	struct sql_args as = SQL_ARGS_INIT;
-	struct step steps[3];
+	struct steps steps = {.n = 0};
 
 	arg_i64(&as, (int64_t)client_id);
-	int n = add_text(steps, 0, "begin");
-	n = add_run(db, steps, n, SQL_SESSION_CLIENT, &as);
-	bool ok = pipeline(db, steps, n, -1, NULL, err);
+	add_text(&steps, "begin");
+	add_run(db, &steps, SQL_SESSION_CLIENT, &as, NULL);
+	bool ok = pipeline(db, &steps, err);
 	args_free(&as);
+	return ok;
+}
+
+bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err)
+{
+	struct sql_args as[DB_ACTS_MAX];
+	struct steps steps = {.n = 0};
+
+	add_text(&steps, "begin");
+	for (size_t i = 0; i < n; i++) {
+		as[i] = SQL_ARGS_INIT;
+		if (i == 0 || acts[i].client_id != acts[i - 1].client_id) {
+			arg_i64(&as[i], (int64_t)acts[i].client_id);
+			add_run(db, &steps, SQL_SESSION_CLIENT, &as[i], NULL);
+		}
+		add_run(db, &steps, acts[i].query, acts[i].args, acts[i].rows);
+	}
+	add_text(&steps, "commit");
+	bool ok = pipeline(db, &steps, err);
+	for (size_t i = 0; i < n; i++)
+		args_free(&as[i]);
 	return ok;
 }
 
 bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 	const struct sql_args *args, struct rows *rows, struct err *err)
 {
-	struct sql_args as = SQL_ARGS_INIT;
-	struct step steps[6];
-
-	arg_i64(&as, (int64_t)client_id);
-	int n = add_text(steps, 0, "begin");
-	n = add_run(db, steps, n, SQL_SESSION_CLIENT, &as);
-	n = add_run(db, steps, n, query, args);
-	int wanted = n - 1;
-	n = add_text(steps, n, "commit");
-	bool ok = pipeline(db, steps, n, wanted, rows, err);
-	args_free(&as);
-	return ok;
+	const struct db_act act = {client_id, query, args, rows};
+	return db_act_all(db, &act, 1, err);
 }
 
 /* ---- COPY ---- */

@@ -53,7 +53,20 @@ MUST_USE bool db_begin_as(struct db *db, uint64_t client_id, struct err *err);
 MUST_USE bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* harmless outside a transaction */
 
-/* begin_as + one statement + commit in one round trip (pipeline). */
+/* One statement of several. rows as for db_query. */
+struct db_act {
+	uint64_t client_id; /* whose rows row-level security shows it */
+	enum sql_query query;
+	const struct sql_args *args;
+	struct rows *rows;
+};
+
+enum { DB_ACTS_MAX = 32 };
+
+/* At most DB_ACTS_MAX statements, all of them or none: one transaction, one round trip (pipeline). */
+MUST_USE bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err);
+
+/* The same for one statement. */
 MUST_USE bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 	const struct sql_args *args, struct rows *rows, struct err *err);
 

@@ -58,6 +58,23 @@ with chunks as (
 )
 select id from chunks;
 
+-- name: quick_calls
+-- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls.
+with calls as materialized (
+    select nextval('chunk_id_seq') as id, c.*
+      from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+        with ordinality
+        as c (phone_number, number, e164, country_digits, number_type, region, custom_data, ord)
+), chunks as (
+    insert into chunk (id, client_id, entry_count, dispatched_at)
+    select id, $1::bigint, 1, now() from calls
+), entries as (
+    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, number_type, region, custom_data)
+    select id * 1024, $1, phone_number, number, e164, country_digits::smallint, number_type::smallint, region, custom_data
+      from calls
+)
+select id from calls order by ord;
+
 -- name: dispatch_calls
 -- Releases what waits for it, and tells the dispatcher if there was anything. Columns: control row or null, entries newly
 -- released, entries released earlier that have no outcome yet (live calls among them), and how many of these are paused.

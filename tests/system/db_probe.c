@@ -261,6 +261,32 @@ static void a_failed_pipeline_leaves_the_connection_usable(void)
 	args_free(&args);
 }
 
+static void several_tenants_in_one_transaction(void)
+{
+	struct sql_args args[3] = {SQL_ARGS_INIT, SQL_ARGS_INIT, SQL_ARGS_INIT};
+	struct rows rows[3] = {ROWS_INIT, ROWS_INIT, ROWS_INIT};
+	const uint64_t ours = id_of("CLIENT"), theirs = id_of("OTHER");
+	struct db_act acts[3] = {{ours, SQL_CHANGE_RELOAD, &args[0], &rows[0]},
+		{theirs, SQL_CHANGE_RELOAD, &args[1], &rows[1]},
+		{theirs, SQL_BATCH_FIND, &args[2], &rows[2]}};
+
+	connect_as("API_DSN", 5000);
+	arg_i64(&args[0], (int64_t)ours);
+	arg_i64(&args[1], (int64_t)theirs);
+	arg_i64(&args[2], (int64_t)theirs);
+	arg_i64(&args[2], 1);
+	for (int i = 0; i < 2; i++) { /* the second time everything is prepared */
+		EXPECT(db_act_all(db, acts, 3, &err));
+		EXPECT(rows[0].n == 1 && rows[1].n == 1 && rows[2].n == 1);
+	}
+	acts[1].client_id = ours; /* the wall: none of the three takes effect */
+	EXPECT(!db_act_all(db, acts, 3, &err) && strstr(err.text, "row-level security"));
+	for (int i = 0; i < 3; i++) {
+		EXPECT(!rows[i].result);
+		args_free(&args[i]);
+	}
+}
+
 /* ---- COPY ---- */
 
 static const char copy_head[19] = "PGCOPY\n\377\r\n";
@@ -405,6 +431,7 @@ static const struct {
 	{"away", away},
 	{"left_open", left_open},
 	{"one_tenant_at_a_time", one_tenant_at_a_time},
+	{"several_tenants_in_one_transaction", several_tenants_in_one_transaction},
 	{"a_failed_pipeline_leaves_the_connection_usable",
 		a_failed_pipeline_leaves_the_connection_usable},
 	{"copies", copies},

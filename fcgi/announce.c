@@ -9,7 +9,7 @@ void announce_chunk(struct app *app, const struct announced_chunk *chunk)
 	struct shm_submit work = {.kind = SUBMIT_CHUNK,
 		.entries = chunk->entries,
 		.id = chunk->id,
-		.client_id = app->client.id,
+		.client_id = chunk->client_id,
 		.committed_us = (uint64_t)clock_wall_us(),
 		.queue_master_id = chunk->queue_master_id,
 		.batch_id = chunk->batch_id};

@@ -7,14 +7,14 @@
 #include "fcgi/batch.h"
 
 struct announced_chunk {
-	uint64_t id;
+	uint64_t id, client_id;
 	uint64_t queue_master_id, batch_id; /* 0: a quick call */
 	uint32_t entries;
 	const struct batch_row
 		*first; /* goes along if it is the only one, so that nobody need read it */
 };
 
-/* A chunk of the caller's that may be dialled. */
+/* A chunk that may be dialled. */
 void announce_chunk(struct app *app, const struct announced_chunk *chunk);
 
 /* A row of control that concerns the caller. */

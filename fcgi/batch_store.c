@@ -76,6 +76,7 @@ static void announce(struct app *app, const struct batch *batch, const struct ro
 {
 	for (int i = 0; i < chunks->n; i++) {
 		struct announced_chunk chunk = {.id = (uint64_t)row_i64(chunks, i, CHUNK_ID),
+			.client_id = app->client.id,
 			.queue_master_id = (uint64_t)row_i64(chunks, i, CHUNK_QUEUE_MASTER),
 			.batch_id = batch->head.batch_id,
 			.entries = (uint32_t)row_i64(chunks, i, CHUNK_ENTRIES),

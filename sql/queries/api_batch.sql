@@ -45,19 +45,6 @@ select id, content, inserted_count, rejected
   from queue_master
  where client_id = $1::bigint and batch_id = $2::bigint;
 
--- name: quick_call
--- A chunk of one entry, released at once.
-with chunks as (
-    insert into chunk (id, client_id, entry_count, dispatched_at)
-    values (nextval('chunk_id_seq'), $1::bigint, 1, now())
-    returning id
-), entries as (
-    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, number_type, region, custom_data)
-    select id * 1024, $1, $2::text, $3::text, $4::text, $5::bigint::smallint, $6::bigint::smallint, $7::text, $8::text
-      from chunks
-)
-select id from chunks;
-
 -- name: quick_calls
 -- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls.
 with calls as materialized (

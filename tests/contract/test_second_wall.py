@@ -19,7 +19,7 @@ ZONE, MARK = "Asia/Kolkata", "mark-of-theirs"
 ASKS = {
     "batch_open": ["$client", 999, b"x", 1, "[]", True, 0, ZONE],
     "batch_find": ["$client", "$batch"],
-    "quick_call": ["$client", "9020000001", "9020000001", None, None, None, None, None],
+    "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None]],
     "dispatch_calls": ["$client"],
     "batch_order": ["$client", "$queue", "cancel"],
     "setup_channels": ["$client"],

@@ -1,4 +1,5 @@
 """One real stack for all tests of a session: PostgreSQL, nginx, ccs, an Asterisk and its far end."""
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -9,7 +10,9 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS.parent / "deploy"), str(TESTS)]
 
-from live import FarEnd, Live  # noqa: E402  (found by the line above)
+from contract_proxy import PRISM, contract_proxy  # noqa: E402  (found by the line above)
+from described import DescribedApi  # noqa: E402
+from live import FarEnd, Live  # noqa: E402
 from places import PROGRAMS  # noqa: E402
 from stack.progress import Silent  # noqa: E402
 from stack.stack import Plan, Stack  # noqa: E402
@@ -29,12 +32,35 @@ def stack(request):
                                   ring_seconds=5), Silent())
     _current = Live(built)
     try:
-        yield _current
+        with judged(_current):
+            yield _current
     finally:
         _current = None
         built.down()
         if not request.session.testsfailed and not _unsound:
             shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def judged(live):
+    """With a contract proxy between the tests and nginx, if there is one."""
+    if not PRISM:
+        yield
+        return
+    with contract_proxy(live, live.stack.folder / "prism") as address:
+        DescribedApi.proxy = address
+        yield
+    DescribedApi.proxy = None
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "exact_bytes: looks at the bytes of an answer, which a contract proxy spells anew")
+
+
+@pytest.fixture(autouse=True)
+def past_the_judge(request, monkeypatch):
+    if request.node.get_closest_marker("exact_bytes"):
+        monkeypatch.setattr(DescribedApi, "proxy", None)
 
 
 @pytest.fixture(scope="session")

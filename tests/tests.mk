@@ -54,9 +54,11 @@ contract: all page
 	@CCS_PROGRAMS=$(abspath $(OUT)) PYTHONPATH=tests/contract /usr/bin/python3 -m pytest -q -p rows \
 		$(if $(ROWS),--rows $(ROWS)) tests/contract tests/system
 
-# What takes longer: chaos on large farms, and all of the bad input of which `make check` takes a sample.
+# What takes longer: chaos on large farms, all of the bad input of which `make check` takes a sample, a browser on the
+# reference page.
 .PHONY: check-long
-check-long: all $(FARM)
+check-long: all page $(FARM)
+	$(if $(NO_INSTALL),,@deploy/install-packages deploy/packages-long)
 	@rm -f $(RESULTS)-long
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
 	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \
@@ -68,6 +70,21 @@ DISTS ?= bookworm trixie
 .PHONY: distcheck
 distcheck:
 	$(Q)tests/distcheck $(DISTS)
+
+# The API's document before judges that are not ours: a linter, and a contract proxy that the tests' requests go through.
+JUDGES  := $(OUT)/npm/tests
+REDOCLY := env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(JUDGES)/node_modules/.bin/redocly
+$(JUDGES)/.done: tests/npm/package.json tests/npm/package-lock.json
+	$(call say,NPM,tests/npm)
+	@mkdir -p $(@D)
+	$(Q)cp $^ $(@D) && $(NPM_CI) --prefix $(@D) && touch $@
+.PHONY: contract-proxy
+contract-proxy: all page $(JUDGES)/.done $(FARM) $(PROBES)
+	@rm -f $(RESULTS)-proxy
+	@tests/run -r $(RESULTS)-proxy document exit '$(REDOCLY) lint --extends=recommended-strict $(OUT)/web/openapi.json' || :
+	@CCS_PROGRAMS=$(abspath $(OUT)) CCS_CONTRACT_PROXY=$(abspath $(JUDGES))/node_modules/.bin/prism \
+		tests/run -r $(RESULTS)-proxy 'through proxy' pytest tests/contract tests/system || :
+	@tests/run -r $(RESULTS)-proxy sum
 
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.
 .PHONY: bench

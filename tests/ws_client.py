@@ -9,6 +9,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from described import description
 from stack.api import Answer
 
 PATH = "/api/ws/v1/monitoring/ws"
@@ -156,6 +157,8 @@ class WebSocket:
             if opcode == TEXT:
                 message = json.loads(payload)
                 assert isinstance(message, dict) and isinstance(message["type"], str), message
+                if "seq" in message:
+                    description().of_event.validate(message)
                 return message
             if opcode == PING:
                 self.send(frame(payload, PONG))

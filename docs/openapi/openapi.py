@@ -218,27 +218,39 @@ def close_answers(pieces, method):
             close(content["schema"])
 
 
-def with_slash(method):
-    return {**copy.deepcopy(method), "operationId": f"{method['operationId']}_slash"}
+def named(method, suffix):
+    return {**copy.deepcopy(method), "operationId": f"{method['operationId']}_{suffix}"}
+
+
+def without_body(method):
+    """HEAD of a GET."""
+    made = named(method, "head")
+    for response in made["responses"].values():
+        response.pop("content", None)
+    return made
 
 
 def contract(pieces, routes) -> dict:
-    """The document with closed answers, the codes of each status, and addresses with a last slash, which all take. What has
-    no piece is left out: nothing is known of its answers."""
+    """The document with closed answers, the codes of each status, HEAD, and addresses whole, with and without a last slash.
+    What has no piece is left out: nothing is known of its answers."""
     made = copy.deepcopy(document(pieces, [route for route in routes if route["name"] in pieces.of_route]))
-    shared = made["components"]["schemas"]
+    shared, prefix, paths = made["components"]["schemas"], made["servers"][0]["url"], {}
     asked = set()
-    for path, methods in list(made["paths"].items()):
+    for path, methods in made["paths"].items():
         for method in methods.values():
             used_by(method.get("requestBody"), shared, asked)
             close_answers(pieces, method)
-        made["paths"][f"{path}/"] = {name: with_slash(method) for name, method in methods.items()}
+        if "get" in methods:
+            methods["head"] = without_body(methods["get"])
+        paths[prefix + path] = methods
+        paths[f"{prefix}{path}/"] = {name: named(method, "slash") for name, method in methods.items()}
     for name in shared.keys() - asked:
         close(shared[name])
+    close(made["x-websocket"])
     in_front = [code for code, about in pieces.errors["codes"].items()
                 if code in pieces.errors["also"] or about["status"] in (500, 503)]
     made["components"]["responses"]["Error"]["content"]["application/json"]["schema"] = closed_error(pieces, in_front)
-    return made
+    return {**made, "paths": paths, "servers": [{"url": "/"}]}
 
 
 def main(words):

@@ -66,6 +66,7 @@ def test_E6_F8_Q25_what_is_stored_is_what_was_sent(stack, client, count):
     assert {row["id"]: row["entry_count"] for row in counted} == chunks
 
 
+@pytest.mark.exact_bytes
 def test_F8_custom_data_keeps_its_spelling(stack, client):
     custom = '{ "b":1e200000, "a" : [ ],"n":1.000 , "k":"\\u0041" }'
     client.api.post(INSERT, f'{{"batch_id":1,"data":[{{"phone_number":"9876543210",'

@@ -53,6 +53,7 @@ def at(*moment):
     return datetime.datetime(*moment, tzinfo=INDIA)
 
 
+@pytest.mark.exact_bytes
 def test_E12_H1_H2_the_documents_sums(stack):
     client = stack.new_client("SUMS")
     rollup(stack, client, "2024-01-01", 8, calls=1000, completed=900, ms=120_000_000)

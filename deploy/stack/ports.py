@@ -48,6 +48,8 @@ def is_free(port, kinds=(socket.SOCK_STREAM, socket.SOCK_DGRAM)) -> bool:
     """Can a server bind this port now, for TCP and UDP alike?"""
     for kind in kinds:
         with socket.socket(socket.AF_INET, kind) as sock:
+            if kind == socket.SOCK_STREAM:  # as servers do: what is left of old connections is no obstacle
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind((HOST, port))
             except OSError as error:

@@ -55,7 +55,7 @@ struct dispatcher {
 
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
 	bool sweep_running, directory_running, control_running, rates_running;
-	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_hour_us;
+	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_minute_us, next_hour_us;
 	int64_t stop_by_mono_us;
 	uint32_t submit_at; /* the worker slot whose ring is next */
 };

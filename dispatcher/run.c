@@ -37,7 +37,7 @@ static const enum sql_query lookup_queries[] = {SQL_NODE_START, SQL_NODE_ADOPT_C
 	SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
 	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
 	SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_ATTEMPTS_RECENT,
-	SQL_PARTITIONS_ADVANCE, SQL_QUERY__N};
+	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -135,6 +135,12 @@ static void advance_partitions(struct dispatcher *d)
 	stream_end(d->lookups, NULL, NULL);
 }
 
+static void expire_answers(struct dispatcher *d)
+{
+	stream_query(d->lookups, SQL_IDEMPOTENCY_EXPIRE, NULL, NULL, NULL);
+	stream_end(d->lookups, NULL, NULL);
+}
+
 static void every_second(struct dispatcher *d)
 {
 	if (d->now_us < d->next_second_us)
@@ -153,6 +159,10 @@ static void every_second(struct dispatcher *d)
 		0) { /* a NOTIFY may be lost with its connection: look, and learn that all is well */
 		d->control_wanted = true;
 		stream_end(d->lookups, database_answered, d);
+	}
+	if (d->now_us >= d->next_minute_us) {
+		d->next_minute_us = d->now_us + 60 * US_PER_S;
+		expire_answers(d);
 	}
 	if (d->now_us >= d->next_hour_us) {
 		d->next_hour_us = d->now_us + 3600 * US_PER_S;

@@ -83,12 +83,61 @@ void app_turn(struct app *app)
 	worker_count_request(app->segment);
 }
 
+/* ---- what follows a commit ---- */
+
+/* In the order in which it was said; in the arena. Where that is full, a hint is lost, which the
+ * dispatcher's sweep makes up for. */
+struct told {
+	struct shm_submit work;
+	struct told *next;
+};
+
+struct later {
+	struct told *first, **end;
+	uint64_t changed_client; /* 0: none */
+};
+
+static void keep_for_later(struct app *app, const struct shm_submit *work)
+{
+	struct told *told = arena_alloc(app->arena, sizeof(*told));
+	if (!told)
+		return;
+	*told = (struct told){.work = *work};
+	*app->later->end = told;
+	app->later->end = &told->next;
+}
+
 void app_announce(struct app *app, const struct shm_submit *work)
 {
-	(void)submit_send(app->segment, app->bell, work);
+	if (app->later)
+		keep_for_later(app, work);
+	else
+		(void)submit_send(app->segment, app->bell, work);
 }
 
 void app_client_changed(struct app *app, uint64_t client_id)
 {
-	(void)tenant_changed(app->segment, client_id);
+	if (app->later)
+		app->later->changed_client = client_id;
+	else
+		(void)tenant_changed(app->segment, client_id);
+}
+
+void app_hold(struct app *app)
+{
+	static struct later later;
+	later = (struct later){.end = &later.first};
+	app->later = &later;
+}
+
+void app_release(struct app *app, bool tell)
+{
+	const struct later *later = app->later;
+	app->later = NULL;
+	if (!tell)
+		return;
+	if (later->changed_client)
+		app_client_changed(app, later->changed_client);
+	for (const struct told *told = later->first; told; told = told->next)
+		app_announce(app, &told->work);
 }

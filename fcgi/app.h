@@ -15,6 +15,7 @@
 #include "shm/segment.h"
 
 struct db;
+struct later;
 
 enum pool { POOL_FAST, POOL_SQL, POOL_LOGIN, POOL__N };
 
@@ -28,6 +29,7 @@ struct app {
 	struct shm_client client; /* of the request that is being answered */
 	struct jwt_claims token;  /* the same, if it came with one */
 	struct jwt_ring ring;	  /* signs and verifies tokens */
+	struct later *later;	  /* what is to be told after the commit; NULL: tell at once */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 	struct segment own_segment;
 	struct bell own_bell;
@@ -55,5 +57,9 @@ void app_announce(struct app *app, const struct shm_submit *work);
 /* A committed change of a client, its keys or allocations: from now on no worker answers from a
  * directory row that is older. Call after the commit; announce the control row as well. */
 void app_client_changed(struct app *app, uint64_t client_id);
+
+/* From here to app_release both of the above wait; then they are told, or forgotten. */
+void app_hold(struct app *app);
+void app_release(struct app *app, bool tell);
 
 #endif

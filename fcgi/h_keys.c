@@ -58,6 +58,7 @@ bool handle_regenerate_api_key(
 	if (!key_replace(app->db, &change, &made, err))
 		return false;
 	changed_keys(app, req, &made);
+	reply->is_secret = true;
 	put_object(sb, NULL);
 	put_u64(sb, "id", app->client.id);
 	put_text(sb, "api_key", str_of(made.key));

@@ -42,7 +42,7 @@ void reply_reset(struct reply *reply)
 		strbuf_free(&reply->body);
 	reply->status = 200;
 	reply->pass_to = NULL;
-	reply->waits = false;
+	reply->waits = reply->is_secret = false;
 	strbuf_reset(&reply->body);
 	strbuf_reset(&reply->headers);
 }
@@ -111,7 +111,7 @@ void reply_error(struct reply *reply, const struct req *req, const struct err *e
 	if (kind == ERR_INTERNAL)
 		detail = "the request failed for a reason on our side; quote request_id when you "
 			 "report it";
-	if (kind == ERR_LIMIT || kind == ERR_BUSY)
+	if (kind == ERR_LIMIT || kind == ERR_BUSY || err->retry_after_s)
 		reply_header(reply, "Retry-After", "%u",
 			err->retry_after_s ? err->retry_after_s : (unsigned)BUSY_RETRY_S);
 	if (kind == ERR_AUTH)

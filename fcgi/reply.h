@@ -23,6 +23,7 @@ struct reply {
 	struct strbuf headers; /* "Name: value\r\n" each */
 	struct strbuf head;    /* status and headers on their way out */
 	const char *pass_to;   /* nginx's name of the pool that shall answer instead: reply_pass */
+	bool is_secret;	       /* the body is not to be stored as it is */
 	bool waits;	       /* fast pool: it is to be parked */
 	struct parked parked;
 };

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "fcgi/auth.h"
+#include "fcgi/idempotency.h"
 #include "fcgi/limit.h"
 #include "fcgi/router.h"
 #include "fcgi/serve.h"
@@ -154,6 +155,8 @@ static bool answer(
 		return false;
 	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
 		return false;
+	if (idempotency_asked(req))
+		return idempotency_answer(app, req, reply, err);
 	return req->route->handler(app, req, reply, err);
 }
 

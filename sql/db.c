@@ -20,6 +20,7 @@ struct db {
 	int64_t statement_timeout_ms;
 	int64_t next_try_us; /* monotonic: no attempt to connect before */
 	bool was_connected;
+	bool is_held; /* db_hold */
 	char constraint[CONSTRAINT_BYTES];
 	char words[256];
 	bool prepared[SQL_QUERY__N];
@@ -48,6 +49,7 @@ static void disconnect(struct db *db)
 {
 	PQfinish(db->conn);
 	db->conn = NULL;
+	db->is_held = false;
 	memset(db->prepared, 0, sizeof(db->prepared));
 }
 
@@ -150,6 +152,8 @@ bool db_ready(struct db *db, struct err *err)
 	}
 	if (!db->conn)
 		return connect_now(db, err);
+	if (db->is_held)
+		return true;
 	if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
 		log_warn("db.left_open", "do=%s",
 			log_q("rolled back what an earlier request did not end"));
@@ -223,11 +227,15 @@ bool db_script(struct db *db, const char *text, const char *what, struct err *er
 
 bool db_begin(struct db *db, struct err *err)
 {
+	if (db->is_held)
+		return true;
 	return db_script(db, "begin", "begin", err);
 }
 
 bool db_commit(struct db *db, struct err *err)
 {
+	if (db->is_held)
+		return true;
 	db->constraint[0] = '\0';
 	if (!db->conn)
 		return busy(err);
@@ -243,6 +251,7 @@ bool db_commit(struct db *db, struct err *err)
 
 void db_rollback(struct db *db)
 {
+	db->is_held = false;
 	if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
 		return;
 	if (PQtransactionStatus(db->conn) == PQTRANS_ACTIVE) { /* in the middle of a COPY */
@@ -390,6 +399,8 @@ bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 	struct sql_args as = SQL_ARGS_INIT;
 	struct steps steps = {.n = 0};
 
+	if (db->is_held)
+		return true;
 	arg_i64(&as, (int64_t)client_id);
 	add_text(&steps, "begin");
 	add_run(db, &steps, SQL_SESSION_CLIENT, &as, NULL);
@@ -403,7 +414,8 @@ bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *
 	struct sql_args as[DB_ACTS_MAX];
 	struct steps steps = {.n = 0};
 
-	add_text(&steps, "begin");
+	if (!db->is_held)
+		add_text(&steps, "begin");
 	for (size_t i = 0; i < n; i++) {
 		as[i] = SQL_ARGS_INIT;
 		if (i == 0 || acts[i].client_id != acts[i - 1].client_id) {
@@ -412,7 +424,8 @@ bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *
 		}
 		add_run(db, &steps, acts[i].query, acts[i].args, acts[i].rows);
 	}
-	add_text(&steps, "commit");
+	if (!db->is_held)
+		add_text(&steps, "commit");
 	bool ok = pipeline(db, &steps, err);
 	for (size_t i = 0; i < n; i++)
 		args_free(&as[i]);
@@ -424,6 +437,20 @@ bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 {
 	const struct db_act act = {client_id, query, args, rows};
 	return db_act_all(db, &act, 1, err);
+}
+
+bool db_hold(struct db *db, uint64_t client_id, struct err *err)
+{
+	db->is_held = db_begin_as(db, client_id, err);
+	return db->is_held;
+}
+
+bool db_release(struct db *db, struct err *err)
+{
+	if (!db->is_held)
+		return fail(err, ERR_INTERNAL, "the transaction was given up before");
+	db->is_held = false;
+	return db_commit(db, err);
 }
 
 /* ---- COPY ---- */

@@ -70,6 +70,11 @@ MUST_USE bool db_act_all(struct db *db, const struct db_act *acts, size_t n, str
 MUST_USE bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 	const struct sql_args *args, struct rows *rows, struct err *err);
 
+/* From here to db_release everything is one transaction of this client, whatever its parts say: begins
+ * and commits in between do nothing. db_rollback ends it and undoes all. */
+MUST_USE bool db_hold(struct db *db, uint64_t client_id, struct err *err);
+MUST_USE bool db_release(struct db *db, struct err *err);
+
 /* Binary COPY into a leaf partition: `entry_copy` and its like have "%lld" where the partition's
  * number goes. */
 MUST_USE bool db_copy_begin(

@@ -84,6 +84,11 @@ def query_parameters(piece):
         yield ref("parameters", parameter) if isinstance(parameter, str) else parameter
 
 
+def is_repeatable(route) -> bool:
+    """Does it take an Idempotency-Key?"""
+    return route["who"] == "CLIENT" and route["method"] != "GET"
+
+
 def request_body(request):
     content = {"schema": request["schema"], "example": request["example"]}
     body = {"required": not request.get("optional", False), "content": {"application/json": content}}
@@ -99,6 +104,8 @@ def headers(names):
 def good_answer(route, piece):
     answer = piece.get("answer", {"description": route["summary"], "schema": {"type": "object"}, "example": {}})
     limits = () if route["who"] == "PUBLIC" else _LIMIT_HEADERS
+    if is_repeatable(route):
+        limits += ("Idempotent-Replayed",)
     return {"description": answer["description"],
             "headers": {**headers(("X-Request-Id", *limits)), **answer.get("headers", {})},
             "content": {"application/json": {"schema": answer["schema"], "example": answer["example"]}}}
@@ -112,6 +119,8 @@ def error_example(status, code, detail):
 def error_answers(pieces, route, piece):
     """status -> response, of what this operation may refuse and of what any may."""
     usual = pieces.errors["everywhere"][route["who"]] + pieces.errors["of_pool"].get(route["pool"], [])
+    if is_repeatable(route):
+        usual += pieces.errors["of_writes"]
     details = {code: None for code in usual}
     details.update(piece.get("errors") or {})
     by_status = {}
@@ -129,6 +138,8 @@ def error_answers(pieces, route, piece):
 def operation(pieces, route):
     tag, piece = pieces.of_route.get(route["name"], (pieces.api["tags"][0], {}))
     parameters = [*path_parameters(route, piece), *query_parameters(piece)]
+    if is_repeatable(route):
+        parameters.append(ref("parameters", "Idempotency-Key"))
     described = {"operationId": route["name"], "tags": [tag], "summary": route["summary"],
                  "description": piece.get("description", "").strip(), "security": _SECURITY[route["who"]]}
     if parameters:

@@ -35,6 +35,8 @@ ASKS = {
     "details_of_batch": ["$client", None, None, ZONE, None, 10, 0, "$batch"],
     "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X"],
     "key_revoke": ["$client", 0, "X"],
+    "idempotency_find": ["$client", "key"],
+    "idempotency_store": ["$client", "another key", b"0" * 32, b"{}", False],
     "allocations_of_client": ["$client"],
     "change_reload": ["$client"],
     "session_end": ["$session", "$client"],
@@ -92,6 +94,7 @@ def fill(db, accountcode) -> dict:
                                                   now(), 0, 0)""", entry, client, queue, server)
         insert("insert into rollup_hour values (%s, %s, '2026-01-01', 9, 1)", client, server)
         insert("insert into rollup_hour values (%s, %s, (now() at time zone %s)::date, 9, 1)", client, server, ZONE)
+        insert("insert into idempotency values (%s, 'key', sha256('x'), %s, false)", client, MARK.encode())
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
     return ids
 

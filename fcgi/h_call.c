@@ -1,12 +1,16 @@
-/* GET /calls/{call_id}: one call, where it stands; with ?wait=seconds answered when it is over. */
+/* GET /calls/{call_id}: one call, where it stands; with ?wait=seconds answered when it is over. POST
+ * /calls/{call_id}/hangup: no more of it. */
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "fcgi/announce.h"
 #include "fcgi/auth.h"
 #include "fcgi/call_id.h"
 #include "fcgi/entry_row.h"
 #include "fcgi/park.h"
+#include "fcgi/put.h"
 #include "fcgi/router.h"
+#include "sql/db.h"
 
 #include "common/base.h"
 
@@ -73,6 +77,59 @@ bool handle_call(struct app *app, struct req *req, struct reply *reply, struct e
 		!entry_rows_load(app, app->client.id, &call.entry_id, 1, call.attempt, &rows, err))
 		return false;
 	bool ok = answer(app, req, &call, &rows, &live, reply, err);
+	rows_free(&rows);
+	return ok;
+}
+
+/* ---- the end, by its client ---- */
+
+static bool call_off(struct app *app, uint64_t entry_id, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_i64(&args, (int64_t)app->client.id);
+	arg_i64(&args, (int64_t)entry_id);
+	bool ok = db_query_as(app->db, app->client.id, SQL_CALL_OFF, &args, &rows, err);
+	args_free(&args);
+	if (ok)
+		announce_control(app, (uint64_t)row_i64(&rows, 0, 0));
+	rows_free(&rows);
+	return ok;
+}
+
+/* Answered before it is hung up, with the call as it is until then. */
+static bool hang_up(struct app *app, const struct call *call, const struct rows *rows,
+	const struct live *live, struct reply *reply, struct err *err)
+{
+	struct strbuf *sb = &reply->body;
+
+	if (rows->n == 0 || !is_attempt(rows, call))
+		return not_yours(err);
+	bool is_over = entry_row_state(rows, 0, live) >= STATE_FIRST_FINAL;
+	if (!is_over && !call_off(app, call->entry_id, err))
+		return false;
+	put_object(sb, NULL);
+	put_text(sb, "message",
+		is_over ? STR("The call is over") : STR("The call is being hung up"));
+	put_text(sb, "status", STR("success"));
+	put_bool(sb, "changed", !is_over);
+	put_name(sb, STR("call"));
+	put_call(app, call, rows, live, sb);
+	put_end(sb, '}');
+	return true;
+}
+
+bool handle_hang_up(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	struct live live;
+	struct call call;
+
+	if (!read_call(req, &call, err) || !live_load(app, app->client.id, &live, err) ||
+		!entry_rows_load(app, app->client.id, &call.entry_id, 1, 0, &rows, err))
+		return false;
+	bool ok = hang_up(app, &call, &rows, &live, reply, err);
 	rows_free(&rows);
 	return ok;
 }

@@ -105,6 +105,12 @@ select (select id from told), canceled_at is not null, finished_at is not null
   from queue_master
  where client_id = $1 and id = $2;
 
+-- name: call_off
+-- Wherever the call of this entry is: the dispatcher looks.
+insert into control (client_id, kind, args)
+values ($1::bigint, 'hangup', jsonb_build_object('entry_id', $2::bigint))
+returning id, pg_notify('ccs', '') is null;
+
 -- name: setup_channels
 -- Makes the dispatcher read the client again. Columns: control row, channels that its allocations allow on servers that
 -- take calls.

@@ -50,6 +50,7 @@ TAKES = {
     "client_limits": Takes(),
     "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
+    "hang_up": Takes(path={"call_id": "call_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),
     "cancel_batch": Takes(path={"batch_id": "batch_id"}),

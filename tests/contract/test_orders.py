@@ -1,5 +1,11 @@
 """Batches that are paused, resumed and canceled while they are being dialled."""
+import sys
+
 import pytest
+from places import ROOT
+
+sys.path.append(str(ROOT / "tests/system"))
+from ws_client import listen  # noqa: E402  (found by the line above)
 
 GATES_SHOWN = "blocked_reason"
 
@@ -97,10 +103,66 @@ def test_Q28_orders_outlive_the_dispatcher(stack, asterisk, part):
     assert report.attempts == 4 and report.dispositions["completed"] >= 3
 
 
+def call(client, call_id):
+    return client.api.get(f"/calls/{call_id}").ok
+
+
+def hang_up(client, call_id):
+    return client.api.post(f"/calls/{call_id}/hangup").ok
+
+
+@pytest.mark.parametrize("ring, until, ends, reason", [
+    (0, "answered", "completed", "answered"),
+    (9, "ringing", "canceled", "called off before it was answered"),
+])
+def test_Q28_a_live_call_is_hung_up(stack, asterisk, ring, until, ends, reason):
+    client = stack.new_client("INTERRUPTER")
+    [number] = asterisk.numbers("answered", ring=ring, talk=60)
+    with listen(stack, client) as events:
+        call_id = client.call(number)
+        stack.wait_until(lambda: call(client, call_id)["status"] == until, f"it is {until}")
+        assert hang_up(client, call_id)["changed"] is True
+        said = client.api.get(f"/calls/{call_id}", wait=30).ok
+        assert (said["status"], said["reason"]) == (ends, reason)
+        [*_, last] = events.hear_until(lambda message: message["type"] in ("call_ended", "call_failed"))
+    assert last["payload"]["disposition"] == ends
+    assert hang_up(client, call_id) == {"message": "The call is over", "status": "success", "changed": False,
+                                        "call": call(client, call_id)}
+
+
+def test_Q28_a_call_that_is_about_to_be_dialled_is_hung_up_once_there_is_one(stack, asterisk):
+    """Asterisk has no channel yet when it is told to hang it up."""
+    client = stack.new_client("HASTY")
+    calls = [client.call(number) for number in asterisk.numbers("answered", 8, talk=60)]
+    for call_id in calls:
+        assert hang_up(client, call_id)["changed"] is True
+    for call_id in calls:
+        assert client.outcome(call_id)["disposition"] in ("canceled", "completed")
+
+
+def test_Q28_Q24_a_call_that_waits_is_not_dialled(stack, asterisk):
+    client = stack.new_client("REVOKER", channels=1)
+    busy_line = client.call(asterisk.numbers("answered", talk=3)[0])
+    stack.wait_until(lambda: client.live_calls() == 1, "the only channel is in use")
+    quick = client.call(asterisk.numbers("busy")[0])
+    batch = client.insert(asterisk.numbers("busy", 3))
+    client.dispatch()
+    in_batch = entries(client, batch)[1]["call_id"]
+    for call_id in quick, in_batch:
+        assert hang_up(client, call_id)["changed"] is True
+        said = client.api.get(f"/calls/{call_id}", wait=30).ok
+        assert (said["status"], said["attempts"]) == ("canceled", 0)
+    assert client.outcome(busy_line)["disposition"] == "completed"
+    assert client.wait_finished(batch).dispositions == {"busy": 2, "canceled": 1}
+    assert client.attempts() == 3
+
+
 def test_Q28_orders_are_no_gets(stack):
     client = stack.new_client("BROWSER")
     batch = client.insert(["9020000001"])
-    for what in "pause", "resume", "cancel":
-        answer = client.api.get(f"/queues/batches/{batch}/{what}")
+    [entry] = entries(client, batch)
+    for path in (f"/queues/batches/{batch}/pause", f"/queues/batches/{batch}/resume",
+                 f"/queues/batches/{batch}/cancel", f"/calls/{entry['call_id']}/hangup"):
+        answer = client.api.get(path)
         assert answer.status == 405 and answer.headers["Allow"].startswith("POST")
     assert counts(client, batch) == {"pending": 1}

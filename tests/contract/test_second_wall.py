@@ -22,6 +22,7 @@ ASKS = {
     "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None]],
     "dispatch_calls": ["$client"],
     "batch_order": ["$client", "$queue", "cancel"],
+    "call_off": ["$client", "$entry"],
     "setup_channels": ["$client"],
     "queue_masters_pick": ["$client", None, None, ZONE, None, 10, 0, False],
     "queue_master_find": ["$client", "$batch", True],

@@ -291,14 +291,24 @@ class FarEnd:
 
     def __init__(self, live):
         self._live = live
-        self._seeds = itertools.count(1)
+        self._shuffles = itertools.count(1)
+        self._given = collections.Counter()
 
     def mixed(self, count, **how) -> list[str]:
         """Numbers of all outcomes, none of which any other test dials."""
-        return numbers.mixed(count, seed=next(self._seeds), **how)
+        return numbers.mixed(count, next(self._shuffles), taken_from=self._take, **how)
 
     def numbers(self, outcome, count=1, **how) -> list[str]:
-        return list(numbers.numbers(outcome, count, seed=next(self._seeds), **how))
+        """Those of one outcome."""
+        return self._take(outcome, count, **how)
+
+    def _take(self, outcome, count, _seed=0, *, ring=0, talk=3):
+        """From the second thousand on: the first is for numbers that stand in tests."""
+        sort = outcome, ring, talk if numbers.OUTCOMES[outcome].timed else None
+        first = self._given[sort]
+        self._given[sort] += count
+        assert first + count <= 9000, "numbers of that sort have run out"
+        return list(numbers.numbers(outcome, count, 1, first=first, ring=ring, talk=talk))
 
     def cdr_per_attempt(self, report) -> dict:
         """attempt id -> how many call records Asterisk wrote for it, attempts of this batch only."""

@@ -48,8 +48,9 @@ DEFAULT_SHARES = {"answered": 64, "busy": 10, "unavailable": 8, "rings": 4, "con
                   "rejected": 4, "invalid": 5}
 
 
-def numbers(outcome, count, seed=0, *, ring=0, talk=3):
-    """Yields that many different numbers with this outcome, always the same for the same seed.
+def numbers(outcome, count, seed=0, *, first=0, ring=0, talk=3):
+    """Yields that many different numbers with this outcome, always the same for the same seed: from the first on of a
+    thousand, after which those of the next seed begin.
 
     ring is 0 to 9 seconds; talk, 0 to 99 seconds, counts for "answered" and "speaks". There are
     10,000 numbers for each ring and talk of those two, 1,000,000 for each ring of the others.
@@ -62,18 +63,20 @@ def numbers(outcome, count, seed=0, *, ring=0, talk=3):
     if count > 10 ** width:
         raise ValueError(f"there are only {10 ** width} numbers with this outcome, not {count}")
     for i in range(count):
-        yield f"{head}{(seed * SEED_STEP + i) % 10 ** width:0{width}}"
+        yield f"{head}{(seed * SEED_STEP + first + i) % 10 ** width:0{width}}"
 
 
-def mixed(count, seed=0, *, shares=None, ring=0, talk=3):
-    """A list of different numbers of several outcomes, shuffled; shares are relative weights."""
+def mixed(count, seed=0, *, shares=None, ring=0, talk=3, taken_from=None):
+    """A list of different numbers of several outcomes, shuffled; shares are relative weights. taken_from is another
+    function than numbers(), with the same first three arguments."""
+    take = taken_from or numbers
     shares = shares or DEFAULT_SHARES
     total = sum(shares.values())
     batch, given, weight = [], 0, 0
     for outcome, share in shares.items():
         weight += share
         upto = count * weight // total
-        batch += numbers(outcome, upto - given, seed, ring=ring, talk=talk)
+        batch += take(outcome, upto - given, seed, ring=ring, talk=talk)
         given = upto
     random.Random(seed).shuffle(batch)
     return batch

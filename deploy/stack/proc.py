@@ -60,6 +60,16 @@ def wait_until(condition, *, seconds, what, check=None, progress=None):
         pause = min(pause * 1.5, 0.1)
 
 
+def _command(pid) -> bytes:
+    """The command line. A zombie's is empty, so that it does not count as running; so is, for a moment, that of a process
+    that becomes another program."""
+    while not (command := Path(f"/proc/{pid}/cmdline").read_bytes()):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state not in "RD":  # running, or waiting for a disk
+            break
+    return command
+
+
 @dataclass(frozen=True)
 class Process:
     """One server: started by this process or an earlier one."""
@@ -73,10 +83,9 @@ class Process:
         """Its process id while it runs, else None."""
         try:
             pid = int(self.pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            command = _command(pid)
         except (OSError, ValueError):
             return None
-        # A zombie has an empty command line: it does not count as running.
         return pid if self.marker.encode() in command.replace(b"\0", b" ") else None
 
     def start(self, argv, *, keep_fds=(), env=None, cwd=None, user=None) -> int:

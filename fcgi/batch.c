@@ -73,6 +73,32 @@ static void name_entry(uint32_t index, struct err *why)
 		cause.text);
 }
 
+static bool out_of_memory(struct err *err)
+{
+	return fail(err, ERR_TOO_LARGE,
+		"the batch needs more memory than one request may take; send it in parts");
+}
+
+/* The last row goes again when its number has come before. */
+static bool dedupe(struct batch *batch, const struct batch_entry *entry, struct err *err)
+{
+	struct err why;
+	switch (number_set_add(&batch->seen, batch->arena, &batch->rows[batch->n - 1].number)) {
+	case NUMBER_NEW:
+		return true;
+	case NUMBER_AGAIN:
+		batch->n--;
+		(void)fail_code(&why, ERR_INPUT, "duplicate_number",
+			"phone_number of entry %" PRIu32 " is that of an earlier entry",
+			entry->index);
+		reject(batch, entry, &why);
+		return true;
+	case NUMBER_NO_ROOM:
+		break;
+	}
+	return out_of_memory(err);
+}
+
 bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 {
 	struct batch *batch = arg;
@@ -90,10 +116,9 @@ bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 	}
 	struct batch_row *row = row_add(batch);
 	if (!row)
-		return fail(err, ERR_TOO_LARGE,
-			"the batch needs more memory than one request may take; send it in parts");
+		return out_of_memory(err);
 	*row = (struct batch_row){entry->phone_number, entry->custom_data, number};
-	return true;
+	return !batch->dedupe || dedupe(batch, entry, err);
 }
 
 bool batch_close(struct batch *batch, bool strict, struct err *err)

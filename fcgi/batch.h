@@ -13,6 +13,7 @@
 
 #include "fcgi/app.h"
 #include "fcgi/batch_scan.h"
+#include "fcgi/number_set.h"
 #include "registry/number.h"
 
 enum { BATCH_CHUNK_ENTRIES = 1024 };
@@ -29,6 +30,8 @@ struct batch {
 	struct batch_head head;
 	struct batch_row *rows; /* that will be dialled */
 	size_t n, cap;
+	bool dedupe;		/* of a number that comes again, only the first entry is taken */
+	struct number_set seen; /* when dedupe */
 	struct strbuf rejected; /* JSON array of the others */
 	size_t rejected_n;
 	struct err first_rejection; /* why the first of them; kind NONE: there are none */

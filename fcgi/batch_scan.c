@@ -152,7 +152,7 @@ static bool scan_data(struct body_scan *body, struct json_scan *scan)
 	return scan_array(scan, scan_element, body);
 }
 
-static bool scan_batch_id(struct body_scan *body, struct json_scan *scan)
+static bool scan_id(struct json_scan *scan, const char *member, uint64_t *id)
 {
 	struct json_digest ignored;
 	enum json_kind kind = scan_peek(scan);
@@ -161,24 +161,34 @@ static bool scan_batch_id(struct body_scan *body, struct json_scan *scan)
 		return false;
 	if (kind != JSON_IS_NUMBER)
 		return fail_code(scan->err, ERR_INPUT, "invalid_type",
-			"batch_id is %s; send an integer from 1 to %" PRIu64, json_kind_name(kind),
-			BATCH_ID_MAX);
-	if (!str_to_u64((struct str){from, (size_t)(scan->at - from)}, 1, BATCH_ID_MAX,
-		    &body->head.batch_id))
+			"%s is %s; send an integer from 1 to %" PRIu64, member,
+			json_kind_name(kind), BATCH_ID_MAX);
+	if (!str_to_u64((struct str){from, (size_t)(scan->at - from)}, 1, BATCH_ID_MAX, id))
 		return fail_code(scan->err, ERR_INPUT, "invalid_value",
-			"batch_id must be an integer from 1 to %" PRIu64, BATCH_ID_MAX);
+			"%s must be an integer from 1 to %" PRIu64, member, BATCH_ID_MAX);
 	return true;
+}
+
+/* null asks for a queue of its own, as the absence does. */
+static bool scan_queue_id(struct body_scan *body, struct json_scan *scan)
+{
+	struct json_digest ignored;
+	return scan_peek(scan) == JSON_IS_NULL ? scan_value(scan, &ignored)
+					       : scan_id(scan, "queue_id", &body->head.queue_id);
 }
 
 static bool scan_body_member(
 	void *arg, struct json_scan *scan, struct str name, const struct json_digest *key)
 {
+	struct body_scan *body = arg;
 	struct json_digest ignored;
 	(void)key;
 	if (str_eq(name, STR("batch_id")))
-		return scan_batch_id(arg, scan);
+		return scan_id(scan, "batch_id", &body->head.batch_id);
+	if (str_eq(name, STR("queue_id")))
+		return scan_queue_id(body, scan);
 	if (str_eq(name, STR("data")))
-		return scan_data(arg, scan);
+		return scan_data(body, scan);
 	return scan_value(scan, &ignored);
 }
 

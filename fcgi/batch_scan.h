@@ -1,6 +1,6 @@
 /* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...",
- * "custom_data": {...}}, ...]}`, read in one pass and handed on entry by entry; and the body of a
- * quick call, which is one such entry.
+ * "custom_data": {...}}, ...]}`, perhaps with a "queue_id", read in one pass and handed on entry by
+ * entry; and the body of a quick call, which is one such entry.
  *
  * Members may come in any order; those we do not know are checked as JSON and ignored. A body
  * that is not valid JSON, lacks a member or has one of the wrong type fails as a whole. What is
@@ -28,6 +28,7 @@ typedef bool batch_entry_fn(void *arg, const struct batch_entry *entry, struct e
 
 struct batch_head {
 	uint64_t batch_id;
+	uint64_t queue_id; /* of the batch that it is added to; 0: of its own */
 	uint32_t entries;
 	struct json_digest content; /* of every phone_number and custom_data, in their order */
 };

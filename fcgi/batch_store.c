@@ -12,16 +12,22 @@
 static bool store(struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
+	bool appends = batch->head.queue_id != 0;
 	arg_i64(&args, (int64_t)app->client.id);
 	arg_i64(&args, (int64_t)batch->head.batch_id);
 	arg_bytes(&args, &batch->head.content, sizeof(batch->head.content));
 	arg_i64(&args, (int64_t)batch->n);
 	arg_text(&args, strbuf_view(&batch->rejected));
-	arg_bool(&args, app->client.auto_dispatch);
+	if (appends)
+		arg_i64(&args, (int64_t)batch->head.queue_id);
+	else
+		arg_bool(&args, app->client.auto_dispatch);
 	arg_i64(&args, (int64_t)batch->rejected_n);
-	arg_text(&args, str_of(app->client.timezone));
+	if (!appends)
+		arg_text(&args, str_of(app->client.timezone));
 	bool ok = db_begin_as(app->db, app->client.id, err) &&
-		  db_query(app->db, SQL_BATCH_OPEN, &args, chunks, err) &&
+		  db_query(app->db, appends ? SQL_BATCH_APPEND : SQL_BATCH_OPEN, &args, chunks,
+			  err) &&
 		  entry_copy(app, batch, chunks, err) && db_commit(app->db, err);
 	if (!ok)
 		db_rollback(app->db);
@@ -35,6 +41,10 @@ static bool read_receipt(const struct app *app, const struct batch *batch, const
 	enum { ID, CONTENT, INSERTED, REJECTED };
 	struct str content = {(const char *)&batch->head.content, sizeof(batch->head.content)};
 
+	if (rows->n == 0 && batch->head.queue_id)
+		return fail_code(err, ERR_CONFLICT, "batch_over",
+			"the queue %" PRIu64 " has been canceled; send these entries without it",
+			batch->head.queue_id);
 	if (rows->n == 0)
 		return fail(err, ERR_BUSY, "the batch is being changed by another request");
 	if (!str_eq(row_bytes(rows, 0, CONTENT), content))
@@ -78,7 +88,7 @@ static void announce(struct app *app, const struct batch *batch, const struct ro
 		struct announced_chunk chunk = {.id = (uint64_t)row_i64(chunks, i, CHUNK_ID),
 			.client_id = app->client.id,
 			.queue_master_id = (uint64_t)row_i64(chunks, i, CHUNK_QUEUE_MASTER),
-			.batch_id = batch->head.batch_id,
+			.batch_id = (uint64_t)row_i64(chunks, i, CHUNK_BATCH_ID),
 			.entries = (uint32_t)row_i64(chunks, i, CHUNK_ENTRIES),
 			.first = &batch->rows[(size_t)i * BATCH_CHUNK_ENTRIES]};
 		announce_chunk(app, &chunk);
@@ -97,7 +107,7 @@ bool batch_store(
 			.queue_master_id = (uint64_t)row_i64(&chunks, 0, CHUNK_QUEUE_MASTER),
 			.inserted = batch->n,
 			.rejected = strbuf_view(&batch->rejected)};
-		if (app->client.auto_dispatch)
+		if (app->client.auto_dispatch && !batch->head.queue_id)
 			announce(app, batch, &chunks);
 	}
 	rows_free(&chunks);

@@ -6,8 +6,8 @@
 #include "fcgi/batch.h"
 #include "sql/db.h"
 
-/* Columns of batch_open, which returns the chunks of a batch in order. */
-enum chunk_column { CHUNK_ID, CHUNK_ENTRIES, CHUNK_QUEUE_MASTER };
+/* Columns of batch_open and batch_append, which return the chunks of a batch in order. */
+enum chunk_column { CHUNK_ID, CHUNK_ENTRIES, CHUNK_QUEUE_MASTER, CHUNK_BATCH_ID };
 
 /* Copies all rows of the batch under the ids of its chunks, inside the caller's transaction. */
 MUST_USE bool entry_copy(

@@ -16,14 +16,16 @@
 struct details {
 	struct period period;
 	enum state status; /* STATE__N: any */
-	uint64_t batch_id; /* 0: any */
+	uint64_t queue_id; /* 0: any */
 	struct page page;
 };
 
-static bool own_batch(struct app *app, const struct req *req, uint64_t batch_id, struct err *err)
+static bool read_batch(
+	struct app *app, const struct req *req, struct details *details, struct err *err)
 {
-	uint64_t id;
-	return batch_id == 0 || own_queue(app, req, batch_id, false, &id, err);
+	uint64_t batch_id = 0;
+	return req_query_u64(req, "batch_id", 1, BATCH_ID_MAX, &batch_id, err) &&
+	       (batch_id == 0 || own_queue(app, req, batch_id, false, &details->queue_id, err));
 }
 
 static bool read_details(
@@ -33,9 +35,7 @@ static bool read_details(
 	return own_accountcode(req, req_query(req, "accountcode"), err) &&
 	       period_read(req, &details->period, err) &&
 	       state_read(req, STATE_FIRST_FINAL, &details->status, err) &&
-	       req_query_u64(req, "batch_id", 1, BATCH_ID_MAX, &details->batch_id, err) &&
-	       page_read(req, NULL, &details->page, err) &&
-	       own_batch(app, req, details->batch_id, err);
+	       page_read(req, NULL, &details->page, err) && read_batch(app, req, details, err);
 }
 
 static bool query(
@@ -50,10 +50,10 @@ static bool query(
 		details->status < STATE__N ? state_name(details->status) : (struct str){NULL, 0});
 	arg_i64(&args, (int64_t)details->page.size);
 	arg_i64(&args, (int64_t)page_offset(&details->page));
-	if (details->batch_id)
-		arg_i64(&args, (int64_t)details->batch_id);
+	if (details->queue_id)
+		arg_i64(&args, (int64_t)details->queue_id);
 	bool ok = db_query_as(app->db, app->client.id,
-		details->batch_id ? SQL_DETAILS_OF_BATCH : SQL_DETAILS_PAGE, &args, rows, err);
+		details->queue_id ? SQL_DETAILS_OF_BATCH : SQL_DETAILS_PAGE, &args, rows, err);
 	args_free(&args);
 	return ok;
 }

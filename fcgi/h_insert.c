@@ -1,6 +1,7 @@
 /* POST /queues/insertdataincallqueue: a batch of numbers. */
 #include "fcgi/batch.h"
 #include "fcgi/put.h"
+#include "fcgi/queue_row.h"
 #include "fcgi/router.h"
 
 #include "common/base.h"
@@ -19,6 +20,14 @@ static void put_receipt(
 	put_end(sb, '}');
 }
 
+/* The queue that it is added to: by its own id, or by the batch_id of any batch in it. */
+static bool find_queue(
+	struct app *app, const struct req *req, struct batch_head *head, struct err *err)
+{
+	return head->queue_id == 0 ||
+	       own_queue(app, req, head->queue_id, true, &head->queue_id, err);
+}
+
 static bool insert(
 	struct app *app, struct req *req, struct batch *batch, struct reply *reply, struct err *err)
 {
@@ -26,9 +35,11 @@ static bool insert(
 	bool strict = false;
 
 	if (!req_query_bool(req, "strict", &strict, err) ||
+		!req_query_bool(req, "dedupe", &batch->dedupe, err) ||
 		!batch_scan(req->body, (uint64_t)app->conf->api_max_batch_entries, req->arena,
 			batch_gather, batch, &batch->head, err) ||
-		!batch_close(batch, strict, err) || !batch_store(app, batch, &receipt, err))
+		!find_queue(app, req, &batch->head, err) || !batch_close(batch, strict, err) ||
+		!batch_store(app, batch, &receipt, err))
 		return false;
 	if (receipt.is_replay)
 		reply_header(reply, "Idempotent-Replayed", "true");

@@ -3,8 +3,8 @@
 -- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/entry_copy.h.
 
 -- name: batch_open
--- A batch without its entries, which follow by COPY in the same transaction. Returns its chunks in order; none: this batch_id
--- is used, and nothing has been stored.
+-- A batch without its entries, which follow by COPY in the same transaction. Returns its chunks in order, each with its queue
+-- and that queue's batch_id; none: this batch_id is used, and nothing has been stored.
 with master as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
                               open_chunks)
@@ -32,7 +32,37 @@ with master as (
     insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
     select ids.id, $1, master.id, ids.entry_count, master.dispatched_at from ids, master
 )
-select ids.id, ids.entry_count, master.id from ids, master order by ids.k;
+select ids.id, ids.entry_count, master.id, $2 from ids, master order by ids.k;
+
+-- name: batch_append
+-- The same for a batch that is added to the client's queue $6: its entries join those of that queue, and are dialled with
+-- them when it has been dispatched. None also when that queue is canceled.
+with part as (
+    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
+                              open_chunks, finished_at, part_of)
+    select $1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, now(), $7::bigint, 0, now(), q.id
+      from queue_master q
+     where q.client_id = $1 and q.id = $6::bigint and q.canceled_at is null
+    on conflict (client_id, batch_id) do nothing
+    returning part_of
+), queue as (
+    update queue_master m
+       set appended_count = m.appended_count + $4, rejected_count = m.rejected_count + $7,
+           open_chunks = m.open_chunks + ($4 + 1023) / 1024, finished_at = null
+      from part
+     where m.id = part.part_of
+    returning m.id, m.batch_id, m.dispatched_at
+), ids as materialized (
+    select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
+      from queue, generate_series(0, ($4 - 1) / 1024) as k
+), chunks as (
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
+    select ids.id, $1, queue.id, ids.entry_count, case when queue.dispatched_at is not null then now() end from ids, queue
+), told as (
+    insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
+    returning id, pg_notify('ccs', '') is null
+)
+select ids.id, ids.entry_count, queue.id, queue.batch_id from ids, queue order by ids.k;
 
 -- name: entry_copy
 -- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.
@@ -41,7 +71,7 @@ copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e1
 from stdin (format binary);
 
 -- name: batch_find
-select id, content, inserted_count, rejected
+select coalesce(part_of, id), content, inserted_count, rejected
   from queue_master
  where client_id = $1::bigint and batch_id = $2::bigint;
 

@@ -11,7 +11,8 @@ with range as (
 ), fitting as not materialized (
     select m.id
       from queue_master m, range
-     where m.client_id = $1::bigint and m.created_at >= range.from_at and m.created_at < range.to_at
+     where m.client_id = $1::bigint and m.part_of is null
+       and m.created_at >= range.from_at and m.created_at < range.to_at
        and case $5::text when 'pending' then m.finished_at is null and m.dispatched_at is null
                          when 'active' then m.finished_at is null and m.dispatched_at is not null
                          when 'finished' then m.finished_at is not null
@@ -35,15 +36,16 @@ select case $5 when 'pending' then pending when 'active' then active when 'finis
   from open cross join everything left join page on true;
 
 -- name: queue_master_find
--- The batch of this batch_id; with $3 also the one whose own id it is, which then comes first.
-select id from queue_master
+-- The batch of this batch_id, or the one that it was added to; with $3 also the one whose own id it is, which then comes
+-- first.
+select coalesce(part_of, id) from queue_master
  where client_id = $1::bigint and (batch_id = $2::bigint or $3::boolean and id = $2)
  order by $3 and id = $2 desc
  limit 1;
 
 -- name: queue_masters_load
 -- By id. The columns are read by position: fcgi/queue_row.c; the last ones are those of enum disposition, in its order.
-select m.id, m.batch_id, m.inserted_count::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
+select m.id, m.batch_id, (m.inserted_count + m.appended_count)::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
        m.paused_at, m.canceled_at, r.*
   from queue_master m
  cross join lateral (

@@ -56,20 +56,20 @@ select total.n, page.entry_id, page.n::bigint, q.batch_id, e.phone_number, s.ser
  order by page.started_at, page.entry_id, page.n;
 
 -- name: details_of_batch
--- The same for one batch, whose rows are few enough to count.
+-- The same for one batch, by its own id; its rows are few enough to count.
 with range as (
     select coalesce($2::text::date::timestamp at time zone $4::text, '-infinity') as from_at,
            coalesce(($3::text::date + 1)::timestamp at time zone $4::text, 'infinity') as to_at
 ), found as (
-    select d.*
+    select d.*, q.batch_id
       from queue_master q join call_detail d on d.queue_master_id = q.id, range
-     where q.client_id = $1::bigint and q.batch_id = $8::bigint and d.n > 0
+     where q.client_id = $1::bigint and q.id = $8::bigint and d.n > 0
        and d.started_at >= range.from_at and d.started_at < range.to_at
        and ($5::text is null or d.disposition::text = $5)
 ), page as (
     select * from found order by started_at, entry_id, n limit $6::bigint offset $7::bigint
 )
-select total.n, page.entry_id, page.n::bigint, $8, e.phone_number, s.server_code, page.did,
+select total.n, page.entry_id, page.n::bigint, page.batch_id, e.phone_number, s.server_code, page.did,
        page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
        page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
        e.region

@@ -18,6 +18,7 @@ ZONE, MARK = "Asia/Kolkata", "mark-of-theirs"
 # is not here fails the first test.
 ASKS = {
     "batch_open": ["$client", 999, b"x", 1, "[]", True, 0, ZONE],
+    "batch_append": ["$client", 999, b"x", 1, "[]", "$queue", 0],
     "batch_find": ["$client", "$batch"],
     "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None]],
     "dispatch_calls": ["$client"],
@@ -33,7 +34,7 @@ ASKS = {
     "summary_hours": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "details_page": ["$client", None, None, ZONE, None, 10, 0],
-    "details_of_batch": ["$client", None, None, ZONE, None, 10, 0, "$batch"],
+    "details_of_batch": ["$client", None, None, ZONE, None, 10, 0, "$queue"],
     "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X"],
     "key_revoke": ["$client", 0, "X"],
     "idempotency_find": ["$client", "key"],

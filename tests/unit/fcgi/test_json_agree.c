@@ -203,7 +203,7 @@ static void both_agree_about_texts_made_at_random(void **state)
 
 struct reading {
 	bool taken; /* as a body; single entries may be wrong */
-	uint64_t batch_id;
+	uint64_t batch_id, queue_id;
 	uint32_t entries, fine;
 	struct json_digest numbers; /* of the fine ones, in their order */
 	uint32_t with_custom_data;
@@ -235,6 +235,7 @@ static struct reading read_ours(struct str body)
 	struct err err;
 	reading.taken = batch_scan(body, BATCH_ID_MAX, arena, note_ours, &reading, &head, &err);
 	reading.batch_id = head.batch_id;
+	reading.queue_id = head.queue_id;
 	reading.entries = head.entries;
 	arena_free(arena);
 	return reading;
@@ -249,19 +250,29 @@ static void note_theirs(struct reading *reading, const json_t *entry)
 			json_is_object(custom));
 }
 
+static bool read_id(const json_t *value, uint64_t *id)
+{
+	json_int_t n = json_integer_value(value);
+	if (!json_is_integer(value) || n < 1 || n > (json_int_t)BATCH_ID_MAX)
+		return false;
+	*id = (uint64_t)n;
+	return true;
+}
+
 /* The rules of batch_scan.h, on jansson's tree. */
 static struct reading read_theirs(json_t *body)
 {
 	struct reading reading = {.taken = false};
-	const json_t *id = json_object_get(body, "batch_id"), *data = json_object_get(body, "data");
+	const json_t *queue = json_object_get(body, "queue_id"),
+		     *data = json_object_get(body, "data");
 	size_t i;
 	json_t *entry;
 
-	if (!json_is_integer(id) || json_integer_value(id) < 1 ||
-		json_integer_value(id) > (json_int_t)BATCH_ID_MAX || json_array_size(data) == 0)
+	if (!read_id(json_object_get(body, "batch_id"), &reading.batch_id) ||
+		(queue && !json_is_null(queue) && !read_id(queue, &reading.queue_id)) ||
+		json_array_size(data) == 0)
 		return reading;
 	reading.taken = true;
-	reading.batch_id = (uint64_t)json_integer_value(id);
 	reading.entries = (uint32_t)json_array_size(data);
 	json_array_foreach (data, i, entry)
 		note_theirs(&reading, entry);
@@ -292,7 +303,10 @@ static void make_body(struct strbuf *sb)
 {
 	static const char *const ids[] = {"1", "12345", "9007199254740991", "9007199254740992", "0",
 		"-1", "1.0", "\"1\"", "1e3", "null"};
-	strbuf_printf(sb, "{\"batch_id\":%s,\"data\":[", dice(8) ? ids[dice(3)] : ONE_OF(ids));
+	strbuf_printf(sb, "{\"batch_id\":%s,", dice(8) ? ids[dice(3)] : ONE_OF(ids));
+	if (dice(3) == 0)
+		strbuf_printf(sb, "\"queue_id\":%s,", dice(8) ? "17" : ONE_OF(ids));
+	strbuf_puts(sb, "\"data\":[");
 	for (uint32_t i = 0, n = dice(6); i < n; i++) {
 		strbuf_puts(sb, i ? "," : "");
 		make_entry(sb);
@@ -303,8 +317,9 @@ static void make_body(struct strbuf *sb)
 static bool same_reading(const struct reading *a, const struct reading *b)
 {
 	return a->taken == b->taken &&
-	       (!a->taken || (a->batch_id == b->batch_id && a->entries == b->entries &&
-				     a->fine == b->fine && a->numbers.v == b->numbers.v &&
+	       (!a->taken || (a->batch_id == b->batch_id && a->queue_id == b->queue_id &&
+				     a->entries == b->entries && a->fine == b->fine &&
+				     a->numbers.v == b->numbers.v &&
 				     a->with_custom_data == b->with_custom_data));
 }
 

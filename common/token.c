@@ -88,3 +88,25 @@ void hex_encode(const void *bytes, size_t n, char *out)
 	}
 	out[2 * n] = '\0';
 }
+
+int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hex_decode(struct str text, void *bytes, size_t n)
+{
+	uint8_t *b = bytes;
+	if (text.n != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_value(text.p[2 * i]), low = hex_value(text.p[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		b[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

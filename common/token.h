@@ -45,4 +45,10 @@ bool digest_eq(const struct digest *a, const struct digest *b);
 /* Lower-case hex with a terminator: out holds 2 * n + 1 bytes. */
 void hex_encode(const void *bytes, size_t n, char *out);
 
+/* The n bytes that exactly 2 * n hex digits stand for. */
+MUST_USE bool hex_decode(struct str text, void *bytes, size_t n);
+
+/* The value of a hex digit; -1 for what is none. */
+int hex_value(char c);
+
 #endif

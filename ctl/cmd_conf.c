@@ -127,11 +127,15 @@ static bool check_region(const struct conf *conf, struct err *err)
 
 bool ctl_check_nginx(const struct conf *conf, struct err *err)
 {
-	return fine_networks(str_of(conf->nginx_trusted_proxies)) ||
-	       fail(err, ERR_INPUT,
-		       "nginx.trusted_proxies is \"%s\"; it must be addresses or networks such as "
-		       "192.0.2.0/24, separated by blanks",
-		       conf->nginx_trusted_proxies);
+	const char *ca = conf->nginx_client_ca;
+
+	if (!fine_networks(str_of(conf->nginx_trusted_proxies)))
+		return fail(err, ERR_INPUT,
+			"nginx.trusted_proxies is \"%s\"; it must be addresses or networks such as "
+			"192.0.2.0/24, separated by blanks",
+			conf->nginx_trusted_proxies);
+	return !*ca || (fine_path(str_of(ca)) && !strpbrk(ca, " ;{}\"'\\$")) ||
+	       fail(err, ERR_INPUT, "nginx.client_ca is \"%s\"; it must be a path from / on", ca);
 }
 
 /* Everything at once: whoever repairs a file wants to hear of all that is wrong. */

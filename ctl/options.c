@@ -130,16 +130,21 @@ static bool take_file(
 	       fail_context(err, "%s", path);
 }
 
+static int words_of(const char *arguments)
+{
+	int n = *arguments != '\0';
+
+	for (const char *p = arguments; *p; p++)
+		n += *p == ' ';
+	return n;
+}
+
 /* A word without option: the next field, or the next argument of the command. */
 static bool take_word(struct parse *parse, char *word, struct err *err)
 {
 	struct ctl *ctl = parse->ctl;
 	const struct command *command = parse->command;
-	int allowed = *command->arguments != '\0';
-
-	for (const char *p = command->arguments; *p; p++)
-		allowed += *p == ' ';
-	if (parse->positional == allowed)
+	if (parse->positional == words_of(command->arguments))
 		return fail(err, ERR_INPUT, "\"%s\" is one word too many", word);
 	parse->positional++;
 	if (command->fields)
@@ -176,8 +181,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		ok = take_file(parse->ctl, parse->command, arg, &err);
 	else if (key == ARGP_KEY_ARG)
 		ok = take_word(parse, arg, &err);
-	else if (key == ARGP_KEY_END && parse->positional == 0 &&
-		 *parse->command->arguments >= 'A' && *parse->command->arguments <= 'Z')
+	else if (key == ARGP_KEY_END && *parse->command->arguments != '[' &&
+		 parse->positional < words_of(parse->command->arguments))
 		ok = fail(&err, ERR_INPUT, "%s is missing", parse->command->arguments);
 	else if (key >= KEY_FIELD && key < KEY_FIELD + FIELDS_MAX * KEYS_PER_FIELD)
 		ok = take_option(parse, key, arg, &err);

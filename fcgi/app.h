@@ -22,14 +22,15 @@ enum pool { POOL_FAST, POOL_SQL, POOL_LOGIN, POOL__N };
 struct app {
 	enum pool pool;
 	const struct conf *conf;
-	struct segment *segment;  /* attached or not: see live */
-	struct bell *bell;	  /* wakes the dispatcher; NULL in fast */
-	struct db *db;		  /* NULL in fast */
-	struct arena *arena;	  /* of the request that is being answered */
-	struct shm_client client; /* of the request that is being answered */
-	struct jwt_claims token;  /* the same, if it came with one */
-	struct jwt_ring ring;	  /* signs and verifies tokens */
-	struct later *later;	  /* what is to be told after the commit; NULL: tell at once */
+	struct segment *segment;   /* attached or not: see live */
+	struct bell *bell;	   /* wakes the dispatcher; NULL in fast */
+	struct db *db;		   /* NULL in fast */
+	struct arena *arena;	   /* of the request that is being answered */
+	struct shm_client client;  /* of the request that is being answered */
+	struct jwt_claims token;   /* the same, if it came with one */
+	struct digest certificate; /* the same */
+	struct jwt_ring ring;	   /* signs and verifies tokens */
+	struct later *later;	   /* what is to be told after the commit; NULL: tell at once */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 	struct segment own_segment;
 	struct bell own_bell;

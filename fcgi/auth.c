@@ -1,7 +1,7 @@
 /* Credentials, identity, and what belongs to whom: see auth.h. */
 #include <inttypes.h>
 
-#include "common/token.h"
+#include "common/certificate.h"
 #include "fcgi/auth.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
@@ -46,23 +46,54 @@ bool auth_credential(const struct req *req, struct str *credential, struct err *
 				"the request carries two different keys or tokens; send one");
 		found = one;
 	}
-	if (found.n == 0)
-		return fail_code(err, ERR_AUTH, "key_missing",
-			"no API key in the header X-API-KEY, and no token in Authorization: "
-			"Bearer");
 	*credential = found;
 	return true;
 }
 
-static bool identify_by_sql(
-	struct app *app, const struct digest *digest, struct shm_key *key, struct err *err)
+/* The certificate of the connection, which nginx has verified and writes with percent signs. Nobody else writes there:
+ * it is no header. */
+static bool shown_certificate(const struct req *req, struct digest *fingerprint)
+{
+	struct str escaped = req_header(req, "SSL_CLIENT_CERT");
+	char *pem = escaped.n ? arena_alloc(req->arena, escaped.n) : NULL;
+	size_t n = 0;
+
+	if (!pem)
+		return false;
+	for (size_t i = 0; i < escaped.n; i++) {
+		int high = -1, low = -1;
+		if (escaped.p[i] == '%' && i + 2 < escaped.n) {
+			high = hex_value(escaped.p[i + 1]);
+			low = hex_value(escaped.p[i + 2]);
+		}
+		bool is_escape = high >= 0 && low >= 0;
+		pem[n++] = is_escape ? (char)(high << 4 | low) : escaped.p[i];
+		i += is_escape ? 2 : 0;
+	}
+	return certificate_fingerprint((struct str){pem, n}, fingerprint);
+}
+
+/* What stands for a client by its digest: keys and certificates. */
+struct kind {
+	bool (*find)(struct db *db, const struct digest *digest, struct shm_client *client,
+		struct shm_key *key, struct err *err);
+	const char *unknown_code, *unknown, *expired_code, *expired;
+};
+static const struct kind api_keys = {client_by_key, "key_unknown", "nobody has this API key",
+	"key_expired", "the API key has expired"};
+static const struct kind certificates = {client_by_certificate, "certificate_unknown",
+	"the client certificate stands for no client", "certificate_refused",
+	"the client certificate has expired"};
+
+static bool identify_by_sql(struct app *app, const struct kind *kind, const struct digest *digest,
+	struct shm_key *key, struct err *err)
 {
 	if (!db_ready(app->db, err))
 		return false;
-	if (client_by_key(app->db, digest, &app->client, key, err))
+	if (kind->find(app->db, digest, &app->client, key, err))
 		return true;
 	if (err->kind == ERR_MISSING)
-		return fail_code(err, ERR_AUTH, "key_unknown", "nobody has this API key");
+		return fail_code(err, ERR_AUTH, kind->unknown_code, "%s", kind->unknown);
 	return false;
 }
 
@@ -79,32 +110,38 @@ static enum auth_verdict known(struct app *app, struct req *req, enum auth_sourc
 	return AUTH_OK;
 }
 
-static enum auth_verdict check_key(
-	struct app *app, struct req *req, struct str credential, struct err *err)
+static enum auth_verdict check_digest(struct app *app, struct req *req, const struct kind *kind,
+	const struct digest *digest, struct err *err)
 {
 	enum auth_source source;
 	struct shm_key key;
 
+	if (app->live && dir_identify(app->segment, digest, &key, &app->client))
+		source = AUTH_SEGMENT;
+	else if (!app->db)
+		return AUTH_ASK_SQL;
+	else if (identify_by_sql(app, kind, digest, &key, err))
+		source = AUTH_SQL;
+	else
+		return AUTH_REFUSED;
+	if (key.expires_us && key.expires_us <= req->now_us) {
+		fail_code(err, ERR_AUTH, kind->expired_code, "%s", kind->expired);
+		return AUTH_REFUSED;
+	}
+	req->key_id = key.id;
+	return known(app, req, source);
+}
+
+static enum auth_verdict check_key(
+	struct app *app, struct req *req, struct str credential, struct err *err)
+{
 	if (!token_is_key(credential)) {
 		fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
 		return AUTH_REFUSED;
 	}
 	struct digest digest = digest_of(credential);
-	if (app->live && dir_identify(app->segment, &digest, &key, &app->client))
-		source = AUTH_SEGMENT;
-	else if (!app->db)
-		return AUTH_ASK_SQL;
-	else if (identify_by_sql(app, &digest, &key, err))
-		source = AUTH_SQL;
-	else
-		return AUTH_REFUSED;
-	if (key.expires_us && key.expires_us <= req->now_us) {
-		fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
-		return AUTH_REFUSED;
-	}
-	req->key_id = key.id;
-	return known(app, req, source);
+	return check_digest(app, req, &api_keys, &digest, err);
 }
 
 static enum auth_verdict check_token(
@@ -128,15 +165,49 @@ static enum auth_verdict check_token(
 	return known(app, req, AUTH_SQL);
 }
 
+/* A certificate beside a key or token may be nobody's, or the same client's. */
+static bool certificate_agrees(
+	struct app *app, const struct req *req, const struct digest *fingerprint, struct err *err)
+{
+	struct shm_client other;
+	struct shm_key found;
+
+	if (app->live ? !dir_key(app->segment, fingerprint, &found)
+		      : !client_by_certificate(app->db, fingerprint, &other, &found, err))
+		return app->live || err->kind == ERR_MISSING;
+	return found.client_id == req->client->id ||
+	       fail_code(err, ERR_INPUT, "two_identities",
+		       "the client certificate is another client's than the key or token");
+}
+
+static enum auth_verdict check_credential(
+	struct app *app, struct req *req, struct str credential, struct err *err)
+{
+	if (jwt_is_token(credential) && str_eq(credential, from_bearer(req)))
+		return check_token(app, req, credential, err);
+	return check_key(app, req, credential, err);
+}
+
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err)
 {
 	struct str credential;
 
 	if (!auth_credential(req, &credential, err))
 		return AUTH_REFUSED;
-	if (jwt_is_token(credential) && str_eq(credential, from_bearer(req)))
-		return check_token(app, req, credential, err);
-	return check_key(app, req, credential, err);
+	bool has_certificate = shown_certificate(req, &app->certificate);
+	if (credential.n) {
+		enum auth_verdict verdict = check_credential(app, req, credential, err);
+		bool is_one = verdict != AUTH_OK || !has_certificate ||
+			      certificate_agrees(app, req, &app->certificate, err);
+		return is_one ? verdict : AUTH_REFUSED;
+	}
+	if (has_certificate) {
+		req->certificate = &app->certificate;
+		return check_digest(app, req, &certificates, req->certificate, err);
+	}
+	fail_code(err, ERR_AUTH, "key_missing",
+		"no API key in the header X-API-KEY, and no token in Authorization: Bearer");
+	return AUTH_REFUSED;
 }
 
 bool not_yours(struct err *err)

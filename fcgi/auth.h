@@ -19,14 +19,14 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client), req->source, and req->token (in app->token) or req->key_id. Whether
- * that client is admitted is another question. */
+/* Fills req->client (in app->client), req->source, and req->token (in app->token), req->key_id or
+ * req->certificate (in app->certificate). Whether that client is admitted is another question. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 
 /* FORBIDDEN unless the client is active: whoever it is that asks for it. */
 MUST_USE bool auth_admits(const struct shm_client *client, struct err *err);
 
-/* The one credential of the request. */
+/* The one key or token of the request; n 0: there is none. */
 MUST_USE bool auth_credential(const struct req *req, struct str *credential, struct err *err);
 
 /* FORBIDDEN: whatever the request names is not the caller's. One body for all, so that nobody learns

@@ -47,14 +47,6 @@ static int64_t seconds_of(struct str text)
 	return (int64_t)s * US_PER_S + (int64_t)ms * US_PER_MS;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Names and values, percent-encoded: of a query or of a form. */
 struct pairs {
 	const char *what; /* for errors */

@@ -24,6 +24,14 @@ void vouch_explain(struct reply *reply, const struct err *err)
 		reply_header(reply, "X-Ccs-Detail", "%s", err->text);
 }
 
+/* For the relay, which looks it up itself. */
+static void add_certificate(struct reply *reply, const struct digest *fingerprint)
+{
+	char hex[2 * DIGEST_BYTES + 1];
+	hex_encode(fingerprint->b, DIGEST_BYTES, hex);
+	reply_header(reply, "X-Ccs-Certificate", "%s", hex);
+}
+
 bool vouch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	enum auth_verdict verdict = auth_check(app, req, err);
@@ -32,6 +40,8 @@ bool vouch(struct app *app, struct req *req, struct reply *reply, struct err *er
 		return reply_pass(reply, POOL_SQL);
 	if (verdict == AUTH_REFUSED || !auth_admits(req->client, err))
 		return false;
+	if (req->certificate)
+		add_certificate(reply, req->certificate);
 	reply_header(reply, "X-Ccs-Client", "%" PRIu64, req->client->id);
 	reply_header(reply, "X-Ccs-Accountcode", "%s", req->client->accountcode);
 	reply_header(reply, "X-Ccs-Scopes", "read,dial%s", req->token ? ",account" : "");

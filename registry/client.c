@@ -322,25 +322,37 @@ static bool key_from_row(const struct rows *rows, const struct digest *digest, u
 	return true;
 }
 
-bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
-	struct shm_key *key, struct err *err)
+static bool by_digest(struct db *db, enum sql_query query, const struct digest *digest,
+	struct shm_client *client, struct shm_key *key, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 	struct shm_client found;
 
 	arg_bytes(&args, digest->b, sizeof(digest->b));
-	bool ok = db_query(db, SQL_CLIENT_BY_KEY, &args, &rows, err);
+	bool ok = db_query(db, query, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
 		return false;
 	ok = rows.n == 1 ? client_from_row(&rows, 0, &found, err) &&
 				   key_from_row(&rows, digest, found.id, key, err)
-			 : fail_code(err, ERR_MISSING, "key_unknown", "no client has this API key");
+			 : fail(err, ERR_MISSING, "nobody has this credential");
 	rows_free(&rows);
 	if (ok)
 		*client = found;
 	return ok;
+}
+
+bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
+	struct shm_key *key, struct err *err)
+{
+	return by_digest(db, SQL_CLIENT_BY_KEY, digest, client, key, err);
+}
+
+bool client_by_certificate(struct db *db, const struct digest *fingerprint,
+	struct shm_client *client, struct shm_key *key, struct err *err)
+{
+	return by_digest(db, SQL_CLIENT_BY_CERTIFICATE, fingerprint, client, key, err);
 }
 
 bool client_by_accountcode(

@@ -55,6 +55,10 @@ MUST_USE bool client_from_row(
 MUST_USE bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
 	struct shm_key *key, struct err *err);
 
+/* Whose certificate has this SHA-256. The key has no id. MISSING when it is nobody's. */
+MUST_USE bool client_by_certificate(struct db *db, const struct digest *fingerprint,
+	struct shm_client *client, struct shm_key *key, struct err *err);
+
 /* MISSING when there is none. */
 MUST_USE bool client_by_accountcode(
 	struct db *db, struct str accountcode, struct shm_client *client, struct err *err);

@@ -8,6 +8,8 @@ static const struct {
 } sentences[] = {
 	{"client_accountcode_key", "accountcode_taken", "accountcode is taken by another client"},
 	{"app_user_username_key", "username_taken", "username is taken by another user"},
+	{"client_certificate_pkey", "certificate_taken",
+		"the certificate stands for a client already"},
 	{"server_server_code_key", "server_code_taken", "server_code is taken by another server"},
 };
 

@@ -80,11 +80,12 @@ static bool check_room(const struct relay *relay, uint64_t client_id, struct err
 static bool identify(
 	struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
 {
-	static char buffers[3][VALUE_BYTES];
+	static char buffers[4][VALUE_BYTES];
 	struct credentials credentials = {
 		.header = header_named(wsi, "x-api-key:", buffers[0]),
 		.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffers[1]),
 		.query = header_named(wsi, "x-query-key:", buffers[2]), /* nginx has cut it out */
+		.certificate = header_named(wsi, "x-certificate:", buffers[3]),
 	};
 	return auth_identify(
 		&relay->seg, &relay->ring, &credentials, clock_wall_us(), identity, err);

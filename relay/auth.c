@@ -28,6 +28,8 @@ static bool choose(const struct credentials *from, struct str *credential, struc
 		found = all[i];
 	}
 	if (found.n == 0)
+		found = from->certificate;
+	if (found.n == 0)
 		return fail_code(err, ERR_AUTH, "key_missing",
 			"no API key: send it as ?x-api-key=, in the header X-API-KEY, or a token "
 			"in "
@@ -122,7 +124,8 @@ bool auth_identify(const struct segment *seg, struct jwt_ring *ring, const struc
 			return false;
 	} else if (token_is_key(credential)) {
 		found.key = digest_of(credential);
-	} else {
+	} else if (credential.p != from->certificate.p ||
+		   !hex_decode(credential, found.key.b, DIGEST_BYTES)) {
 		return fail_code(err, ERR_AUTH, "key_malformed",
 			"this is no API key: characters are missing or mistyped");
 	}

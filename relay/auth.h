@@ -1,6 +1,6 @@
 /* Who connects, and may they still? Answered from the segment alone: the relay has no database.
  *
- * A credential is an API key or, as Authorization: Bearer, the token of a user who has signed in. What the directory
+ * A credential is an API key, a certificate or, as Authorization: Bearer, the token of a user who has signed in. What the directory
  * does not know for certain at the moment (the dispatcher is away, or has not read a change yet) is BUSY: try again.
  * A connection that is open is asked again: see auth_still.
  */
@@ -15,7 +15,7 @@
 struct identity {
 	uint64_t client_id;
 	bool by_token;
-	struct digest key;	 /* unless by_token */
+	struct digest key;	 /* or certificate; unless by_token */
 	struct jwt_claims token; /* if by_token: its signature was good */
 };
 
@@ -23,7 +23,8 @@ struct identity {
 struct credentials {
 	struct str header; /* X-API-KEY */
 	struct str authorization;
-	struct str query; /* ?x-api-key= */
+	struct str query;	/* ?x-api-key= */
+	struct str certificate; /* its SHA-256 in hex, if nginx knows the client by it alone */
 };
 
 /* The one credential of a request, and whose it is. AUTH, FORBIDDEN or BUSY when nobody may enter with it; INPUT when

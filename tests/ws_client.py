@@ -73,11 +73,11 @@ class WebSocket:
             raise Refused(self.handshake)
 
     @classmethod
-    def to(cls, stack, key=None, **request):
-        """Through nginx, as a client comes."""
+    def to(cls, stack, key=None, *, context=None, **request):
+        """Through nginx, as a client comes. context may have a certificate of its own."""
         place = urlsplit(stack.base_url)
         plain = socket.create_connection((place.hostname, place.port), timeout=10)
-        context = ssl.create_default_context(cafile=stack.ca_file)
+        context = context or ssl.create_default_context(cafile=stack.ca_file)
         return cls(context.wrap_socket(plain, server_hostname=place.hostname), key=key, **request)
 
     @classmethod

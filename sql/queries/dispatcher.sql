@@ -35,9 +35,14 @@ select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at, s.yo
  order by u.id, s.ended_at desc;
 
 -- name: directory_keys
+-- And certificates, which are keys without an id.
 select id, client_id, digest, expires_at
   from api_key
  where revoked_at is null and (expires_at is null or expires_at > now())
+union all
+select 0, client_id, fingerprint, not_after
+  from client_certificate
+ where not_after > now()
  order by id;
 
 -- name: directory_servers

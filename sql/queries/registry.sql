@@ -8,6 +8,32 @@ select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at 
   join client_facts c on c.id = k.client_id
  where k.digest = $1::bytea;
 
+-- name: client_by_certificate
+-- The columns of client_by_key, for a certificate: no id, never revoked, as what is removed is gone; and its end is nginx's to see.
+select c.*, 0::bigint, k.not_after, false, false
+  from client_certificate k
+  join client_facts c on c.id = k.client_id
+ where k.fingerprint = $1::bytea;
+
+-- name: certificate_insert
+-- role: ccs_owner
+insert into client_certificate (client_id, fingerprint, subject, not_after)
+select c.id, $2::bytea, $3::text, $4::timestamptz from client c where c.accountcode = $1::text
+returning client_id, $1::text;
+
+-- name: certificate_delete
+-- role: ccs_owner
+delete from client_certificate k using client c where c.id = k.client_id and k.fingerprint = $1::bytea
+returning c.id, c.accountcode;
+
+-- name: certificate_list
+-- role: ccs_owner
+select c.accountcode, k.fingerprint, k.subject, k.not_after, k.created_at
+  from client_certificate k
+  join client c on c.id = k.client_id
+ where $1::text is null or c.accountcode = $1
+ order by c.accountcode, k.created_at;
+
 -- name: client_by_accountcode
 select c.*
   from client_facts c

@@ -46,6 +46,7 @@ ASKS = {
 # Statements without such a wall, and why.
 OPEN = {
     "client_by_key": "finds out who asks",
+    "client_by_certificate": "finds out who asks",
     "client_by_accountcode": "an operator's, through the role that owns all",
     "client_by_id": "the client of a credential that was believed",
     "client_by_session": "finds out who asks",

@@ -124,11 +124,11 @@ static void test_one_credential(void **state)
 		{"h", "Bearer b", "", NULL},
 		{"h", NULL, "x-api-key=q", NULL},
 		{NULL, "Bearer b", "x-api-key=q", NULL},
-		{NULL, "Basic dXNlcjpw", "", NULL},
-		{NULL, "Bearer", "", NULL},
-		{NULL, NULL, "X-API-KEY=q", NULL},
-		{NULL, NULL, "x-api-key=", NULL},
-		{NULL, NULL, "", NULL},
+		{NULL, "Basic dXNlcjpw", "", ""},
+		{NULL, "Bearer", "", ""},
+		{NULL, NULL, "X-API-KEY=q", ""},
+		{NULL, NULL, "x-api-key=", ""},
+		{NULL, NULL, "", ""},
 	};
 	struct request *r = ((struct world *)*state)->request;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

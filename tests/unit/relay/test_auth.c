@@ -85,7 +85,7 @@ static enum auth_standing still(int64_t now_us, const struct identity *identity,
 static bool identify_from(const char *header, const char *authorization, const char *query,
 	struct identity *identity, struct err *err)
 {
-	struct credentials from = {str_of(header), str_of(authorization), str_of(query)};
+	struct credentials from = {str_of(header), str_of(authorization), str_of(query), STR("")};
 	return auth_identify(&reader, &ring, &from, NOW_US, identity, err);
 }
 
@@ -118,6 +118,30 @@ static void test_none_and_two(void **state)
 	assert_string_equal(why(ERR_AUTH, &err), "key_missing");
 	assert_false(identify_from(key, "", "other", &identity, &err));
 	assert_string_equal(why(ERR_INPUT, &err), "two_identities");
+}
+
+/* A certificate is in the directory as a key is; nginx names it where there is nothing else. */
+static void test_a_certificate_where_there_is_no_key(void **state)
+{
+	(void)state;
+	char hex[2 * DIGEST_BYTES + 1];
+	struct digest digest = digest_of_key();
+	struct credentials from = {STR(""), STR(""), STR(""), STR("")};
+	struct identity identity;
+	struct err err;
+	hex_encode(digest.b, DIGEST_BYTES, hex);
+	from.certificate = str_of(hex);
+	assert_ok(auth_identify(&reader, &ring, &from, NOW_US, &identity, &err), &err);
+	assert_int_equal(identity.client_id, 7);
+	from.header = STR("secret");
+	assert_false(auth_identify(&reader, &ring, &from, NOW_US, &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
+	from = (struct credentials){STR(""), STR(""), STR(""), STR("abc")};
+	assert_false(auth_identify(&reader, &ring, &from, NOW_US, &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
+	/* Only there: whoever sends it as a key knows nothing secret. */
+	assert_false(identify_from(hex, "", "", &identity, &err));
+	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
 }
 
 /* ---- whose it is ---- */
@@ -381,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AUTH_TEST(test_three_ways_to_send_a_key),
 		AUTH_TEST(test_none_and_two),
+		AUTH_TEST(test_a_certificate_where_there_is_no_key),
 		AUTH_TEST(test_a_good_key),
 		AUTH_TEST(test_no_key_at_all),
 		AUTH_TEST(test_expired),

@@ -50,13 +50,14 @@ $(if $(OPT.$(BUILD)),,$(error BUILD is $(BUILD); it must be release, debug, asan
 
 VERSION  := $(shell cat VERSION)
 CPPFLAGS := -I. -I$(OUT) -D_GNU_SOURCE -DCCS_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
+NUMBERS  := -lphonenumber -lprotobuf -lstdc++
 CFLAGS   := -std=gnu17 -g $(OPT.$(BUILD)) $(WARN) $(HARDEN)
 CXXFLAGS := -std=gnu++17 -g $(OPT.$(BUILD)) -Wall -Wextra -Werror $(HARDEN)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,--as-needed $(filter -fsanitize%,$(OPT.$(BUILD)))
 LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lcrypt -lm
-ccs-api.libs        := -lfcgi -lphonenumber -lstdc++
-ccs-dispatcher.libs := -lphonenumber -lstdc++
-ccsctl.libs         := -lphonenumber -lstdc++
+ccs-api.libs        := -lfcgi $(NUMBERS)
+ccs-dispatcher.libs := $(NUMBERS)
+ccsctl.libs         := $(NUMBERS)
 ccs-relay.libs      := -lwebsockets
 
 objects  = $(patsubst %,$(OUT)/%.o,$(wildcard $(1)/*.c $(1)/*.cc))
@@ -115,14 +116,15 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
 # Unit tests: tests/unit/<module>/test_*.c against that module's archive and what the module may use.
-UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/*/test_*.c))
+UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/*/test_*.c)) $(patsubst %.cc,$(OUT)/%,$(wildcard tests/unit/*/test_*.cc))
 define unit_rules
-$(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.c.o $(call archive,$(1)) \
+$(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.$(2).o $(call archive,$(1)) \
 		$(foreach l,$(or $(LIBS.$(1)),$(if $(filter common,$(1)),,$(LIBS.program))),$(call archive,$(l)))
 	$(call say,LD,$$@)
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) $(if $(filter relay,$(1)),-lwebsockets) -lphonenumber -lstdc++ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) $(if $(filter relay,$(1)),-lwebsockets) $(NUMBERS) $(LDLIBS)
 endef
-$(foreach m,$(MODULES),$(eval $(call unit_rules,$(m))))
+$(foreach m,$(MODULES),$(eval $(call unit_rules,$(m),c)))
+$(eval $(call unit_rules,registry,cc))
 .SECONDARY: # objects of tests stay, too
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
@@ -166,7 +168,7 @@ page: $(OUT)/web/docs/index.html
 .PHONY: format format-check lint clean
 # Releases of clang-format differ in taste; this one is in Debian 12 and 13.
 CLANG_FORMAT := clang-format-19
-SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch])
+SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/unit/*/*.cc tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch])
 format:
 	$(CLANG_FORMAT) -i $(SOURCES)
 format-check:

@@ -1,9 +1,12 @@
-// The numbering plans of the world, by libphonenumber: the only C++ in ccs. See number.h.
+// The numbering plans of the world, by libphonenumber: see number.h. The library is C++, so what speaks to it is, too: this file,
+// plan_tables.cc and digit_machine.cc.
 #include <cstdlib>
 #include <string>
 
 #include <phonenumbers/phonenumberutil.h>
 #include <phonenumbers/shortnumberinfo.h>
+
+#include "registry/plan_tables.h"
 
 extern "C" {
 #include "registry/number.h"
@@ -24,16 +27,16 @@ static const ShortNumberInfo &short_numbers()
 	return info;
 }
 
-static number_type type_of(const PhoneNumber &number)
+static number_type type_of(int country, PhoneNumberUtil::PhoneNumberType type)
 {
-	switch (number.country_code()) { // Inmarsat, the other satellites, international networks
+	switch (country) { // Inmarsat, the other satellites, international networks
 	case 870:
 	case 881:
 	case 882:
 	case 883:
 		return NUMBER_TYPE_SATELLITE;
 	}
-	switch (plans().GetNumberType(number)) {
+	switch (type) {
 	case PhoneNumberUtil::FIXED_LINE:
 		return NUMBER_TYPE_FIXED_LINE;
 	case PhoneNumberUtil::MOBILE:
@@ -62,34 +65,39 @@ static number_type type_of(const PhoneNumber &number)
 	return NUMBER_TYPE_UNCHECKED;
 }
 
-// Numbers that several countries share, as +1 800, belong to the first of them in the plans; to a
-// client they are of its own region if they can be called there as such.
-static std::string region_of(const PhoneNumber &number, const std::string &home)
+bool plan_library_find(const std::string &number, const std::string &home, PlanAnswer *out)
 {
-	std::string region;
-	plans().GetRegionCodeForNumber(number, &region);
-	return region != home && plans().IsValidNumberForRegion(number, home) ? home : region;
-}
-
-extern "C" bool number_plan_find(
-	const char *number, const char *region, char *e164, struct shm_plan *plan)
-{
-	const std::string home(region);
 	PhoneNumber found;
 	if (plans().Parse(number, home, &found) != PhoneNumberUtil::NO_PARSING_ERROR ||
 		!plans().IsValidNumber(found))
 		return false;
-	std::string national;
-	plans().GetNationalSignificantNumber(found, &national);
-	const std::string country = std::to_string(found.country_code());
-	const std::string whole = country + national, where = region_of(found, home);
+	out->country = found.country_code();
+	plans().GetNationalSignificantNumber(found, &out->national);
+	out->type = plans().GetNumberType(found);
+	plans().GetRegionCodeForNumber(found, &out->region);
+	out->is_valid_at_home = out->region == home || plans().IsValidNumberForRegion(found, home);
+	return true;
+}
+
+// Numbers that several countries share, as +1 800, belong to the first of them in the plans; to a client they are of its own
+// region if they can be called there as such.
+extern "C" bool number_plan_find(
+	const char *number, const char *region, char *e164, struct shm_plan *plan)
+{
+	PlanAnswer found;
+	if (!plan_tables_find(number, region, &found) && !plan_library_find(number, region, &found))
+		return false;
+	const std::string country = std::to_string(found.country);
+	const std::string whole = country + found.national;
 	if (whole.size() > NUMBER_MAX_DIGITS)
 		return false;
 	whole.copy(e164, whole.size());
 	e164[whole.size()] = '\0';
 	plan->country_digits = static_cast<uint8_t>(country.size());
-	plan->type = static_cast<uint8_t>(type_of(found));
-	plan->region = region_code({where.data(), where.size()});
+	plan->type = static_cast<uint8_t>(type_of(found.country, found.type));
+	plan->region = found.is_valid_at_home
+			       ? region_code(str_of(region))
+			       : region_code({found.region.data(), found.region.size()});
 	return true;
 }
 
@@ -111,4 +119,5 @@ extern "C" void number_plan_load(void)
 {
 	plans();
 	short_numbers();
+	plan_tables_load();
 }

@@ -57,7 +57,7 @@ contract: all page
 # What takes longer: chaos on large farms, all of the bad input of which `make check` takes a sample, a browser on the
 # reference page.
 .PHONY: check-long
-check-long: all page $(FARM)
+check-long: all unit-programs page $(FARM)
 	$(if $(NO_INSTALL),,@deploy/install-packages deploy/packages-long)
 	@rm -f $(RESULTS)-long
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :

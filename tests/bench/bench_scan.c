@@ -90,6 +90,7 @@ int main(int argc, char **argv)
 	uint64_t entries;
 	if (argc != 2 || !str_to_u64(str_of(argv[1]), 1, 10000000, &entries))
 		return 2;
+	number_plan_load();
 	struct strbuf body = STRBUF_INIT;
 	strbuf_puts(&body, "{\"batch_id\": 12345, \"data\": [");
 	for (uint64_t i = 0; i < entries; i++)

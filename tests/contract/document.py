@@ -43,3 +43,21 @@ def endpoints() -> dict:
     """Every endpoint printed with its answer: "GET /path?query" -> the answer's JSON."""
     return {f"{match[1]} {match[2]}": json.loads(match[3])
             for match in _ENDPOINT.finditer(DOCUMENT.read_text())}
+
+
+def troubleshooting() -> dict:
+    """The Troubleshooting Guide: each Problem -> its Solutions, line by line as printed."""
+    guide = DOCUMENT.read_text().partition("## Troubleshooting Guide")[2].partition("### Debugging Tips")[0]
+    problems = {}
+    for line in guide.splitlines():
+        if line.startswith("**Problem**: "):
+            solutions = problems[line.removeprefix("**Problem**: ")] = []
+        elif line.startswith("- "):
+            solutions.append(line.removeprefix("- "))
+    return problems
+
+
+def best_practices() -> list[str]:
+    """The Best Practices, each as printed."""
+    text = DOCUMENT.read_text().partition("### Best Practices")[2]
+    return re.findall(r"^\d+\. \*\*(.+)\*\*$", text, re.MULTILINE)

@@ -48,19 +48,19 @@ def judged(live):
         yield
         return
     with contract_proxy(live, live.stack.folder / "prism") as address:
-        DescribedApi.proxy = address
+        DescribedApi.proxies = {live.base_url: address}
         yield
-    DescribedApi.proxy = None
+    DescribedApi.proxies = {}
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "exact_bytes: looks at the bytes of an answer, which a contract proxy spells anew")
+    config.addinivalue_line("markers", "exact_bytes: about bytes that a contract proxy spells anew or refuses")
 
 
 @pytest.fixture(autouse=True)
 def past_the_judge(request, monkeypatch):
     if request.node.get_closest_marker("exact_bytes"):
-        monkeypatch.setattr(DescribedApi, "proxy", None)
+        monkeypatch.setattr(DescribedApi, "proxies", {})
 
 
 @pytest.fixture(scope="session")

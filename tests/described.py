@@ -102,12 +102,12 @@ def description() -> Description:
 class DescribedApi(Api):
     """The client of the API that believes no answer which the document does not describe.
 
-    With a contract proxy (contract_proxy.py) what the document has an operation for goes through that. Bytes do not: they
-    are sent to see what becomes of these very bytes, and a proxy reads JSON and writes its own. Nor does HEAD, of which
-    Prism makes a 500.
+    With a contract proxy (contract_proxy.py) what the document has an operation for goes through that. Not HEAD and a GET with
+    a body, which Prism does not pass on, nor bytes: they are sent to see what becomes of these very bytes, and a proxy
+    reads JSON and writes its own.
     """
 
-    proxy = None  # its base address
+    proxies = {}  # base address -> that of the proxy in front of it
 
     def as_client(self, key):
         return DescribedApi(self.base_url, key, ca_file=self.ca_file)
@@ -118,8 +118,9 @@ class DescribedApi(Api):
         return answer
 
     def _server_of(self, method, path, body):
-        if self.proxy and method != "HEAD" and not isinstance(body, bytes) and description().find(method, address_of(path)):
-            return self.proxy
+        passes = method != "HEAD" and not (method == "GET" and body is not None) and not isinstance(body, bytes)
+        if passes and description().find(method, address_of(path)):
+            return self.proxies.get(self.base_url, self.base_url)
         return self.base_url
 
 

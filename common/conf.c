@@ -73,23 +73,28 @@ static bool is_among(struct str word, const char *words)
 	return false;
 }
 
-static bool set(struct parse *parse, const struct option *o, const char *value)
+bool conf_set(
+	struct conf *conf, const char *section, const char *name, const char *text, struct err *err)
 {
-	int line = parse->line;
-	if (o->words && !is_among(str_of(value), o->words))
-		return fail(parse->err, ERR_INPUT, "%s:%d: %s is \"%s\"; it must be one of: %s",
-			parse->path, line, o->name, value, o->words);
-	if (!o->is_number)
-		return str_copy(text_at(parse->conf, o), CONF_TEXT_BYTES, str_of(value)) ||
-		       fail(parse->err, ERR_INPUT, "%s:%d: %s is longer than %d bytes", parse->path,
-			       line, o->name, CONF_TEXT_BYTES - 1);
+	const struct option *o = find(section, name);
 	uint64_t v;
-	if (!str_to_u64(str_of(value), (uint64_t)o->min, (uint64_t)o->max, &v))
-		return fail(parse->err, ERR_INPUT,
-			"%s:%d: %s is \"%s\"; it must be a whole number from %" PRId64
-			" to %" PRId64,
-			parse->path, line, o->name, value, o->min, o->max);
-	*number_at(parse->conf, o) = (int64_t)v;
+
+	if (!o)
+		return fail(err, ERR_INPUT,
+			"there is no option \"%s\" in section [%s]; `ccsctl conf show` lists them",
+			name, section);
+	if (o->words && !is_among(str_of(text), o->words))
+		return fail(err, ERR_INPUT, "%s is \"%s\"; it must be one of: %s", name, text,
+			o->words);
+	if (!o->is_number)
+		return str_copy(text_at(conf, o), CONF_TEXT_BYTES, str_of(text)) ||
+		       fail(err, ERR_INPUT, "%s is longer than %d bytes", name,
+			       CONF_TEXT_BYTES - 1);
+	if (!str_to_u64(str_of(text), (uint64_t)o->min, (uint64_t)o->max, &v))
+		return fail(err, ERR_INPUT,
+			"%s is \"%s\"; it must be a whole number from %" PRId64 " to %" PRId64,
+			name, text, o->min, o->max);
+	*number_at(conf, o) = (int64_t)v;
 	return true;
 }
 
@@ -99,14 +104,8 @@ static int handle(void *user, const char *section, const char *name, const char 
 	struct parse *parse = user;
 	if (parse->refused)
 		return 1;
-	const struct option *o = find(section, name);
-	if (o)
-		parse->refused = !set(parse, o, value);
-	else
-		parse->refused = !fail(parse->err, ERR_INPUT,
-			"%s:%d: there is no option \"%s\" in section [%s]; `ccsctl conf show` "
-			"lists them",
-			parse->path, parse->line, name, section);
+	parse->refused = !conf_set(parse->conf, section, name, value, parse->err) &&
+			 !fail_context(parse->err, "%s:%d", parse->path, parse->line);
 	return !parse->refused;
 }
 

@@ -22,6 +22,10 @@ struct conf {
 /* Defaults, then the file on top. path NULL means CONF_DEFAULT_PATH. */
 MUST_USE bool conf_load(struct conf *conf, const char *path, struct err *err);
 
+/* Gives one option the value that text says. INPUT when there is no such option, or when it cannot have that value. */
+MUST_USE bool conf_set(struct conf *conf, const char *section, const char *name, const char *text,
+	struct err *err);
+
 /* Calls fn for every option with its value as text, in the order of conf.def. */
 typedef void conf_fn(
 	void *arg, const char *section, const char *name, const char *value, const char *help);

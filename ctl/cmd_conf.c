@@ -138,20 +138,49 @@ bool ctl_check_nginx(const struct conf *conf, struct err *err)
 	       fail(err, ERR_INPUT, "nginx.client_ca is \"%s\"; it must be a path from / on", ca);
 }
 
+static bool check_workers(const struct conf *conf, struct err *err)
+{
+	int numbers[POOL__N];
+	return pool_numbers_wished(numbers, conf, err);
+}
+
+static void problem(const struct ctl *ctl, json_t *problems, const struct err *err)
+{
+	json_array_append_new(problems, json_string(err->text));
+	if (!ctl->json)
+		(void)printf("%s\n", err->text);
+}
+
+/* A configuration may be right before there is a database; then this is not looked at, and said. */
+static void check_connections(struct ctl *ctl, json_t *problems)
+{
+	int numbers[POOL__N];
+	struct err err = {0};
+
+	if (!ctl_db(ctl, &err)) {
+		if (!ctl->json)
+			(void)printf(
+				"PostgreSQL was not asked whether it has enough connections: %s\n",
+				err.text);
+		return;
+	}
+	if (pool_numbers_wished(numbers, &ctl->conf, NULL) &&
+		!workers_fit_database(ctl, numbers, &err))
+		problem(ctl, problems, &err);
+}
+
 /* Everything at once: whoever repairs a file wants to hear of all that is wrong. */
 bool conf_check(struct ctl *ctl, struct err *err)
 {
 	static bool (*const checks[])(const struct conf *, struct err *) = {check_node,
 		check_folder, check_key, check_jwt_keys, check_region, check_ring, check_dsns,
-		ctl_check_nginx};
+		ctl_check_nginx, check_workers};
 	json_t *problems = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
-		if (!checks[i](&ctl->conf, err)) {
-			json_array_append_new(problems, json_string(err->text));
-			if (!ctl->json)
-				(void)printf("%s\n", err->text);
-		}
+		if (!checks[i](&ctl->conf, err))
+			problem(ctl, problems, err);
+	check_connections(ctl, problems);
 	bool is_sound = json_array_size(problems) == 0;
 	if (!ctl->json)
 		(void)printf("The configuration is %s.\n", is_sound ? "sound" : "not sound");

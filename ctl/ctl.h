@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "common/conf.h"
+#include "common/pool.h"
 #include "common/secret.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
@@ -65,6 +66,9 @@ MUST_USE bool ctl_state(const struct ctl *ctl, struct segment *seg, struct err *
 
 /* Nothing in section [nginx] would become something else in nginx's configuration. */
 MUST_USE bool ctl_check_nginx(const struct conf *conf, struct err *err);
+
+/* Has PostgreSQL connections for so many workers, twice while they roll? After ctl_db. */
+MUST_USE bool workers_fit_database(struct ctl *ctl, const int numbers[POOL__N], struct err *err);
 
 /* Who makes a change, for the audit: "ccsctl:root". */
 const char *ctl_actor(void);

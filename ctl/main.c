@@ -1,5 +1,5 @@
 /* ccsctl, the operator's tool: reads the segment, changes the world only through SQL, so that every
- * act leaves a row. Exit status: 0 done, 1 refused or failed, 2 not understood. */
+ * act leaves a row (but for the number of this node's workers: cmd_workers.c). Exit status: 0 done, 1 refused or failed, 2 not understood. */
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>

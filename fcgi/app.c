@@ -11,12 +11,7 @@
 
 #include "common/base.h"
 
-const char *pool_name(enum pool pool)
-{
-	static const char *const names[POOL__N] = {
-		[POOL_FAST] = "fast", [POOL_SQL] = "sql", [POOL_LOGIN] = "login"};
-	return names[pool];
-}
+enum { SLOT_PAUSE_S = 1 };
 
 /* The segment's parts come and go with the dispatcher: what is missing now is tried again for each
  * request, at most once a second. */
@@ -29,6 +24,19 @@ static void attach(struct app *app)
 		log_debug("api.no_segment", "object=state why=%s", log_q(err.text));
 	if (app->pool == POOL_FAST && !segment_attach_events(app->segment, &err))
 		log_debug("api.no_segment", "object=ev why=%s", log_q(err.text));
+}
+
+/* A slot is where ccsctl sees us and from where work is announced. It can be lacking while more workers roll than
+ * segment.worker_slots has room for; work then waits for the dispatcher's sweep. */
+static void take_slot(struct app *app)
+{
+	struct err err;
+	int64_t now = clock_mono_us();
+	if (now < app->slot_next_us || worker_slot_take(app->segment, app->pool, &err))
+		return;
+	log_warn("api.no_slot", "why=%s do=%s", log_q(err.text),
+		log_q("work of this worker waits for the dispatcher's sweep"));
+	app->slot_next_us = now + SLOT_PAUSE_S * US_PER_S;
 }
 
 /* Without keys nobody can sign in, but API keys work: no reason not to start. */
@@ -49,6 +57,7 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 	load_ring(app);
 	app->arena = arena_new((size_t)conf->api_request_memory_bytes);
 	arena_serve_jansson(app->arena);
+	take_slot(app);
 	if (pool == POOL_FAST)
 		return true;
 	if (!bell_open(&app->own_bell, conf->common_run_dir, err))
@@ -58,9 +67,6 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 		"ccs-api", conf->database_statement_timeout_ms);
 	if (pool == POOL_LOGIN)
 		(void)password_of_nobody(); /* not at the first unknown name, who would wait longer */
-	if (!worker_slot_take(app->segment, err))
-		log_warn("api.no_slot", "why=%s do=%s", log_q(err->text),
-			log_q("work of this worker waits for the dispatcher's sweep"));
 	return true;
 }
 
@@ -78,6 +84,8 @@ void app_close(struct app *app)
 void app_turn(struct app *app)
 {
 	(void)segment_check(app->segment);
+	if (!worker_slot_held(app->segment))
+		take_slot(app);
 	app->live = segment_fresh(app->segment, clock_mono_us());
 	arena_reset(app->arena);
 	worker_count_request(app->segment);

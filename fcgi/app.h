@@ -11,13 +11,12 @@
 #include "common/arena.h"
 #include "common/conf.h"
 #include "common/jwt.h"
+#include "common/pool.h"
 #include "shm/bell.h"
 #include "shm/segment.h"
 
 struct db;
 struct later;
-
-enum pool { POOL_FAST, POOL_SQL, POOL_LOGIN, POOL__N };
 
 struct app {
 	enum pool pool;
@@ -31,12 +30,11 @@ struct app {
 	struct digest certificate; /* the same */
 	struct jwt_ring ring;	   /* signs and verifies tokens */
 	struct later *later;	   /* what is to be told after the commit; NULL: tell at once */
+	int64_t slot_next_us;	   /* without a slot in the segment: when to try again */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
 	struct segment own_segment;
 	struct bell own_bell;
 };
-
-const char *pool_name(enum pool pool);
 
 /* ---- the frame ---- */
 

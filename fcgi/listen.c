@@ -17,8 +17,8 @@ enum { BACKLOG = 4096, SOCKET_MODE = 0660 };
 /* A POSIX lock: ends with this process, however that comes, and is not inherited by workers. */
 static bool take_name(struct listener *listener, struct err *err)
 {
-	char path[sizeof(listener->path) + 8];
-	(void)snprintf(path, sizeof(path), "%s.lock", listener->path);
+	char path[POOL_LOCK_BYTES];
+	pool_lock(path, listener->path);
 	listener->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (listener->lock_fd < 0)
 		return fail(err, ERR_INTERNAL, "cannot open %s: %s", path, strerror(errno));
@@ -49,11 +49,8 @@ static bool bind_and_listen(struct listener *listener, struct err *err)
 
 bool listener_open(struct listener *listener, const char *run_dir, enum pool pool, struct err *err)
 {
-	int n = snprintf(
-		listener->path, sizeof(listener->path), "%s/api-%s.sock", run_dir, pool_name(pool));
-	if (n < 0 || (size_t)n >= sizeof(listener->path))
-		return fail(err, ERR_INPUT, "run_dir %s is too long for a socket's path", run_dir);
-	if (!take_name(listener, err))
+	if (!pool_socket(listener->path, sizeof(listener->path), run_dir, pool, err) ||
+		!take_name(listener, err))
 		return false;
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (listener->fd < 0)

@@ -1,6 +1,6 @@
 /* Supervision of workers: see master.h. */
 #include <errno.h>
-#include <sched.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/poll.h"
+#include "fcgi/crew.h"
 #include "fcgi/listen.h"
 #include "fcgi/master.h"
 #include "fcgi/worker.h"
@@ -21,26 +22,17 @@
 #include "common/base.h"
 
 enum {
-	CHILDREN_MAX = 1152, /* pools of 256, 256 and 64, twice while rolling */
-	SQL_PER_CORE = 4,
 	SHORT_LIFE_S = 10,	/* a death within it looks like a fault that comes again */
 	FREE_RESPAWNS = 5,	/* so many short lives in a row are replaced at once */
 	RESPAWN_FIRST_MS = 100, /* then after this pause, doubled each time */
 	RESPAWN_MAX_MS = 5000,
-	STOP_WITHIN_S = 30, /* twice the longest statement */
-};
-
-struct child {
-	pid_t pid; /* 0: no child */
-	enum pool pool;
-	uint32_t roll; /* of the configuration that it runs with */
-	bool leaving;  /* was told to */
-	int64_t started_us;
+	LEAVE_WITHIN_S = 30, /* twice the longest statement; nginx waits no longer either */
 };
 
 struct pool_state {
 	bool runs;
 	struct listener listener;
+	int wanted;
 	int short_lives;    /* in a row */
 	int64_t not_before; /* next fork, monotonic */
 };
@@ -49,30 +41,13 @@ struct master {
 	const struct master_options *options;
 	struct conf conf;
 	struct pool_state pools[POOL__N];
-	struct child children[CHILDREN_MAX];
+	struct handover handover;
+	struct crew crew;
 	struct poll *poll;
 	int signal_fd;
-	uint32_t roll;
-	bool stopping, roll_wanted;
-	int64_t kill_at; /* while stopping */
+	int ready[2]; /* pipe: the pids of workers that take connections */
+	bool stopping, roll_wanted, resize_wanted;
 };
-
-static int cores(void)
-{
-	cpu_set_t set;
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? MAX(CPU_COUNT(&set), 1) : 1;
-}
-
-static int workers_wanted(const struct conf *conf, enum pool pool)
-{
-	const int64_t configured[POOL__N] = {[POOL_FAST] = conf->api_fast_workers,
-		[POOL_SQL] = conf->api_sql_workers,
-		[POOL_LOGIN] = conf->api_login_workers};
-	if (configured[pool] > 0)
-		return (int)configured[pool];
-	int n = pool == POOL_FAST ? cores() : cores() * SQL_PER_CORE;
-	return MIN(n, 256);
-}
 
 /* ---- one worker's start and end ---- */
 
@@ -83,37 +58,28 @@ static int be_worker(struct master *master, enum pool pool, pid_t parent)
 		return EXIT_FAILURE;
 	poll_free(master->poll);
 	close(master->signal_fd);
+	close(master->ready[0]);
 	for (enum pool p = 0; p < POOL__N; p++)
 		if (master->pools[p].runs && p != pool)
 			close(master->pools[p].listener.fd);
-	return worker_run(&master->conf, pool, master->pools[pool].listener.fd);
+	const struct worker_place place = {.pool = pool,
+		.listen_fd = master->pools[pool].listener.fd,
+		.handover = master->handover,
+		.ready_fd = master->ready[1]};
+	return worker_run(&master->conf, &place);
 }
 
-static struct child *free_place(struct master *master)
+/* False when no process can be made now. */
+static bool spawn(struct master *master, enum pool pool)
 {
-	for (size_t i = 0; i < CHILDREN_MAX; i++)
-		if (master->children[i].pid == 0)
-			return &master->children[i];
-	return NULL;
-}
-
-static void spawn(struct master *master, enum pool pool)
-{
-	struct child *child = free_place(master);
-	pid_t parent = getpid();
-	if (!child)
-		return;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		exit(be_worker(master, pool, parent));
-	if (pid < 0) {
-		log_error("api.fork_failed", "pool=%s why=%s", pool_name(pool),
-			log_q(strerror(errno)));
-		master->pools[pool].not_before = clock_mono_us() + US_PER_S;
-		return;
-	}
-	*child = (struct child){
-		.pid = pid, .pool = pool, .roll = master->roll, .started_us = clock_mono_us()};
+	if (pid > 0)
+		return crew_join(&master->crew, pid, pool, clock_mono_us());
+	log_error("api.fork_failed", "pool=%s why=%s", pool_name(pool), log_q(strerror(errno)));
+	master->pools[pool].not_before = clock_mono_us() + US_PER_S;
+	return false;
 }
 
 /* How long the next fork waits after an unasked death. */
@@ -125,10 +91,10 @@ static int64_t pause_ms(int short_lives)
 	return MIN((int64_t)RESPAWN_FIRST_MS << MIN(more - 1, 16), (int64_t)RESPAWN_MAX_MS);
 }
 
-static void bury(struct master *master, struct child *child, int status)
+static void bury(struct master *master, struct member *child, int status)
 {
 	struct pool_state *pool = &master->pools[child->pool];
-	int64_t now = clock_mono_us(), lived_us = now - child->started_us;
+	int64_t now = clock_mono_us(), lived_us = now - child->since_us;
 	bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	if (!in_order) {
@@ -152,53 +118,79 @@ static void reap(struct master *master)
 {
 	int status;
 	pid_t pid;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < CHILDREN_MAX; i++)
-			if (master->children[i].pid == pid)
-				bury(master, &master->children[i], status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct member *child = crew_find(&master->crew, pid);
+		if (child)
+			bury(master, child, status);
+	}
 }
 
 /* ---- all of them ---- */
 
-static int living(const struct master *master)
+static void tell_to_leave(struct member *child, int signal)
 {
-	int n = 0;
-	for (size_t i = 0; i < CHILDREN_MAX; i++)
-		n += master->children[i].pid != 0;
-	return n;
+	child->leaving = true;
+	child->kill_at_us = clock_mono_us() + LEAVE_WITHIN_S * US_PER_S;
+	(void)kill(child->pid, signal);
 }
 
-static int current(const struct master *master, enum pool pool)
+/* Whoever leaves has its slot until it is gone, so those who come wait when all are taken. */
+static void man(struct master *master, enum pool pool)
 {
-	int n = 0;
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		const struct child *c = &master->children[i];
-		n += c->pid != 0 && c->pool == pool && c->roll == master->roll && !c->leaving;
+	struct pool_state *state = &master->pools[pool];
+	struct crew_need need = crew_need(&master->crew, pool, state->wanted);
+
+	while (need.missing > 0 && state->not_before <= clock_mono_us() &&
+		crew_size(&master->crew) < master->conf.segment_worker_slots && spawn(master, pool))
+		need.missing--;
+	for (; need.old > 0; need.old--)
+		tell_to_leave(crew_eldest(&master->crew, pool, false), SIGUSR1);
+	for (; need.surplus > 0; need.surplus--)
+		tell_to_leave(crew_eldest(&master->crew, pool, true), SIGUSR1);
+}
+
+static void man_all(struct master *master)
+{
+	for (enum pool p = 0; p < POOL__N; p++)
+		if (master->pools[p].runs)
+			man(master, p);
+}
+
+static void kill_late(struct master *master)
+{
+	int64_t now = clock_mono_us();
+	for (size_t i = 0; i < CREW_MAX; i++) {
+		struct member *child = &master->crew.member[i];
+		if (child->pid == 0 || !child->leaving || now < child->kill_at_us)
+			continue;
+		log_error("api.leave_forced", "pool=%s worker=%d", pool_name(child->pool),
+			(int)child->pid);
+		child->kill_at_us = now + LEAVE_WITHIN_S * US_PER_S;
+		(void)kill(child->pid, SIGKILL);
 	}
-	return n;
 }
 
-static void spawn_missing(struct master *master)
+/* ---- the numbers, the configuration ---- */
+
+/* Sets how many workers the pools shall have. */
+static bool take_numbers(struct master *master, const struct conf *conf, struct err *err)
 {
+	int numbers[POOL__N];
+
+	if (!pool_numbers_wished(numbers, conf, err))
+		return false;
 	for (enum pool p = 0; p < POOL__N; p++) {
-		if (!master->pools[p].runs || master->pools[p].not_before > clock_mono_us())
-			continue;
-		int missing = workers_wanted(&master->conf, p) - current(master, p);
-		while (missing-- > 0)
-			spawn(master, p);
+		master->pools[p].wanted = numbers[p];
+		master->pools[p].not_before = 0;
 	}
+	return true;
 }
 
-/* Those of an earlier roll, or all. */
-static void tell_to_leave(struct master *master, bool all)
+static void say_numbers(const struct master *master, const char *at)
 {
-	for (size_t i = 0; i < CHILDREN_MAX; i++) {
-		struct child *c = &master->children[i];
-		if (c->pid == 0 || c->leaving || (!all && c->roll == master->roll))
-			continue;
-		c->leaving = true;
-		(void)kill(c->pid, SIGTERM);
-	}
+	log_info(at, "roll=%u fast=%d sql=%d login=%d", master->crew.roll,
+		master->pools[POOL_FAST].wanted, master->pools[POOL_SQL].wanted,
+		master->pools[POOL_LOGIN].wanted);
 }
 
 static void roll(struct master *master)
@@ -206,39 +198,36 @@ static void roll(struct master *master)
 	struct conf conf;
 	struct err err;
 
-	master->roll_wanted = false;
-	if (!conf_load(&conf, master->options->conf_path, &err)) {
+	if (!conf_load(&conf, master->options->conf_path, &err) ||
+		!take_numbers(master, &conf, &err)) {
 		log_error("api.reload_refused", "why=%s do=%s", log_q(err.text),
 			log_q("the old configuration stays; correct the file and send SIGHUP "
 			      "again"));
 		return;
 	}
 	master->conf = conf;
-	master->roll++;
-	for (enum pool p = 0; p < POOL__N; p++)
-		master->pools[p].not_before = 0;
-	spawn_missing(master);
-	tell_to_leave(master, false);
-	log_info("api.rolled", "roll=%u", master->roll);
+	master->crew.roll++;
+	say_numbers(master, "api.rolled");
+}
+
+static void resize(struct master *master)
+{
+	struct err err;
+	if (take_numbers(master, &master->conf, &err))
+		say_numbers(master, "api.resized");
+	else
+		log_error("api.resize_refused", "why=%s", log_q(err.text));
 }
 
 static void start_stopping(struct master *master)
 {
-	master->kill_at = clock_mono_us() + STOP_WITHIN_S * US_PER_S;
 	for (enum pool p = 0; p < POOL__N; p++)
 		if (master->pools[p].runs)
 			listener_hide(&master->pools[p].listener);
-	tell_to_leave(master, true);
-	log_info("api.stopping", "workers=%d", living(master));
-}
-
-static void kill_late(struct master *master)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++)
-		if (master->children[i].pid)
-			(void)kill(master->children[i].pid, SIGKILL);
-	log_error("api.stop_forced", "workers=%d", living(master));
-	master->kill_at += STOP_WITHIN_S * US_PER_S;
+	for (size_t i = 0; i < CREW_MAX; i++)
+		if (master->crew.member[i].pid)
+			tell_to_leave(&master->crew.member[i], SIGTERM);
+	log_info("api.stopping", "workers=%d", crew_size(&master->crew));
 }
 
 /* ---- the loop ---- */
@@ -251,8 +240,22 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(master->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			master->roll_wanted = true;
+		else if (info.ssi_signo == SIGUSR1)
+			master->resize_wanted = true;
 		else if (info.ssi_signo != SIGCHLD)
 			master->stopping = true;
+	}
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+	struct master *master = arg;
+	pid_t pid;
+	(void)events;
+	while (read(master->ready[0], &pid, sizeof(pid)) == sizeof(pid)) {
+		struct member *child = crew_find(&master->crew, pid);
+		if (child)
+			child->ready = true;
 	}
 }
 
@@ -260,50 +263,61 @@ static void on_signal(void *arg, uint32_t events)
 static int64_t next_due_us(const struct master *master)
 {
 	int64_t now = clock_mono_us(), due = INT64_MAX;
-	if (master->kill_at)
-		return MAX(master->kill_at - now, 0);
+	for (size_t i = 0; i < CREW_MAX; i++)
+		if (master->crew.member[i].pid && master->crew.member[i].leaving)
+			due = MIN(due, master->crew.member[i].kill_at_us);
 	for (enum pool p = 0; p < POOL__N; p++)
 		if (master->pools[p].runs && master->pools[p].not_before > now)
-			due = MIN(due, master->pools[p].not_before - now);
-	return due == INT64_MAX ? -1 : due;
+			due = MIN(due, master->pools[p].not_before);
+	return due == INT64_MAX ? -1 : MAX(due - now, 0);
 }
 
 static bool open_pools(struct master *master, struct err *err)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
 
 	master->poll = poll_new();
 	master->signal_fd = poll_signals(signals);
+	if (!take_numbers(master, &master->conf, err) || !handover_open(&master->handover, err))
+		return false;
+	if (pipe2(master->ready, O_CLOEXEC | O_NONBLOCK) < 0)
+		return fail(err, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
 	for (enum pool p = 0; p < POOL__N; p++) {
 		master->pools[p].runs = master->options->runs[p];
 		if (master->pools[p].runs && !listener_open(&master->pools[p].listener,
 						     master->conf.common_run_dir, p, err))
 			return false;
 	}
-	return poll_add(master->poll, master->signal_fd, EPOLLIN, on_signal, master, err);
+	return poll_add(master->poll, master->signal_fd, EPOLLIN, on_signal, master, err) &&
+	       poll_add(master->poll, master->ready[0], EPOLLIN, on_ready, master, err);
+}
+
+static void turn(struct master *master)
+{
+	poll_wait(master->poll, next_due_us(master));
+	reap(master);
+	kill_late(master);
 }
 
 static void supervise(struct master *master)
 {
 	while (!master->stopping) {
-		spawn_missing(master);
-		poll_wait(master->poll, next_due_us(master));
-		reap(master);
+		man_all(master);
+		turn(master);
 		if (master->roll_wanted)
 			roll(master);
+		else if (master->resize_wanted)
+			resize(master);
+		master->roll_wanted = master->resize_wanted = false;
 	}
 	start_stopping(master);
-	while (living(master) > 0) {
-		poll_wait(master->poll, next_due_us(master));
-		reap(master);
-		if (clock_mono_us() >= master->kill_at)
-			kill_late(master);
-	}
+	while (crew_size(&master->crew) > 0)
+		turn(master);
 }
 
 int master_run(const struct master_options *options, const struct conf *conf)
 {
-	static struct master master; /* 40 KB; shared with every worker by copy on write */
+	static struct master master; /* 60 KB; shared with every worker by copy on write */
 	struct err err;
 
 	master.options = options;

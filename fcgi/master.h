@@ -1,7 +1,8 @@
 /* The master: binds the sockets, keeps the right number of workers alive, opens nothing else.
  *
  *   SIGTERM, SIGINT   workers answer what has reached them and leave, then the master
- *   SIGHUP            configuration read again; new workers start, then the old ones leave
+ *   SIGHUP            configuration read again; new workers start, and an old one leaves for each that is ready
+ *   SIGUSR1           numbers of workers read again (`ccsctl workers set`): pools grow and shrink
  */
 #ifndef CCS_FCGI_MASTER_H
 #define CCS_FCGI_MASTER_H

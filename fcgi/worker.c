@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -16,10 +18,17 @@
 #include "common/poll.h"
 #include "fcgi/serve.h"
 #include "fcgi/worker.h"
+#include "shm/submit.h"
 
 #include "common/base.h"
 
-enum { LEAVE_WITHIN_S = 5 };
+enum {
+	LEAVE_WITHIN_S = 5,
+	HANDOVER_PAUSE_US = 2000, /* while the queue is full */
+};
+
+/* In this order: who ends is not called back. */
+enum leaving { STAYS, RETIRES, ENDS };
 
 struct worker;
 
@@ -36,9 +45,9 @@ struct worker {
 	struct app app;
 	struct reply reply;
 	struct poll *poll;
-	int listen_fd;
+	const struct worker_place *place;
 	int signal_fd;
-	bool leaving;
+	enum leaving leaving;
 	bool worked;	    /* in this turn */
 	int64_t left;	    /* requests until a new process takes our place */
 	struct conn *conns; /* fast: all that are open */
@@ -50,15 +59,15 @@ static bool finish(struct worker *worker, FCGX_Request *fcgx)
 {
 	FCGX_Finish_r(fcgx);
 	if (--worker->left <= 0)
-		worker->leaving = true;
+		worker->leaving = MAX(worker->leaving, RETIRES);
 	return fcgx->ipcFd >= 0;
 }
 
 static void park_conn(struct worker *worker, struct conn *conn)
 {
 	conn->parked = worker->reply.parked;
-	conn->is_parked = !worker->leaving && park_add(&worker->park, worker->app.segment,
-						      &conn->parked, clock_mono_us());
+	conn->is_parked = worker->leaving == STAYS && park_add(&worker->park, worker->app.segment,
+							      &conn->parked, clock_mono_us());
 }
 
 /* Reads one request and answers it, or, of a kept connection, lets it wait. False when the connection
@@ -152,7 +161,7 @@ static void answer_and_close(struct worker *worker, int fd)
 static void on_listen(void *arg, uint32_t events)
 {
 	struct worker *worker = arg;
-	int fd = accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	(void)events;
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
@@ -166,20 +175,57 @@ static void on_listen(void *arg, uint32_t events)
 		answer_and_close(worker, fd);
 }
 
+/* What another worker of the pool kept until it left. */
+static void on_handover(void *arg, uint32_t events)
+{
+	struct worker *worker = arg;
+	int fd = handover_take(&worker->place->handover);
+	(void)events;
+	if (fd < 0)
+		return;
+	worker->worked = true;
+	keep(worker, fd);
+}
+
 static void on_signal(void *arg, uint32_t events)
 {
 	struct worker *worker = arg;
 	struct signalfd_siginfo info;
 	(void)events;
 	if (read(worker->signal_fd, &info, sizeof(info)) == sizeof(info))
-		worker->leaving = true;
+		worker->leaving = MAX(worker->leaving, info.ssi_signo == SIGUSR1 ? RETIRES : ENDS);
 }
 
-/* All signals that the master handles are blocked since before the fork; SIGTERM becomes readable,
- * because libfcgi loses a request that a signal interrupts. */
+/* ---- connections come to us, or to the others ---- */
+
+static bool open_doors(struct worker *worker, struct err *err)
+{
+	const struct worker_place *place = worker->place;
+	return poll_add(worker->poll, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, on_listen, worker,
+		       err) &&
+	       (place->pool != POOL_FAST ||
+		       poll_add(worker->poll, place->handover.take_fd, EPOLLIN | EPOLLEXCLUSIVE,
+			       on_handover, worker, err));
+}
+
+static void close_doors(struct worker *worker)
+{
+	poll_remove(worker->poll, worker->place->listen_fd);
+	/* The kernel may have woken us and nobody else for one connection. */
+	on_listen(worker, 0);
+	if (worker->place->pool != POOL_FAST)
+		return;
+	poll_remove(worker->poll, worker->place->handover.take_fd);
+	on_handover(worker, 0);
+}
+
+/* ---- a worker's start and end ---- */
+
+/* All signals that the master handles are blocked since before the fork; ours become readable, because libfcgi loses a
+ * request that a signal interrupts. */
 static bool worker_open(struct worker *worker, struct err *err)
 {
-	static const int signals[] = {SIGTERM, 0};
+	static const int signals[] = {SIGTERM, SIGUSR1, 0};
 	char name[16];
 
 	(void)snprintf(name, sizeof(name), "ccs-api:%s", pool_name(worker->app.pool));
@@ -190,13 +236,46 @@ static bool worker_open(struct worker *worker, struct err *err)
 	worker->poll = poll_new();
 	worker->signal_fd = poll_signals(signals);
 	return poll_add(worker->poll, worker->signal_fd, EPOLLIN, on_signal, worker, err) &&
-	       poll_add(worker->poll, worker->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, on_listen,
-		       worker, err);
+	       open_doors(worker, err);
 }
 
-/* What has reached us is answered; idle kept connections are closed, which nginx takes for a reason
- * to connect again. */
-static void leave(struct worker *worker)
+static void say_ready(const struct worker *worker)
+{
+	pid_t pid = getpid();
+	if (write(worker->place->ready_fd, &pid, sizeof(pid)) != sizeof(pid))
+		log_warn("api.ready_unsaid", "why=%s", log_q(strerror(errno)));
+	close(worker->place->ready_fd);
+}
+
+/* False while there is no room in the queue. */
+static bool hand_over(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+	if (!handover_put(&worker->place->handover, conn->fd))
+		return false;
+	poll_remove(worker->poll, conn->fd);
+	DL_DELETE(worker->conns, conn);
+	FCGX_Free(&conn->fcgx, 0);
+	close(conn->fd);
+	free(conn);
+	return true;
+}
+
+/* The others of the pool, or a successor, go on: connections that we keep go to them as they are. */
+static void retire(struct worker *worker)
+{
+	int64_t deadline = clock_mono_us() + LEAVE_WITHIN_S * US_PER_S;
+
+	close_doors(worker);
+	unpark_conns(worker, true);
+	while (worker->conns && worker->leaving == RETIRES && clock_mono_us() < deadline)
+		if (!hand_over(worker->conns))
+			poll_wait(worker->poll, HANDOVER_PAUSE_US);
+}
+
+/* What has reached the pool is answered; idle kept connections are closed, which nginx takes for a reason to connect
+ * again. */
+static void end(struct worker *worker)
 {
 	unpark_conns(worker, true);
 	int64_t deadline = clock_mono_us() + LEAVE_WITHIN_S * US_PER_S;
@@ -204,13 +283,25 @@ static void leave(struct worker *worker)
 		worker->worked = false;
 		poll_wait(worker->poll, 0);
 	} while (worker->worked && clock_mono_us() < deadline);
+}
 
+static void leave(struct worker *worker)
+{
 	struct conn *conn, *next;
+
+	worker_slot_leaving(worker->app.segment);
+	if (worker->leaving == RETIRES) {
+		retire(worker);
+		if (worker->leaving == ENDS)
+			(void)open_doors(worker, NULL);
+	}
+	if (worker->leaving == ENDS)
+		end(worker);
 	DL_FOREACH_SAFE (worker->conns, conn, next)
 		conn_close(conn);
 }
 
-int worker_run(const struct conf *conf, enum pool pool, int listen_fd)
+int worker_run(const struct conf *conf, const struct worker_place *place)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	struct err err;
@@ -218,14 +309,16 @@ int worker_run(const struct conf *conf, enum pool pool, int listen_fd)
 	if (!worker)
 		die("memory.exhausted", "bytes=%zu", sizeof(*worker));
 	worker->reply = REPLY_INIT;
-	worker->listen_fd = listen_fd;
+	worker->place = place;
 	/* Not all at the same time: a tenth more or less. */
 	worker->left = conf->api_recycle_after - conf->api_recycle_after / 10 * (getpid() % 10) / 9;
-	if (!app_open(&worker->app, conf, pool, &err) || !worker_open(worker, &err)) {
-		log_error("api.worker_refused", "pool=%s why=%s", pool_name(pool), log_q(err.text));
+	if (!app_open(&worker->app, conf, place->pool, &err) || !worker_open(worker, &err)) {
+		log_error("api.worker_refused", "pool=%s why=%s", pool_name(place->pool),
+			log_q(err.text));
 		return EXIT_FAILURE;
 	}
-	while (!worker->leaving) {
+	say_ready(worker);
+	while (worker->leaving == STAYS) {
 		poll_wait(worker->poll, park_pause_us(&worker->park, clock_mono_us()));
 		look_at_parked(worker);
 	}

@@ -12,9 +12,21 @@
 
 #include "common/conf.h"
 #include "fcgi/app.h"
+#include "fcgi/handover.h"
 
-/* The life of a worker, after the fork: until SIGTERM, or until it has answered its share of
- * requests. Returns the exit status; 0 means that it left in order. */
-int worker_run(const struct conf *conf, enum pool pool, int listen_fd);
+/* What the master gives to a worker. */
+struct worker_place {
+	enum pool pool;
+	int listen_fd;
+	struct handover handover; /* fast */
+	int ready_fd;		  /* its pid goes there when it takes connections */
+};
+
+/* The life of a worker, after the fork. Returns the exit status; 0 means that it left in order.
+ *
+ *   SIGUSR1, or its share of requests answered: others go on. It takes no more connections, answers what it has begun
+ *            and hands over what it keeps.
+ *   SIGTERM  the pool ends: it answers all that has reached the pool. */
+int worker_run(const struct conf *conf, const struct worker_place *place);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/pool.h"
 #include "shm/calls.h"
 #include "shm/check_rules.h"
 #include "shm/directory.h"
@@ -178,6 +179,9 @@ void check_submits(const struct segment *seg, struct findings *f)
 		if (tail - head > SHM_RING_RECORDS)
 			found(f, "worker slot", i, "tail %llu and head %llu are not one ring apart",
 				(unsigned long long)tail, (unsigned long long)head);
+		uint32_t pool = atomic_load_explicit(&workers[i].pool, memory_order_relaxed);
+		if (pool >= POOL__N)
+			found(f, "worker slot", i, "there is no pool %u", pool);
 	}
 }
 

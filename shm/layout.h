@@ -107,7 +107,9 @@ struct shm_worker {
 	 * pid: tells it from a later one with its pid, and one CAS takes the slot. */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t owner;
 	_Atomic uint64_t requests;
-	uint8_t pad[48];
+	_Atomic uint32_t pool;	  /* enum pool */
+	_Atomic uint32_t leaving; /* 1: takes no new connections */
+	uint8_t pad[40];
 	/* records ever pushed; its head is in .state */
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t tail;
 	uint8_t tail_pad[56];

@@ -60,6 +60,7 @@ struct segment {
 	int64_t checked_mono_us;
 	uint32_t worker;	  /* our slot + 1; 0 = none. See submit.h */
 	uint64_t worker_attached; /* map[SHM_IN].attached when it was taken */
+	uint32_t worker_pool;	  /* enum pool: whose worker we are */
 };
 
 /* seg_clients(seg, &n) and so on: the first row and the number of rows (n may be NULL); NULL and 0

@@ -62,7 +62,7 @@ static struct shm_worker *own_slot(const struct segment *seg, const struct shm_s
 	return &workers[i];
 }
 
-bool worker_slot_take(struct segment *seg, struct err *err)
+bool worker_slot_take(struct segment *seg, enum pool pool, struct err *err)
 {
 	uint32_t n;
 	struct shm_worker *workers = seg_workers(seg, &n);
@@ -76,7 +76,10 @@ bool worker_slot_take(struct segment *seg, struct err *err)
 			    memory_order_acq_rel, memory_order_relaxed))
 			continue;
 		atomic_store_explicit(&workers[i].requests, 0, memory_order_relaxed);
+		atomic_store_explicit(&workers[i].pool, pool, memory_order_relaxed);
+		atomic_store_explicit(&workers[i].leaving, 0, memory_order_relaxed);
 		seg->worker = i + 1;
+		seg->worker_pool = pool;
 		seg->worker_attached = seg->map[SHM_IN].attached;
 		return true;
 	}
@@ -84,6 +87,20 @@ bool worker_slot_take(struct segment *seg, struct err *err)
 		n == 0 ? "no .in object is attached"
 		       : "all worker slots are taken; raise segment.worker_slots above twice the "
 			 "number of workers");
+}
+
+bool worker_slot_held(const struct segment *seg)
+{
+	const struct shm_submit_head *head;
+	return own_slot(seg, &head);
+}
+
+void worker_slot_leaving(struct segment *seg)
+{
+	const struct shm_submit_head *head;
+	struct shm_worker *worker = own_slot(seg, &head);
+	if (worker)
+		atomic_store_explicit(&worker->leaving, 1, memory_order_relaxed);
 }
 
 void worker_slot_release(struct segment *seg)
@@ -99,7 +116,7 @@ bool submit_send(struct segment *seg, const struct bell *bell, const struct shm_
 {
 	const struct shm_submit_head *head = NULL;
 	struct shm_worker *worker = own_slot(seg, &head);
-	if (!worker && seg->worker != 0 && worker_slot_take(seg, NULL))
+	if (!worker && seg->worker != 0 && worker_slot_take(seg, seg->worker_pool, NULL))
 		worker = own_slot(seg, &head);
 	if (!worker || !head || !submit_push(worker, head, rec))
 		return false;
@@ -114,6 +131,24 @@ void worker_count_request(struct segment *seg)
 	struct shm_worker *worker = own_slot(seg, &head);
 	if (worker)
 		atomic_fetch_add_explicit(&worker->requests, 1, memory_order_relaxed);
+}
+
+bool worker_at(const struct segment *seg, uint32_t i, struct worker_facts *facts)
+{
+	uint32_t n;
+	const struct shm_worker *workers = seg_workers(seg, &n);
+	if (i >= n)
+		return false;
+	uint64_t owner = atomic_load_explicit(&workers[i].owner, memory_order_acquire);
+	uint32_t pool = atomic_load_explicit(&workers[i].pool, memory_order_relaxed);
+	if (owner == 0 || pool >= POOL__N || !worker_alive(owner))
+		return false;
+	*facts = (struct worker_facts){.pid = worker_pid(owner),
+		.started_ticks = (uint32_t)(owner >> 32),
+		.pool = (enum pool)pool,
+		.leaving = atomic_load_explicit(&workers[i].leaving, memory_order_relaxed),
+		.requests = atomic_load_explicit(&workers[i].requests, memory_order_relaxed)};
+	return true;
 }
 
 /* Full also covers a head that cannot be: the dispatcher has not seen this .in yet. */

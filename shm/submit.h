@@ -18,6 +18,7 @@
 #define CCS_SHM_SUBMIT_H
 
 #include "common/err.h"
+#include "common/pool.h"
 #include "shm/segment.h"
 
 struct bell;
@@ -29,7 +30,13 @@ enum { SUBMIT_ENTRIES_MAX = 1024 };
 
 /* Takes a slot for this process: after fork, not before. BUSY when all are held by living
  * processes. */
-MUST_USE bool worker_slot_take(struct segment *seg, struct err *err);
+MUST_USE bool worker_slot_take(struct segment *seg, enum pool pool, struct err *err);
+
+/* We hold one, in the .in that is attached now. */
+bool worker_slot_held(const struct segment *seg);
+
+/* Says there that this worker takes no new connections. */
+void worker_slot_leaving(struct segment *seg);
 
 /* Gives it back. */
 void worker_slot_release(struct segment *seg);
@@ -65,6 +72,18 @@ bool submit_pop_from(
 bool submit_valid(const struct shm_submit *rec);
 
 /* ---- both ---- */
+
+/* What a slot says of the worker that holds it. */
+struct worker_facts {
+	uint32_t pid;
+	uint32_t started_ticks; /* since boot, low 32 bits */
+	enum pool pool;
+	bool leaving;
+	uint64_t requests;
+};
+
+/* False when slot i is free, or its owner is dead, or says what cannot be. */
+bool worker_at(const struct segment *seg, uint32_t i, struct worker_facts *facts);
 
 /* The process that holds a slot, 0 = free. */
 static inline uint32_t worker_pid(uint64_t owner)

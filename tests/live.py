@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import itertools
+import json
 import os
 import re
 import signal
@@ -247,6 +248,17 @@ class Live:
                 found.append(int(stat.parent.name))
         return sorted(found)
 
+    def workers(self, pool) -> list[int]:
+        """The API's processes of this pool."""
+
+        def name(pid):
+            try:
+                return Path(f"/proc/{pid}/comm").read_text().strip()
+            except OSError:
+                return ""  # it has ended meanwhile
+
+        return [pid for pid in self.children("api") if name(pid) == f"ccs-api:{pool}"]
+
     def kill(self, part):
         """kill -9. "dispatcher" is the process that works; "dispatcher-holder" all of it."""
         if part == "dispatcher":
@@ -269,6 +281,16 @@ class Live:
 
     def wait_ready(self):
         self.stack.wait_ready()
+
+    def ctl_json(self, *words):
+        """What ccsctl answers to a program."""
+        return json.loads(self.stack.ccs.ctl(*words, "--json"))
+
+    def log_since(self, program, position) -> str:
+        """What a program's log has behind this byte."""
+        with open(self.stack.log_dir / f"{program}.log", errors="replace") as log:
+            log.seek(position)
+            return log.read()
 
     def check_segment(self):
         """The invariants of the shared memory, as `ccsctl shm check` sees them."""

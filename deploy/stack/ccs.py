@@ -44,7 +44,9 @@ class Ccs:
         common = {"node": self.node, "run_dir": self.run_dir,
                   "secret_key_file": self.folder / "secret.key",
                   "jwt_key_file": self.folder / "jwt.keys"}
-        sections = {**sections, "common": {**common, **sections.get("common", {})}}
+        api = {"workers_file": self.folder / "workers.conf"}
+        sections = {**sections, "common": {**common, **sections.get("common", {})},
+                    "api": {**api, **sections.get("api", {})}}
         text = "\n".join(
             f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
             for section, options in sections.items())

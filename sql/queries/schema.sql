@@ -28,3 +28,9 @@ insert into schema_version (number, name) values ($1::bigint, $2::text);
 -- name: schema_partitions
 -- role: ccs_owner
 select true from partitions_advance();
+
+-- name: connections
+-- role: ccs_owner
+-- How many there may be, without those kept for superusers (and, from PostgreSQL 16 on, for others).
+select current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+       - coalesce(current_setting('reserved_connections', true), '0')::bigint;

@@ -40,7 +40,7 @@ _Noreturn void be_worker(const struct torture *t, int k)
 	struct err err;
 	open_or_die(t, &seg);
 	if (!bell_open(&bell, t->folder, &err) || !segment_open_in(&seg, &t->conf, &err) ||
-		!worker_slot_take(&seg, &err))
+		!worker_slot_take(&seg, POOL_SQL, &err))
 		die("torture.worker", "why=%s", log_q(err.text));
 	/* The dispatcher may not have begun: segment_check attaches when it has. */
 	(void)!segment_attach_state(&seg, &err);

@@ -1,16 +1,14 @@
 """What stands around every endpoint: nginx's own errors, keys and logs, limits, workers that come and go."""
-import asyncio
-import collections
 import json
 import os
 import re
 import signal
 import socket
 import ssl
-import threading
 import time
 
 import pytest
+from load import Load, tls
 from walls import address, check_envelope, get, send_raw
 
 STATUS = "/monitoring/status"
@@ -22,9 +20,6 @@ CONNECTIONS = 200
 def client(stack):
     return stack.new_client("FRAME")
 
-
-def tls(stack):
-    return ssl.create_default_context(cafile=stack.ca_file)
 
 
 REFUSED_BY_NGINX = {
@@ -123,60 +118,6 @@ def test_a_change_is_seen_at_once(stack):
         assert sum(server["allowed_active_calls"] for server in servers.values()) == channels
 
 
-def workers(stack, pool):
-    def name(pid):
-        try:
-            with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
-                return comm.read().strip()
-        except OSError:
-            return ""
-
-    return [pid for pid in stack.children("api") if name(pid) == f"ccs-api:{pool}"]
-
-
-class Load:
-    """Kept connections that ask again and again, on a thread of their own; a with block."""
-
-    def __init__(self, stack, client, path, count):
-        self.stack = stack
-        self.path = f"/api/v1{path}"
-        self.count = count
-        self.key = client.key
-        self.answers = collections.Counter()
-        self.slowest = [0.0] * count  # the longest wait for one answer
-        self.served = [0] * count
-        self._stopping = False
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping = True
-        self._thread.join()
-
-    async def _run(self):
-        await asyncio.gather(*(self._one(n) for n in range(self.count)))
-
-    async def _one(self, n):
-        host, port = address(self.stack.base_url)
-        reader, writer = await asyncio.open_connection(host, port, ssl=tls(self.stack),
-                                                       server_hostname="localhost")
-        request = (f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n"
-                   f"X-API-KEY: {self.key}\r\n\r\n").encode()
-        while not self._stopping:
-            began = time.monotonic()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])
-            await reader.readexactly(length)
-            self.answers[int(head.split()[1])] += 1
-            self.served[n] += 1
-            self.slowest[n] = max(self.slowest[n], time.monotonic() - began)
-        writer.close()
-
-
 def test_no_kept_connection_starves(stack, client):
     with Load(stack, client, STATUS, CONNECTIONS) as load:
         stack.wait_until(lambda: min(load.served) >= 10, "every connection has ten answers", seconds=60)
@@ -188,11 +129,11 @@ def test_no_kept_connection_starves(stack, client):
 def test_workers_leave_and_come_without_a_lost_request(stack, client, path, pool):
     with Load(stack, client, path, 8) as load:
         for _ in range(10):
-            before = workers(stack, pool)
+            before = stack.workers(pool)
             served = sum(load.served)
             os.kill(before[0], signal.SIGTERM)
-            stack.wait_until(lambda: before[0] not in workers(stack, pool)
-                             and len(workers(stack, pool)) == len(before), "a new worker is there")
+            stack.wait_until(lambda: before[0] not in stack.workers(pool)
+                             and len(stack.workers(pool)) == len(before), "a new worker is there")
             stack.wait_until(lambda: sum(load.served) > served + 50, "requests go on")
     assert set(load.answers) == {200}
 
@@ -225,11 +166,11 @@ def test_a_broken_configuration_is_not_taken(stack, client):
 
 @pytest.mark.parametrize("pool", ["fast", "sql"])
 def test_killed_workers_are_replaced(stack, client, pool):
-    before = workers(stack, pool)
+    before = stack.workers(pool)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    stack.wait_until(lambda: len(workers(stack, pool)) == len(before)
-                     and not set(before) & set(workers(stack, pool)), "all are replaced")
+    stack.wait_until(lambda: len(stack.workers(pool)) == len(before)
+                     and not set(before) & set(stack.workers(pool)), "all are replaced")
     assert client.api.get(ME).status == 200
     assert client.api.get("/monitoring/callingsummary").status == 200
     obituaries = (stack.stack.log_dir / "ccs-api.log").read_text()

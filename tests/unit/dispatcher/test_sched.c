@@ -59,7 +59,7 @@ static void make_segment(struct world *w)
 	if (!segment_create_or_adopt(&w->seg, &w->conf, &adopted, &err))
 		fail_msg("%s", err.text);
 	segment_begin_epoch(&w->seg);
-	assert_true(worker_slot_take(&w->seg, &err));
+	assert_true(worker_slot_take(&w->seg, POOL_SQL, &err));
 }
 
 static void make_server(struct world *w)

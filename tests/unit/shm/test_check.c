@@ -272,6 +272,9 @@ static void test_finds_submit_words_that_cannot_be(void **state)
 	(void)state;
 	atomic_store(&seg_heads(w.seg, NULL)[2].head, 7);
 	assert_broken("INV-9", "worker slot 2");
+	atomic_store(&seg_heads(w.seg, NULL)[2].head, 0);
+	atomic_store(&seg_workers(w.seg, NULL)[1].pool, 9);
+	assert_broken("INV-9", "there is no pool 9");
 }
 
 static void test_finds_waiting_entries_that_cannot_be(void **state)

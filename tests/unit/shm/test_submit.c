@@ -101,14 +101,38 @@ static void test_a_worker_announces_through_its_slot(void **state)
 	uint32_t at = 0;
 	rig_worker(rig, &worker);
 	assert_false(submit_send(&worker, NULL, &in)); /* without a slot */
-	assert_ok(worker_slot_take(&worker, &err), &err);
+	assert_ok(worker_slot_take(&worker, POOL_SQL, &err), &err);
 	assert_true(submit_send(&worker, NULL, &in));
 	assert_true(submit_pop(&rig->seg, &at, &rec));
 	assert_memory_equal(&in, &rec, sizeof(in));
 	worker_count_request(&worker);
-	assert_int_equal(atomic_load(&seg_workers(&rig->seg, NULL)[worker.worker - 1].requests), 1);
 	worker_slot_release(&worker);
 	assert_false(submit_send(&worker, NULL, &in));
+	segment_close(&worker);
+}
+
+static void test_a_slot_says_who_holds_it(void **state)
+{
+	struct rig *rig = *state;
+	struct segment worker;
+	struct worker_facts facts;
+	struct err err;
+	rig_worker(rig, &worker);
+	assert_false(worker_slot_held(&worker));
+	assert_false(worker_at(&rig->seg, 0, &facts));
+	assert_ok(worker_slot_take(&worker, POOL_LOGIN, &err), &err);
+	worker_count_request(&worker);
+	assert_true(worker_slot_held(&worker));
+	assert_true(worker_at(&rig->seg, 0, &facts));
+	assert_int_equal(facts.pid, getpid());
+	assert_int_equal(facts.pool, POOL_LOGIN);
+	assert_int_equal(facts.requests, 1);
+	assert_false(facts.leaving);
+	worker_slot_leaving(&worker);
+	assert_true(worker_at(&rig->seg, 0, &facts) && facts.leaving);
+	worker_slot_release(&worker);
+	assert_false(worker_at(&rig->seg, 0, &facts));
+	assert_false(worker_at(&rig->seg, 4, &facts)); /* there are four */
 	segment_close(&worker);
 }
 
@@ -120,7 +144,7 @@ static void test_without_state_nothing_is_announced(void **state)
 	struct shm_submit in = chunk(5);
 	assert_ok(segment_init(&worker, rig->conf.common_node, &err), &err);
 	assert_ok(segment_open_in(&worker, &rig->conf, &err), &err);
-	assert_ok(worker_slot_take(&worker, &err), &err);
+	assert_ok(worker_slot_take(&worker, POOL_SQL, &err), &err);
 	assert_false(submit_send(&worker, NULL, &in));
 	segment_close(&worker);
 }
@@ -138,7 +162,8 @@ static pid_t spawn_slot_holder(const struct rig *rig)
 		bool fine = segment_init(&worker, rig->conf.common_node, NULL) &&
 			    segment_open_in(&worker, &rig->conf, NULL) &&
 			    segment_attach_state(&worker, NULL) &&
-			    worker_slot_take(&worker, NULL) && submit_send(&worker, NULL, &in);
+			    worker_slot_take(&worker, POOL_SQL, NULL) &&
+			    submit_send(&worker, NULL, &in);
 		(void)!write(said[1], fine ? "y" : "n", 1);
 		for (;;)
 			(void)pause();
@@ -167,10 +192,10 @@ static void test_slots_of_the_living_are_kept_and_those_of_the_dead_taken(void *
 	for (int i = 0; i < 4; i++)
 		holders[i] = spawn_slot_holder(rig);
 	rig_worker(rig, &worker);
-	assert_false(worker_slot_take(&worker, &err));
+	assert_false(worker_slot_take(&worker, POOL_SQL, &err));
 	assert_int_equal(err.kind, ERR_BUSY);
 	kill_and_reap(holders[2]);
-	assert_ok(worker_slot_take(&worker, &err), &err);
+	assert_ok(worker_slot_take(&worker, POOL_SQL, &err), &err);
 	assert_int_equal(worker.worker, 3);
 	for (int i = 0; i < 4; i++) { /* what the dead one had announced is there, too */
 		assert_true(submit_pop(&rig->seg, &at, &rec));
@@ -267,6 +292,7 @@ int main(void)
 		RIG_TEST(test_a_tail_that_makes_no_sense_is_skipped),
 		RIG_TEST(test_slots_are_drained_in_turn),
 		RIG_TEST(test_a_worker_announces_through_its_slot),
+		RIG_TEST(test_a_slot_says_who_holds_it),
 		RIG_TEST(test_without_state_nothing_is_announced),
 		RIG_TEST(test_slots_of_the_living_are_kept_and_those_of_the_dead_taken),
 		cmocka_unit_test(test_a_later_process_with_the_same_pid_is_another),

@@ -125,10 +125,26 @@ static bool check_region(const struct conf *conf, struct err *err)
 		       conf->common_default_region);
 }
 
+static bool check_origins(const char *option, const char *value, struct err *err)
+{
+	return fine_origins(str_of(value)) ||
+	       fail(err, ERR_INPUT,
+		       "%s is \"%s\"; it must be origins such as https://shop.example, in small "
+		       "letters, separated by blanks",
+		       option, value);
+}
+
+static bool check_relay(const struct conf *conf, struct err *err)
+{
+	return check_origins("relay.allowed_origins", conf->relay_allowed_origins, err);
+}
+
 bool ctl_check_nginx(const struct conf *conf, struct err *err)
 {
 	const char *ca = conf->nginx_client_ca;
 
+	if (!check_origins("api.allowed_origins", conf->api_allowed_origins, err))
+		return false;
 	if (!fine_networks(str_of(conf->nginx_trusted_proxies)))
 		return fail(err, ERR_INPUT,
 			"nginx.trusted_proxies is \"%s\"; it must be addresses or networks such as "
@@ -174,7 +190,7 @@ bool conf_check(struct ctl *ctl, struct err *err)
 {
 	static bool (*const checks[])(const struct conf *, struct err *) = {check_node,
 		check_folder, check_key, check_jwt_keys, check_region, check_ring, check_dsns,
-		ctl_check_nginx, check_workers};
+		check_relay, ctl_check_nginx, check_workers};
 	json_t *problems = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)

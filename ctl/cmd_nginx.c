@@ -61,6 +61,7 @@ bool conf_nginx(struct ctl *ctl, struct err *err)
 		return false;
 	}
 	say(&values, STR("run_dir"), "", ctl->conf.common_run_dir);
+	say(&values, STR("allowed_origins"), "", ctl->conf.api_allowed_origins);
 	conf_each(&ctl->conf, say_option, &values);
 	if (values.object)
 		out_json(values.object);

@@ -16,13 +16,14 @@
 struct jwt_claims;
 struct route;
 
-/* HEAD counts as GET: nginx drops the body. OTHER is in no route. */
+/* HEAD counts as GET: nginx drops the body. OPTIONS and OTHER are in no route. */
 enum method {
 	METHOD_GET,
 	METHOD_POST,
 	METHOD_PUT,
 	METHOD_PATCH,
 	METHOD_DELETE,
+	METHOD_OPTIONS,
 	METHOD_OTHER,
 	METHOD__N
 };

@@ -45,6 +45,7 @@ static const char *const method_names[METHOD__N] = {
 	[METHOD_PUT] = "PUT",
 	[METHOD_PATCH] = "PATCH",
 	[METHOD_DELETE] = "DELETE",
+	[METHOD_OPTIONS] = "OPTIONS",
 	[METHOD_OTHER] = "?",
 };
 
@@ -157,7 +158,9 @@ bool route_find(const struct route *table, size_t n, struct req *req, char *allo
 		convert(req);
 		return true;
 	}
-	if (allow[0])
+	if (allow[0]) {
+		allow_add(allow, allow_size, METHOD_OPTIONS);
 		return fail(err, ERR_METHOD, "this address takes %s", allow);
+	}
 	return fail(err, ERR_MISSING, "there is nothing at this address");
 }

@@ -60,7 +60,7 @@ enum pool route_home(const struct route *route);
 enum shm_minute route_class(const struct route *route);
 
 /* Finds the route of path and method in a table and fills req->route and parameters. Fails with
- * MISSING or METHOD (allow says which would do: "GET, HEAD, POST"). */
+ * MISSING or METHOD (allow says which would do: "GET, HEAD, OPTIONS"). */
 MUST_USE bool route_find(const struct route *table, size_t n, struct req *req, char *allow,
 	size_t allow_size, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "fcgi/auth.h"
+#include "fcgi/cors.h"
 #include "fcgi/idempotency.h"
 #include "fcgi/limit.h"
 #include "fcgi/router.h"
@@ -141,7 +142,10 @@ static bool answer(
 	if (!route_find(routes, routes_n, req, allow, sizeof(allow), err)) {
 		if (allow[0])
 			reply_header(reply, "Allow", "%s", allow);
-		return false;
+		if (!allow[0] || req->method != METHOD_OPTIONS)
+			return false;
+		cors_options(app, req, allow, reply);
+		return true;
 	}
 	if (app->pool == POOL_FAST && req->route->pool == ROUTE_WAIT)
 		return call_park(app, req, reply);
@@ -200,6 +204,7 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	body_drain(fcgx->in);
 	if (reply->waits)
 		return false;
+	cors_add(app, &req, reply);
 	send_reply(&req, reply, fcgx->out);
 	return true;
 }

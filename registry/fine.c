@@ -170,6 +170,38 @@ bool fine_networks(struct str text)
 	return true;
 }
 
+/* As browsers send it: small letters, no path, no standard port. */
+static bool fine_origin(struct str text)
+{
+	struct str host, port, rest = text;
+	uint64_t n;
+
+	if (starts(text, STR("https://")))
+		rest = (struct str){text.p + strlen("https://"), text.n - strlen("https://")};
+	else if (starts(text, STR("http://")))
+		rest = (struct str){text.p + strlen("http://"), text.n - strlen("http://")};
+	else
+		return false;
+	port = rest;
+	(void)str_split(&port, ':', &host);
+	for (size_t i = 0; i < host.n; i++) {
+		char c = host.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-'))
+			return false;
+	}
+	return host.n && (!port.p || str_to_u64(port, 1, UINT16_MAX, &n));
+}
+
+bool fine_origins(struct str text)
+{
+	struct str one;
+
+	while (str_split(&text, ' ', &one))
+		if (one.n && !fine_origin(one))
+			return false;
+	return true;
+}
+
 /* A 'd' in form is a digit; everything else stands for itself. */
 static bool has_form(struct str text, const char *form)
 {

@@ -15,6 +15,7 @@ bool fine_https(struct str text);	   /* https://host... */
 bool fine_path(struct str text);	   /* from / on */
 bool fine_database(struct str text);	   /* postgresql://... or postgresql+driver://... */
 bool fine_networks(struct str text);	   /* addresses, perhaps with /bits, separated by blanks */
+bool fine_origins(struct str text); /* https://host or https://host:port, separated by blanks */
 bool fine_client_status(struct str text);
 bool fine_server_status(struct str text);
 bool fine_day_time(struct str text); /* as day_time_read takes it */

@@ -23,6 +23,7 @@ class Nginx:
         self.port = port
         self._conf = self.folder / "nginx.conf"
         self._lease = None
+        self._values = {}  # of ccs.conf.in
         self.process = Process("nginx", marker=str(self._conf), pid_file=self.folder / "pid",
                                log=ccs.log_dir / "nginx.log")
 
@@ -35,9 +36,10 @@ class Nginx:
         routes.write_text(self.ccs.print_nginx())
         docs = self.folder / "docs.conf"
         self._render("docs.conf.in", docs, WEB_DIR=self._copy_pages())
-        self._render("ccs.conf.in", self.folder / "ccs.conf", LISTEN=f"{HOST}:{self.port}",
-                     SERVER_NAME="localhost", CERTIFICATE=certs.cert, CERTIFICATE_KEY=certs.key,
-                     LOG_DIR=self.ccs.log_dir, ROUTES=routes, DOCS=docs, **more)
+        self._values = {"LISTEN": f"{HOST}:{self.port}", "SERVER_NAME": "localhost",
+                        "CERTIFICATE": certs.cert, "CERTIFICATE_KEY": certs.key,
+                        "LOG_DIR": self.ccs.log_dir, "ROUTES": routes, "DOCS": docs, **more}
+        self._render("ccs.conf.in", self.folder / "ccs.conf", **self._values)
         self._render("nginx.conf.in", self._conf, DIR=self.folder, LOG_DIR=self.ccs.log_dir,
                      CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
 
@@ -50,6 +52,11 @@ class Nginx:
         self._lease = None
         self.process.wait_ready(lambda: ports.is_bound(self.port, socket.SOCK_STREAM),
                                 seconds=seconds)
+
+    def reload(self):
+        """Takes over what has changed in the configuration of ccs; for whoever has called configure()."""
+        self._render("ccs.conf.in", self.folder / "ccs.conf", **self._values)
+        self.process.send(signal.SIGHUP)
 
     def stop(self) -> bool:
         return self.process.stop()

@@ -50,7 +50,8 @@ def test_nginx_has_nothing_to_say_about_the_configuration(stack, tmp_path):
     ours.write_text(render(
         stack, "ccs.conf.in", LISTEN=f"127.0.0.1:{stack.stack.nginx.port}", HTTP_LISTEN="127.0.0.1:8080",
         CERTIFICATE=tls / "server.pem", CERTIFICATE_KEY=tls / "server.key", LOG_DIR=tmp_path,
-        TRUSTED_PROXIES="192.0.2.1 2001:db8::/32", ROUTES=stack.stack.nginx.folder / "routes.conf",
+        TRUSTED_PROXIES="192.0.2.1 2001:db8::/32",
+        ALLOWED_ORIGINS="https://a.example https://b.example:8443", ROUTES=stack.stack.nginx.folder / "routes.conf",
         DOCS=stack.stack.nginx.folder / "docs.conf"))
     whole.write_text(render(stack, "nginx.conf.in", DIR=tmp_path, LOG_DIR=tmp_path, CCS_CONF=ours))
     done = subprocess.run(["nginx", "-t", "-p", tmp_path, "-c", whole], capture_output=True, text=True,

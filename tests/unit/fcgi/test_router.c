@@ -76,11 +76,11 @@ static void test_says_which_methods_would_do(void **state)
 	static const struct {
 		const char *method, *path, *allow;
 	} cases[] = {
-		{"POST", "/api/v1/clients/me", "GET, HEAD"},
-		{"OPTIONS", "/api/v1/clients/me", "GET, HEAD"},
-		{"get", "/api/v1/clients/me", "GET, HEAD"},
-		{"PUT", "/api/v1/batches/7", "GET, HEAD, DELETE"},
-		{"GET", "/api/v1/queues/quickcall", "POST"},
+		{"POST", "/api/v1/clients/me", "GET, HEAD, OPTIONS"},
+		{"OPTIONS", "/api/v1/clients/me", "GET, HEAD, OPTIONS"},
+		{"get", "/api/v1/clients/me", "GET, HEAD, OPTIONS"},
+		{"PUT", "/api/v1/batches/7", "GET, HEAD, DELETE, OPTIONS"},
+		{"GET", "/api/v1/queues/quickcall", "POST, OPTIONS"},
 	};
 	struct request *r = *state;
 	char allow[ALLOW_BYTES];

@@ -91,7 +91,7 @@ static void test_errors_are_in_the_envelope(void **state)
 	assert_true(says(l, "Status: 404\r\n"));
 	assert_true(says(l, "\"status_code\":404") && says(l, "\"request_id\":\"the-id\""));
 	ask(l, "DELETE", "/api/v1/monitoring/status/", NULL, NULL);
-	assert_true(says(l, "Status: 405\r\n") && says(l, "Allow: GET, HEAD\r\n"));
+	assert_true(says(l, "Status: 405\r\n") && says(l, "Allow: GET, HEAD, OPTIONS\r\n"));
 	ask(l, "GET", "/api/v1/clients/me", NULL, NULL);
 	assert_true(says(l, "Status: 401\r\n") && says(l, "WWW-Authenticate: "));
 }

@@ -139,6 +139,16 @@ static int words_of(const char *arguments)
 	return n;
 }
 
+/* Those before the first bracket; the rest may be left out. */
+static int words_needed(const char *arguments)
+{
+	int n = 0;
+
+	for (const char *p = arguments; *p && *p != '['; p++)
+		n += *p != ' ' && (p[1] == ' ' || p[1] == '\0');
+	return n;
+}
+
 /* A word without option: the next field, or the next argument of the command. */
 static bool take_word(struct parse *parse, char *word, struct err *err)
 {
@@ -181,8 +191,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		ok = take_file(parse->ctl, parse->command, arg, &err);
 	else if (key == ARGP_KEY_ARG)
 		ok = take_word(parse, arg, &err);
-	else if (key == ARGP_KEY_END && *parse->command->arguments != '[' &&
-		 parse->positional < words_of(parse->command->arguments))
+	else if (key == ARGP_KEY_END && parse->positional < words_needed(parse->command->arguments))
 		ok = fail(&err, ERR_INPUT, "%s is missing", parse->command->arguments);
 	else if (key >= KEY_FIELD && key < KEY_FIELD + FIELDS_MAX * KEYS_PER_FIELD)
 		ok = take_option(parse, key, arg, &err);

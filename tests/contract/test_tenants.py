@@ -9,7 +9,7 @@ NOBODY = {"accountcode": "NOBODY", "client_id": 9_007_199_254_740_991, "queue_ma
 
 @pytest.fixture(scope="module")
 def ours(stack, asterisk, theirs):
-    world = make_world(stack, asterisk, "OURS", 31)
+    world = make_world(stack, asterisk, "OURS", 7_700_176)
     yield world
     remove_servers(stack, world, theirs)
 

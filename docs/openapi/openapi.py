@@ -9,6 +9,7 @@ A route finds its piece by its name: `operations: <name>:` in the file of a tag.
 path parameters and credentials; from the piece what is asked and answered:
 
   description   prose
+  deprecated    true: it will go
   parameters    of the query; a word names one of api.yaml's
   request       schema, example; `form: true` where a form is taken, too; `optional: true` where none need come
   answer        of the 200: description, schema, example, headers
@@ -142,6 +143,8 @@ def operation(pieces, route):
         parameters.append(ref("parameters", "Idempotency-Key"))
     described = {"operationId": route["name"], "tags": [tag], "summary": route["summary"],
                  "description": piece.get("description", "").strip(), "security": _SECURITY[route["who"]]}
+    if piece.get("deprecated"):
+        described["deprecated"] = True
     if parameters:
         described["parameters"] = parameters
     if "request" in piece:

@@ -164,7 +164,7 @@ def test_listener_tells_of_calls_and_connects_again(stack, asterisk, clients, tm
             process.wait()
 
 
-def test_check_api(stack):
+def test_D9_version_and_what_will_go_are_told(stack):
     env = environment(stack, stack.base_url)
     program = [sys.executable, EXAMPLES / "python/check_api.py"]
     good = subprocess.run(program, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)

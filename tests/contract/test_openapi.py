@@ -14,7 +14,7 @@ from described import description, made, routes
 from places import ROOT
 
 sys.path.append(str(ROOT / "docs/openapi"))
-from openapi import Pieces, path_of  # noqa: E402  (found by the line above)
+from openapi import Pieces, document, path_of  # noqa: E402  (found by the line above)
 
 WHO = {"PUBLIC": [], "CLIENT": [["ApiKey"], ["ApiKeyInQuery"], ["Bearer"]], "USER": [["Bearer"]]}
 ROUTES = routes()
@@ -120,6 +120,21 @@ def test_every_code_of_the_table_is_in_the_sources():
 
 def test_api_md_is_current():
     assert (ROOT / "docs/API.md").read_text() == made("markdown"), "run: make docs"
+
+
+def test_D9_the_version_that_runs_is_the_one_that_is_described_and_what_changed_is_told(stack):
+    version = DOCUMENT["info"]["version"]
+    assert stack.api.get("/monitoring/status").ok["version"] == version
+    assert f"* {version}: " in DOCUMENT["info"]["description"].partition("## Changes")[2]
+
+
+def test_D9_what_will_go_is_marked():
+    leaving = {**ROUTES[0], "name": "leaving"}
+    pieces = Pieces()
+    pieces.of_route["leaving"] = "Monitoring", {"deprecated": True}
+    described = document(pieces, [*ROUTES[1:], leaving])["paths"][path_of(leaving)]["get"]
+    assert described["deprecated"] is True
+    assert not any("deprecated" in operation for _, _, operation in OPERATIONS.values())
 
 
 def test_the_maker_says_how_to_use_it():

@@ -21,6 +21,8 @@ enum {
 	SLOTS_PER_WORKER = 2,
 	FAST_SHARE = 8, /* of the slots, one in so many: unasked, they always fit */
 	SQL_SHARE = 4,
+	/* Unasked; a flood of guesses must leave a core to others. */
+	LOGIN_MOST = 2,
 	FILE_MODE = 0644, /* numbers are no secret */
 	PATH_BYTES = CONF_TEXT_BYTES + 8,
 };
@@ -191,6 +193,8 @@ bool pool_numbers(int numbers[POOL__N], const struct conf *conf, struct err *err
 		n[POOL_FAST] = MAX(MIN(cores, slots / FAST_SHARE), 1);
 	if (n[POOL_SQL] == 0)
 		n[POOL_SQL] = MAX(MIN(MIN(cores * SQL_PER_CORE, SQL_MOST), slots / SQL_SHARE), 1);
+	if (n[POOL_LOGIN] == 0)
+		n[POOL_LOGIN] = MAX(MIN(cores / 2, LOGIN_MOST), 1);
 	if (pool_slots(n) > conf->segment_worker_slots)
 		return fail(err, ERR_INPUT,
 			"%d fast, %d sql and %d login workers need %" PRId64

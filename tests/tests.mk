@@ -94,6 +94,7 @@ bench: all
 	$(Q)tests/bench/calls.py --programs $(OUT)
 	$(Q)tests/bench/insert.py --programs $(OUT)
 	$(Q)tests/bench/ws.py --programs $(OUT)
+	$(Q)tests/bench/guess.py --programs $(OUT)
 
 bench: $(addprefix $(OUT)/tests/bench/,bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))

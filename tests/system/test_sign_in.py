@@ -1,9 +1,5 @@
-"""Users who sign in: tokens, what ends them, and how often a password may be tried."""
-import asyncio
-import http.client
+"""Users who sign in: tokens, and what ends them."""
 import json
-import ssl
-import statistics
 import time
 import urllib.parse
 
@@ -12,28 +8,12 @@ from signing import (CHANGE, LOGIN, LOGOUT, ME, REFRESH, SQL, anonymous, check_r
                      kid_of, refresh, sign_in, sign_out, with_token)
 
 NEW = "another-Password-1"
-GUESSES = 10_000
-CONNECTIONS = 4
 
 
 def form(client, path, **fields):
     return anonymous(client).request(
         "POST", path, urllib.parse.urlencode(fields).encode(),
         headers={"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"})
-
-
-def from_elsewhere(stack, address, path, body):
-    """A request from another address of the loopback network: another neighbourhood."""
-    where = urllib.parse.urlsplit(stack.base_url)
-    connection = http.client.HTTPSConnection(
-        where.hostname, where.port, source_address=(address, 0),
-        context=ssl.create_default_context(cafile=stack.ca_file))
-    connection.request("POST", f"/api/v1{path}", json.dumps(body),
-                       {"Content-Type": "application/json"})
-    reply = connection.getresponse()
-    answer = reply.status, reply.headers, json.loads(reply.read())
-    connection.close()
-    return answer
 
 
 @pytest.fixture(scope="module")
@@ -339,87 +319,6 @@ def test_keys_are_rotated_while_users_stay_signed_in(stack, client):
     stack.wait_until(lambda: with_token(client, before["access_token"]).status == 401,
                      "workers have noticed that the old key is gone")
     assert is_good(after)
-
-
-# Guessing
-
-
-def test_Q1_guesses_at_one_user_are_few_and_he_is_not_locked_out(stack):
-    client = stack.new_client("GUESSED")
-    assert sign_in(client).status == 200  # from his own network
-    statuses = []
-    while 429 not in statuses:
-        status, headers, body = from_elsewhere(
-            stack, f"127.0.{len(statuses) + 1}.9", LOGIN,
-            {"username": client.username, "password": "guess"})
-        statuses.append(status)
-        assert status in (401, 429)
-    assert len(statuses) <= 10
-    assert 1 <= int(headers["Retry-After"]) <= 12
-    assert (body["status_code"], body["code"]) == (429, "too_many_passwords")
-    # Nobody whom the system does not know has it any different.
-    assert sign_in(client).status == 200
-
-
-async def guess(stack, count, tally):
-    """Guesses on one connection, as fast as the answers come."""
-    where = urllib.parse.urlsplit(stack.base_url)
-    reader, writer = await asyncio.open_connection(
-        where.hostname, where.port, ssl=ssl.create_default_context(cafile=stack.ca_file),
-        server_hostname="localhost", local_addr=("127.7.7.7", 0))
-    for number in range(count):
-        body = json.dumps({"username": f"victim{number % 50}", "password": f"guess{number}"})
-        writer.write((f"POST /api/v1{LOGIN} HTTP/1.1\r\nHost: localhost\r\n"
-                      f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        lines = head.decode().lower().split("\r\n")
-        length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
-        await reader.readexactly(length)
-        status = int(lines[0].split()[1])
-        tally[status] = tally.get(status, 0) + 1
-    writer.transport.abort()  # nginx would keep the port for a while after an orderly end
-
-
-async def clients_me(client, seconds_each, stop):
-    """How long GET /clients/me takes, again and again, until stop is done."""
-    where = urllib.parse.urlsplit(client.api.base_url)
-    reader, writer = await asyncio.open_connection(
-        where.hostname, where.port, ssl=ssl.create_default_context(cafile=client.api.ca_file),
-        server_hostname="localhost")
-    while not stop() or len(seconds_each) < 100:
-        began = time.perf_counter()
-        writer.write(f"GET /api/v1{ME} HTTP/1.1\r\nHost: localhost\r\n"
-                     f"X-API-KEY: {client.key}\r\n\r\n".encode())
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = next(int(line.split(":")[1]) for line in head.split("\r\n")
-                      if line.startswith("content-length"))
-        await reader.readexactly(length)
-        seconds_each.append(time.perf_counter() - began)
-        assert head.split()[1] == "200"
-        await asyncio.sleep(0.005)
-    writer.transport.abort()
-
-
-def test_ten_thousand_guesses_leave_the_others_alone(stack, client, capsys):
-    tally, quiet, besieged = {}, [], []
-
-    async def siege():
-        await clients_me(client, quiet, lambda: True)
-        guessing = asyncio.gather(*[guess(stack, GUESSES // CONNECTIONS, tally)
-                                    for _ in range(CONNECTIONS)])
-        await asyncio.gather(guessing, clients_me(client, besieged, guessing.done))
-
-    began = time.monotonic()
-    asyncio.run(siege())
-    seconds = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\n{GUESSES} guesses in {seconds:.1f} s: {tally}; GET {ME}, median of {len(quiet)} "
-              f"before: {1e3 * statistics.median(quiet):.2f} ms, of {len(besieged)} meanwhile: "
-              f"{1e3 * statistics.median(besieged):.2f} ms")
-    assert sum(tally.values()) == GUESSES and set(tally) == {401, 429}
-    # One network: a burst of 30, then one in two seconds.
-    assert tally[401] <= 30 + seconds / 2 + 1
-    assert sign_in(client).status == 200
 
 
 # What is left behind

@@ -68,7 +68,7 @@ def test_show_says_who_works(live):
     assert sum(worker["requests"] for worker in shown["workers"] if worker["pool"] == "fast") > 0
     assert shown["slots"] == {"used": len(shown["workers"]), "total": 128}
     origins = {pool["pool"]: pool["origin"] for pool in shown["pools"]}
-    assert origins == {"fast": "automatic", "sql": "set", "login": "configured"}
+    assert origins == {"fast": "automatic", "sql": "set", "login": "automatic"}
     assert {pool["master"] for pool in shown["pools"]} \
         == {live.stack.processes()["api"].pid()}
     text = ctl(live, "show")
@@ -78,15 +78,15 @@ def test_show_says_who_works(live):
 
 @pytest.mark.parametrize("words, why", [
     (["fast=257"], "fast_workers is \"257\"; it must be a whole number from 0 to 256"),
-    (["login=0"], "login_workers is \"0\"; it must be a whole number from 1 to 64"),
+    (["login=65"], "login_workers is \"65\"; it must be a whole number from 0 to 64"),
     (["sql=-1"], "sql_workers is \"-1\""),
     (["sql=2.5"], "sql_workers is \"2.5\""),
     (["quick=3"], "there is no pool \"quick\"; they are fast, sql and login"),
     (["sql"], "\"sql\" is not POOL=NUMBER"),
     (["sql=3", "sql=3"], "sql is given twice"),
-    (["fast=60"], "need 140 worker slots, two each, so that they can roll; "
+    (["fast=60", "sql=8", "login=2"], "need 140 worker slots, two each, so that they can roll; "
                   "segment.worker_slots is 128"),
-    (["sql=48"], "48 sql and 2 login workers have 100 connections to PostgreSQL while they roll, the "
+    (["sql=48", "login=2"], "48 sql and 2 login workers have 100 connections to PostgreSQL while they roll, the "
                  "dispatcher and ccsctl 3 more; its max_connections leaves 97"),
 ])
 def test_what_cannot_be_is_refused_and_changes_nothing(live, words, why):

@@ -72,12 +72,13 @@ static void test_what_is_asked_for_is_taken(void **state)
 
 static void test_left_to_us_there_are_as_many_as_suit_the_machine(void **state)
 {
-	struct conf conf = configured(0, 0, 2, 1024);
+	struct conf conf = configured(0, 0, 0, 1024);
 	int n[POOL__N], cores = pool_cores();
 	(void)state;
 	assert_true(pool_numbers(n, &conf, NULL));
 	assert_int_equal(n[POOL_FAST], MIN(cores, 128));
 	assert_int_equal(n[POOL_SQL], MIN(4 * cores, 32));
+	assert_int_equal(n[POOL_LOGIN], cores < 4 ? 1 : 2);
 	conf.segment_worker_slots = 10;
 	assert_true(pool_numbers(n, &conf, NULL));
 	assert_int_equal(n[POOL_FAST], 1);
@@ -127,7 +128,7 @@ static void test_wishes_that_cannot_be(void **state)
 		enum pool pool;
 		const char *number;
 	} bad[] = {{POOL_FAST, "257"}, {POOL_SQL, "-1"}, {POOL_SQL, ""}, {POOL_SQL, "8 "},
-		{POOL_LOGIN, "65"}, {POOL_LOGIN, "0"}, {POOL_LOGIN, "auto"}, {POOL_FAST, "many"}};
+		{POOL_LOGIN, "65"}, {POOL_LOGIN, "1.5"}, {POOL_FAST, "many"}};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct pool_wishes wishes = {0};

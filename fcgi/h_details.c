@@ -1,9 +1,8 @@
-/* GET /client-call-details/details: every finished attempt, page by page. */
+/* GET /client-call-details/details: every finished attempt. */
 #include "fcgi/auth.h"
 #include "fcgi/batch_scan.h"
 #include "fcgi/call_id.h"
-#include "fcgi/page.h"
-#include "fcgi/period.h"
+#include "fcgi/details.h"
 #include "fcgi/put.h"
 #include "fcgi/put_plan.h"
 #include "fcgi/queue_row.h"
@@ -13,12 +12,14 @@
 
 #include "common/base.h"
 
-struct details {
-	struct period period;
-	enum state status; /* STATE__N: any */
-	uint64_t queue_id; /* 0: any */
-	struct page page;
-};
+/* format=json (which need not be said) or csv. */
+static bool read_format(const struct req *req, struct details *details, struct err *err)
+{
+	struct str format = req_query(req, "format");
+	details->as_csv = str_eq(format, STR("csv"));
+	return !format.p || details->as_csv || str_eq(format, STR("json")) ||
+	       fail(err, ERR_INPUT, "format must be json or csv");
+}
 
 static bool read_batch(
 	struct app *app, const struct req *req, struct details *details, struct err *err)
@@ -35,19 +36,25 @@ static bool read_details(
 	return own_accountcode(req, req_query(req, "accountcode"), err) &&
 	       period_read(req, &details->period, err) &&
 	       state_read(req, STATE_FIRST_FINAL, &details->status, err) &&
-	       page_read(req, NULL, &details->page, err) && read_batch(app, req, details, err);
+	       page_read(req, NULL, &details->page, err) && read_format(req, details, err) &&
+	       read_batch(app, req, details, err);
+}
+
+void details_args(struct sql_args *args, const struct app *app, const struct details *details)
+{
+	arg_i64(args, (int64_t)app->client.id);
+	arg_text_or_null(args, details->period.start);
+	arg_text_or_null(args, details->period.end);
+	arg_text(args, str_of(app->client.timezone));
+	arg_text_or_null(args,
+		details->status < STATE__N ? state_name(details->status) : (struct str){NULL, 0});
 }
 
 static bool query(
 	struct app *app, const struct details *details, struct rows *rows, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
-	arg_i64(&args, (int64_t)app->client.id);
-	arg_text_or_null(&args, details->period.start);
-	arg_text_or_null(&args, details->period.end);
-	arg_text(&args, str_of(app->client.timezone));
-	arg_text_or_null(&args,
-		details->status < STATE__N ? state_name(details->status) : (struct str){NULL, 0});
+	details_args(&args, app, details);
 	arg_i64(&args, (int64_t)details->page.size);
 	arg_i64(&args, (int64_t)page_offset(&details->page));
 	if (details->queue_id)
@@ -58,31 +65,8 @@ static bool query(
 	return ok;
 }
 
-/* Columns of details_page and details_of_batch. */
-enum column {
-	TOTAL,
-	ENTRY_ID,
-	ATTEMPT,
-	BATCH_ID,
-	PHONE_NUMBER,
-	SERVER_CODE,
-	DID,
-	DISPOSITION,
-	IS_FINAL,
-	HANGUP_CAUSE,
-	REASON,
-	ESTIMATED,
-	STARTED_AT,
-	ANSWERED_AT,
-	ENDED_AT,
-	DURATION_MS,
-	BILLSEC_MS,
-	CUSTOM_DATA,
-	E164 /* and two more: put_plan */
-};
-
-static void put_number(
-	struct strbuf *sb, const char *key, const struct rows *rows, int row, enum column column)
+static void put_number(struct strbuf *sb, const char *key, const struct rows *rows, int row,
+	enum details_column column)
 {
 	if (row_is_null(rows, row, column))
 		put_null(sb, key);
@@ -93,32 +77,30 @@ static void put_number(
 static void put_attempt(struct strbuf *sb, const struct rows *rows, int row)
 {
 	char call_id[CALL_ID_BYTES];
-	uint64_t entry_id = (uint64_t)row_i64(rows, row, ENTRY_ID),
-		 n = (uint64_t)row_i64(rows, row, ATTEMPT);
-	struct str disposition = row_text(rows, row, DISPOSITION);
-	bool is_final = row_bool(rows, row, IS_FINAL);
+	uint64_t entry_id = (uint64_t)row_i64(rows, row, DETAILS_ENTRY_ID),
+		 n = (uint64_t)row_i64(rows, row, DETAILS_ATTEMPT);
 
 	put_object(sb, NULL);
 	put_text(sb, "call_id", call_id_text(entry_id, n, call_id));
-	put_number(sb, "batch_id", rows, row, BATCH_ID);
+	put_number(sb, "batch_id", rows, row, DETAILS_BATCH_ID);
 	put_u64(sb, "attempt", n);
-	put_bool(sb, "is_final", is_final);
-	put_text(sb, "phone_number", row_text(rows, row, PHONE_NUMBER));
-	put_plan(sb, rows, row, E164);
-	put_text(sb, "server_code", row_text(rows, row, SERVER_CODE));
-	put_text(sb, "did", row_text(rows, row, DID));
-	put_text(sb, "status", is_final ? disposition : STR("retry_wait"));
-	put_text(sb, "disposition", disposition);
-	put_number(sb, "hangup_cause", rows, row, HANGUP_CAUSE);
-	put_text(sb, "reason", row_text(rows, row, REASON));
-	put_bool(sb, "estimated", row_bool(rows, row, ESTIMATED));
-	put_time_ms(sb, "started_at", row_time(rows, row, STARTED_AT));
-	put_time_ms(sb, "answered_at", row_time(rows, row, ANSWERED_AT));
-	put_time_ms(sb, "ended_at", row_time(rows, row, ENDED_AT));
-	put_ms(sb, "duration", row_i64(rows, row, DURATION_MS));
-	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
+	put_bool(sb, "is_final", row_bool(rows, row, DETAILS_IS_FINAL));
+	put_text(sb, "phone_number", row_text(rows, row, DETAILS_PHONE_NUMBER));
+	put_plan(sb, rows, row, DETAILS_E164);
+	put_text(sb, "server_code", row_text(rows, row, DETAILS_SERVER_CODE));
+	put_text(sb, "did", row_text(rows, row, DETAILS_DID));
+	put_text(sb, "status", details_status(rows, row));
+	put_text(sb, "disposition", row_text(rows, row, DETAILS_DISPOSITION));
+	put_number(sb, "hangup_cause", rows, row, DETAILS_HANGUP_CAUSE);
+	put_text(sb, "reason", row_text(rows, row, DETAILS_REASON));
+	put_bool(sb, "estimated", row_bool(rows, row, DETAILS_ESTIMATED));
+	put_time_ms(sb, "started_at", row_time(rows, row, DETAILS_STARTED_AT));
+	put_time_ms(sb, "answered_at", row_time(rows, row, DETAILS_ANSWERED_AT));
+	put_time_ms(sb, "ended_at", row_time(rows, row, DETAILS_ENDED_AT));
+	put_ms(sb, "duration", row_i64(rows, row, DETAILS_DURATION_MS));
+	put_ms(sb, "billsec", row_i64(rows, row, DETAILS_BILLSEC_MS));
 	put_null(sb, "recording_url");
-	put_raw(sb, "custom_data", row_text(rows, row, CUSTOM_DATA));
+	put_raw(sb, "custom_data", row_text(rows, row, DETAILS_CUSTOM_DATA));
 	put_end(sb, '}');
 }
 
@@ -126,9 +108,9 @@ static void put_page(struct strbuf *sb, const struct rows *rows, const struct de
 {
 	page_begin(sb);
 	for (int i = 0; i < rows->n; i++)
-		if (!row_is_null(rows, i, ENTRY_ID))
+		if (!row_is_null(rows, i, DETAILS_ENTRY_ID))
 			put_attempt(sb, rows, i);
-	page_end(sb, &details->page, (uint64_t)row_i64(rows, 0, TOTAL));
+	page_end(sb, &details->page, (uint64_t)row_i64(rows, 0, DETAILS_TOTAL));
 }
 
 bool handle_call_details(struct app *app, struct req *req, struct reply *reply, struct err *err)
@@ -136,7 +118,11 @@ bool handle_call_details(struct app *app, struct req *req, struct reply *reply, 
 	struct rows rows = ROWS_INIT;
 	struct details details;
 
-	if (!read_details(app, req, &details, err) || !query(app, &details, &rows, err))
+	if (!read_details(app, req, &details, err))
+		return false;
+	if (details.as_csv)
+		return details_csv(app, &details, reply, err);
+	if (!query(app, &details, &rows, err))
 		return false;
 	put_page(&reply->body, &rows, &details);
 	rows_free(&rows);

@@ -77,6 +77,13 @@ static void print_wall(struct strbuf *out, const struct conf *conf, const struct
 	strbuf_printf(out, " limit_conn ccs_large_by %" PRId64 ";", conf->nginx_large_bodies);
 }
 
+/* Also where an answer may be long: on a connection that is not to be kept, nginx takes its end for that of the answer,
+ * however much of it is missing. */
+static bool is_kept(enum pool pool, enum route_pool wall)
+{
+	return pool == POOL_FAST || wall == ROUTE_EXPORT;
+}
+
 static void print_body(struct strbuf *out, const struct conf *conf, const struct route *route)
 {
 	enum route_pool wall;
@@ -85,7 +92,7 @@ static void print_body(struct strbuf *out, const struct conf *conf, const struct
 	strbuf_puts(out, " {");
 	print_wall(out, conf, &walls[wall]);
 	strbuf_printf(out, " fastcgi_pass ccs_%s;%s }\n", pool_name(pool),
-		pool == POOL_FAST ? " fastcgi_keep_conn on;" : "");
+		is_kept(pool, wall) ? " fastcgi_keep_conn on;" : "");
 }
 
 static void print_regex(struct strbuf *out, const struct route *route)

@@ -41,6 +41,8 @@ void reply_reset(struct reply *reply)
 	if (reply->body.cap > KEEP_BYTES)
 		strbuf_free(&reply->body);
 	reply->status = 200;
+	reply->content_type = REPLY_JSON;
+	reply->next_piece = NULL;
 	reply->pass_to = NULL;
 	reply->waits = reply->is_secret = false;
 	strbuf_reset(&reply->body);
@@ -52,6 +54,12 @@ void reply_free(struct reply *reply)
 	strbuf_free(&reply->body);
 	strbuf_free(&reply->headers);
 	strbuf_free(&reply->head);
+}
+
+void reply_more(struct reply *reply, piece_fn *fn, void *arg)
+{
+	reply->next_piece = fn;
+	reply->piece_arg = arg;
 }
 
 void reply_header(struct reply *reply, const char *name, const char *fmt, ...)

@@ -1,6 +1,7 @@
 /* One answer under construction. A handler writes its JSON into body (fcgi/put.h helps), perhaps
  * adds headers, and returns true; when it returns false the frame writes the error envelope from
- * err and forgets what stood in body. So every answer is JSON, and every error has one form:
+ * err and forgets what stood in body. So every answer is JSON, unless another form was asked for, and
+ * every error has one form:
  *
  *   {"detail":"...", "status_code":400, "timestamp":"2026-11-22T09:00:00Z", "code":"...",
  *    "request_id":"..."}
@@ -15,10 +16,20 @@
 #include "fcgi/app.h"
 #include "fcgi/park.h"
 
+#define REPLY_JSON "application/json"
+
 struct req;
 
+/* The next piece of an answer that is too long to be held. *more: another follows. On false the answer
+ * breaks off, and the connection with it, so that nobody takes a part of it for all. */
+typedef bool piece_fn(
+	struct app *app, void *arg, struct strbuf *piece, bool *more, struct err *err);
+
 struct reply {
-	int status;	       /* 200 until somebody says otherwise */
+	int status;		  /* 200 until somebody says otherwise */
+	const char *content_type; /* of the body; JSON until somebody says otherwise */
+	piece_fn *next_piece;	  /* of what follows the body, or NULL: reply_more */
+	void *piece_arg;
 	struct strbuf body;    /* JSON; kept between requests for its memory */
 	struct strbuf headers; /* "Name: value\r\n" each */
 	struct strbuf head;    /* status and headers on their way out */
@@ -28,7 +39,7 @@ struct reply {
 	struct parked parked;
 };
 
-#define REPLY_INIT ((struct reply){.status = 200})
+#define REPLY_INIT ((struct reply){.status = 200, .content_type = REPLY_JSON})
 
 void reply_reset(struct reply *reply);
 void reply_free(struct reply *reply);
@@ -39,6 +50,10 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...) P
 /* Gives the request to the sql or login pool, with method, body and headers. Returns true, so that a handler
  * of the fast pool ends with `return reply_pass(reply, POOL_SQL)`. */
 bool reply_pass(struct reply *reply, enum pool pool);
+
+/* Lets the body be followed by what fn gives, piece by piece, as it is sent; arg lives in the request's
+ * arena. Not in the fast pool, which has others to serve meanwhile. */
+void reply_more(struct reply *reply, piece_fn *fn, void *arg);
 
 /* Lets the fast pool wait for the call that the request is about. Returns true. */
 bool reply_wait(struct reply *reply);

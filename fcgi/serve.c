@@ -169,7 +169,7 @@ static void send_to(const char *location, FCGX_Stream *out)
 	FCGX_FPrintF(out, "X-Accel-Redirect: %s\r\n\r\n", location);
 }
 
-/* libfcgi gathers both pieces in its buffer and writes once. */
+/* libfcgi gathers both in its buffer and writes once. */
 static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *out)
 {
 	struct strbuf *head = &reply->head;
@@ -180,13 +180,33 @@ static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *
 	}
 	strbuf_reset(head);
 	strbuf_printf(head,
-		"Status: %d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-		"Cache-Control: no-store\r\nX-Request-Id: %s\r\n",
-		reply->status, reply->body.n, req->request_id);
+		"Status: %d\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Request-Id: %s\r\n",
+		reply->status, reply->content_type, req->request_id);
+	if (!reply->next_piece)
+		strbuf_printf(head, "Content-Length: %zu\r\n", reply->body.n);
 	strbuf_str(head, strbuf_view(&reply->headers));
 	strbuf_puts(head, "\r\n");
 	FCGX_PutStr(head->p, (int)head->n, out);
 	FCGX_PutStr(reply->body.p, (int)reply->body.n, out);
+}
+
+/* What follows the body. Whoever hangs up in between is sent no more. */
+static void send_pieces(
+	struct app *app, const struct req *req, struct reply *reply, FCGX_Request *fcgx)
+{
+	struct err err;
+	bool more = reply->next_piece != NULL;
+
+	while (more && !FCGX_GetError(fcgx->out)) {
+		strbuf_reset(&reply->body);
+		if (!reply->next_piece(app, reply->piece_arg, &reply->body, &more, &err)) {
+			log_warn("request.broken_off", "route=%s request_id=%s why=%s",
+				req->route->name, req->request_id, log_q(err.text));
+			(void)shutdown(fcgx->ipcFd, SHUT_RDWR);
+			return;
+		}
+		FCGX_PutStr(reply->body.p, (int)reply->body.n, fcgx->out);
+	}
 }
 
 bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
@@ -206,6 +226,7 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 		return false;
 	cors_add(app, &req, reply);
 	send_reply(&req, reply, fcgx->out);
+	send_pieces(app, &req, reply, fcgx);
 	return true;
 }
 

@@ -62,7 +62,12 @@ class Description:
     def _check(self, method, responses, answer):
         response = self.resolved(responses.get(str(answer.status), responses["default"]))
         self._check_headers(response.get("headers", {}), answer.headers)
-        if method != "HEAD":
+        if method == "HEAD":
+            return
+        form = answer.headers.get_content_type()
+        if form not in response["content"]:
+            raise jsonschema.ValidationError(f"its Content-Type is {form}")
+        if form == "application/json":
             self.of_answer(response).validate(answer.json)
 
     def _check_headers(self, described, headers):

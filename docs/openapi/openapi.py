@@ -109,7 +109,8 @@ def good_answer(route, piece):
         limits += ("Idempotent-Replayed",)
     return {"description": answer["description"],
             "headers": {**headers(("X-Request-Id", *limits)), **answer.get("headers", {})},
-            "content": {"application/json": {"schema": answer["schema"], "example": answer["example"]}}}
+            "content": {"application/json": {"schema": answer["schema"], "example": answer["example"]},
+                        **answer.get("also", {})}}
 
 
 def error_example(status, code, detail):

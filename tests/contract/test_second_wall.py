@@ -35,6 +35,8 @@ ASKS = {
     "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "details_page": ["$client", None, None, ZONE, None, 10, 0],
     "details_of_batch": ["$client", None, None, ZONE, None, 10, 0, "$queue"],
+    "details_after": ["$client", None, None, ZONE, None, 10, None, 0, 0],
+    "details_of_batch_after": ["$client", None, None, ZONE, None, 10, None, 0, 0, "$queue"],
     "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X"],
     "key_revoke": ["$client", 0, "X"],
     "idempotency_find": ["$client", "key"],

@@ -93,10 +93,11 @@ bench: all
 	$(Q)tests/bench/api.py --programs $(OUT)
 	$(Q)tests/bench/calls.py --programs $(OUT)
 	$(Q)tests/bench/insert.py --programs $(OUT)
+	$(Q)tests/bench/numbering.py --programs $(OUT)
 	$(Q)tests/bench/ws.py --programs $(OUT)
 	$(Q)tests/bench/guess.py --programs $(OUT)
 
-bench: $(addprefix $(OUT)/tests/bench/,bench_scan hello ws_load)
+bench: $(addprefix $(OUT)/tests/bench/,bench_numbers bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)

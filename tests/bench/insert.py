@@ -81,7 +81,7 @@ def bare_copy_s(db, count, rounds):
         for _ in range(rounds):
             lines = "".join(
                 f"{i}\t1\t1\t98765{i:05d}\t98765{i:05d}\t9198765{i:05d}\t2\t"
-                f'{{"customer_id": "CUST{i:05d}", "campaign_id": "CAMP001"}}\n'
+                f'{{"customer_id": "CUST{i:05d}", "campaign_id": "CAMP001"}}\t1\tIN\n'
                 for i in range(count))
             cursor.execute("truncate bench_entry")
             start = time.perf_counter()

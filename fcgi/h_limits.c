@@ -1,6 +1,7 @@
 /* GET /clients/me/limits: every limit that the caller may run into, how much of it is used, and when
  * there is more. What other clients do on a server is not theirs to know. */
 #include "common/clock.h"
+#include "fcgi/batch.h"
 #include "fcgi/live.h"
 #include "fcgi/put.h"
 #include "fcgi/router.h"
@@ -78,6 +79,39 @@ static void put_requests(struct app *app, const struct req *req, struct strbuf *
 		app->conf->api_exports_per_minute, req->now_us);
 }
 
+/* Region 0 is that of numbers of which none is known: only "all" has it. */
+static void put_regions(struct strbuf *sb, const struct shm_policy *policy)
+{
+	char text[REGION_TEXT_BYTES];
+
+	put_array(sb, "allowed_regions");
+	if (policy_allows_region(policy, 0)) {
+		put_text(sb, NULL, STR("all"));
+	} else {
+		for (uint16_t code = 1; code < REGION_CODES; code++)
+			if (policy_allows_region(policy, code))
+				put_text(sb, NULL, str_of(region_text(code, text)));
+	}
+	put_end(sb, ']');
+}
+
+/* Which numbers may be called. Checked by syntax, any. */
+static void put_numbers(struct app *app, const struct shm_client *client, struct strbuf *sb)
+{
+	struct number_rules rules = rules_of(app, client);
+
+	put_object(sb, "numbers");
+	put_text(sb, "region", str_of(client->region));
+	put_text(sb, "check", str_of(rules.check == NUMBER_CHECK_FULL ? "full" : "syntax"));
+	put_regions(sb, &client->policy);
+	put_array(sb, "allowed_types");
+	for (uint32_t type = NUMBER_TYPE_UNCHECKED + 1; type < NUMBER_TYPE__N; type++)
+		if (policy_allows_type(&client->policy, type))
+			put_text(sb, NULL, str_of(number_type_name(type)));
+	put_end(sb, ']');
+	put_end(sb, '}');
+}
+
 static void put_servers(const struct view *view, struct strbuf *sb, int64_t now_us)
 {
 	struct view_allocation row;
@@ -111,6 +145,7 @@ bool handle_client_limits(struct app *app, struct req *req, struct reply *reply,
 	put_time_ms(sb, "as_of", req->now_us);
 	put_calls(sb, &quota, &facts.usage, req->now_us);
 	put_requests(app, req, sb);
+	put_numbers(app, client, sb);
 	put_servers(&view, sb, req->now_us);
 	put_end(sb, '}');
 	return true;

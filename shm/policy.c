@@ -17,7 +17,8 @@ _Static_assert(NUMBER_TYPE__N <= 32, "shm_policy.types has a bit for each");
 
 /* AA is 1, ZZ is 26 * 26; then numbers of no country. */
 enum { LETTERS = 26, REGION_WORLD = LETTERS * LETTERS + 1 };
-_Static_assert(REGION_WORLD < 64 * SHM_REGION_WORDS, "shm_policy.regions has a bit for each");
+_Static_assert(REGION_WORLD + 1 == REGION_CODES, "the last one");
+_Static_assert(REGION_CODES <= 64 * SHM_REGION_WORDS, "shm_policy.regions has a bit for each");
 
 bool number_check_read(struct str name, uint32_t *check)
 {
@@ -113,13 +114,21 @@ bool policy_read(struct shm_policy *policy, struct str regions, struct str type_
 
 /* ---- the question ---- */
 
+bool policy_allows_region(const struct shm_policy *policy, uint16_t code)
+{
+	return code < REGION_CODES && policy->regions[code / 64] >> code % 64 & 1;
+}
+
+bool policy_allows_type(const struct shm_policy *policy, uint32_t type)
+{
+	return type < NUMBER_TYPE__N && policy->types >> type & 1;
+}
+
 enum policy_verdict policy_judge(const struct shm_policy *policy, struct shm_plan plan)
 {
 	if (plan.type == NUMBER_TYPE_UNCHECKED)
 		return POLICY_FINE;
-	if (plan.type >= NUMBER_TYPE__N || !(policy->types >> plan.type & 1))
+	if (!policy_allows_type(policy, plan.type))
 		return POLICY_TYPE_DENIED;
-	bool is_open = plan.region <= REGION_WORLD &&
-		       policy->regions[plan.region / 64] >> plan.region % 64 & 1;
-	return is_open ? POLICY_FINE : POLICY_REGION_DENIED;
+	return policy_allows_region(policy, plan.region) ? POLICY_FINE : POLICY_REGION_DENIED;
 }

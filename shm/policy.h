@@ -57,6 +57,11 @@ const char *region_text(uint16_t code, char out[REGION_TEXT_BYTES]);
  * and policy is unchanged, when a word is none of these. Emergency numbers are never in it. */
 MUST_USE bool policy_read(struct shm_policy *policy, struct str regions, struct str types);
 
+bool policy_allows_region(const struct shm_policy *policy, uint16_t code);
+bool policy_allows_type(const struct shm_policy *policy, uint32_t type);
+
+enum { REGION_CODES = 26 * 26 + 2 }; /* region_code() is below it */
+
 enum policy_verdict { POLICY_FINE, POLICY_TYPE_DENIED, POLICY_REGION_DENIED };
 
 /* A number that was not looked up is fine: its client is checked by syntax. */

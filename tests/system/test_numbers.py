@@ -90,6 +90,24 @@ def test_other_regions_and_costly_kinds_are_denied_unless_opened(stack):
     assert set(reasons(answer)) == {"911"}
 
 
+def test_a_client_reads_which_numbers_it_may_call(stack):
+    client = stack.new_client("READER", region="US")
+    usual = ["mobile", "fixed_line", "fixed_or_mobile", "toll_free", "voip", "personal", "pager", "uan",
+             "voicemail"]
+
+    def numbers():
+        return client.api.get("/clients/me/limits").ok["numbers"]
+
+    assert numbers() == {"region": "US", "check": "full", "allowed_regions": ["US"], "allowed_types": usual}
+    set_client(stack, client, "--allowed-regions=US,CA,001", "--allowed-types=mobile,premium",
+               "--number-check=syntax")
+    assert numbers() == {"region": "US", "check": "syntax", "allowed_regions": ["CA", "US", "001"],
+                         "allowed_types": ["mobile", "premium"]}
+    set_client(stack, client, "--allowed-regions=all", "--allowed-types=default,premium")
+    assert numbers()["allowed_regions"] == ["all"]
+    assert numbers()["allowed_types"] == [*usual, "premium"]
+
+
 def test_checked_by_syntax_any_digits_are_dialled_as_given(stack):
     client = stack.new_client("EXTENSIONS", number_check="syntax")
     answer = client.api.post(INSERT, batch(1, "1001", "+999 12345678", "12", "112", "100"))

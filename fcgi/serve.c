@@ -230,6 +230,11 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	return true;
 }
 
+void serve_gathered(struct gathered *one)
+{
+	send_reply(&one->req, &one->reply, one->fcgx->out);
+}
+
 void serve_parked(FCGX_Request *fcgx)
 {
 	struct reply reply = REPLY_INIT;

@@ -107,8 +107,10 @@ static void test_health_without_a_dispatcher(void **state)
 static void test_work_of_other_pools_is_passed_on(void **state)
 {
 	struct link *l = *state;
-	ask(l, "POST", "/api/v1/queues/quickcall/", "2", "{}");
+	ask(l, "POST", "/api/v1/controls/setup-channels/", "2", "{}");
 	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_sql\r\n\r\n");
+	ask(l, "POST", "/api/v1/queues/quickcall/", "2", "{}");
+	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_call\r\n\r\n");
 	ask(l, "POST", "/api/v1/auth/login", "2", "{}");
 	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_login\r\n\r\n");
 }

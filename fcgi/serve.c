@@ -180,8 +180,9 @@ static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *
 	}
 	strbuf_reset(head);
 	strbuf_printf(head,
-		"Status: %d\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Request-Id: %s\r\n",
-		reply->status, reply->content_type, req->request_id);
+		"Status: %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Request-Id: "
+		"%s\r\n",
+		reply->status, reply_reason(reply->status), reply->content_type, req->request_id);
 	if (!reply->next_piece)
 		strbuf_printf(head, "Content-Length: %zu\r\n", reply->body.n);
 	strbuf_str(head, strbuf_view(&reply->headers));

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 
 import jsonschema
 from places import PROGRAMS, ROOT
@@ -37,7 +38,9 @@ class Description:
 
     def __init__(self, document):
         self.document = document
-        self._resolver = jsonschema.RefResolver("", document)
+        with warnings.catch_warnings():  # Debian 13's jsonschema knows a newer way, Debian 12's does not
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._resolver = jsonschema.RefResolver("", document)
         self._paths = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in document["paths"]]
 
     def find(self, method, path):

@@ -33,12 +33,18 @@ static const struct {
 } pools[POOL__N] = {
 	[POOL_FAST] = {"fast", "fast_workers", offsetof(struct conf, api_fast_workers)},
 	[POOL_SQL] = {"sql", "sql_workers", offsetof(struct conf, api_sql_workers)},
+	[POOL_CALL] = {"call", "call_workers", offsetof(struct conf, api_call_workers)},
 	[POOL_LOGIN] = {"login", "login_workers", offsetof(struct conf, api_login_workers)},
 };
 
 const char *pool_name(enum pool pool)
 {
 	return pools[pool].name;
+}
+
+bool pool_keeps(enum pool pool)
+{
+	return pool == POOL_FAST || pool == POOL_CALL;
 }
 
 bool pool_named(struct str name, enum pool *pool)
@@ -182,12 +188,28 @@ int64_t pool_slots(const int numbers[POOL__N])
 	return workers * SLOTS_PER_WORKER;
 }
 
+int pool_connected(const int numbers[POOL__N])
+{
+	return numbers[POOL_SQL] + numbers[POOL_CALL] + numbers[POOL_LOGIN];
+}
+
+const char *pool_words(const int numbers[POOL__N], char out[POOL_WORDS_BYTES])
+{
+	size_t n = 0;
+	for (enum pool p = 0; p < POOL__N; p++)
+		n += (size_t)snprintf(out + n, POOL_WORDS_BYTES - n, "%s%s %d", p ? ", " : "",
+			pool_name(p), numbers[p]);
+	return out;
+}
+
 bool pool_numbers(int numbers[POOL__N], const struct conf *conf, struct err *err)
 {
 	int cores = pool_cores(), slots = (int)conf->segment_worker_slots;
 	int n[POOL__N] = {[POOL_FAST] = (int)conf->api_fast_workers,
 		[POOL_SQL] = (int)conf->api_sql_workers,
+		[POOL_CALL] = (int)conf->api_call_workers,
 		[POOL_LOGIN] = (int)conf->api_login_workers};
+	char words[POOL_WORDS_BYTES];
 
 	if (n[POOL_FAST] == 0)
 		n[POOL_FAST] = MAX(MIN(cores, slots / FAST_SHARE), 1);
@@ -197,11 +219,9 @@ bool pool_numbers(int numbers[POOL__N], const struct conf *conf, struct err *err
 		n[POOL_LOGIN] = MAX(MIN(cores / 2, LOGIN_MOST), 1);
 	if (pool_slots(n) > conf->segment_worker_slots)
 		return fail(err, ERR_INPUT,
-			"%d fast, %d sql and %d login workers need %" PRId64
-			" worker slots, two each, so that they can roll; "
-			"segment.worker_slots is %" PRId64,
-			n[POOL_FAST], n[POOL_SQL], n[POOL_LOGIN], pool_slots(n),
-			conf->segment_worker_slots);
+			"workers (%s) need %" PRId64 " worker slots, two each, so that they can "
+			"roll; segment.worker_slots is %" PRId64,
+			pool_words(n, words), pool_slots(n), conf->segment_worker_slots);
 	for (enum pool p = 0; p < POOL__N; p++)
 		numbers[p] = n[p];
 	return true;

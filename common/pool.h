@@ -1,7 +1,7 @@
 /* The pools of API workers: their names, where each listens, how many workers each shall have.
  *
- * Three kinds of worker run the same program. fast: answers from the segment, never waits. sql: one request at a time, waits
- * for PostgreSQL. login: the same, for what takes a core and 64 MiB each time: passwords.
+ * Four kinds of worker run the same program. fast: answers from the segment, never waits. sql: one request at a time, waits
+ * for PostgreSQL. call: quick calls, all that are there in one transaction. login: the same, for what takes a core and 64 MiB each time: passwords.
  *
  * How many is an option of each pool ([api] fast_workers and so on; 0 = as many as suit the machine). What `ccsctl workers
  * set` wishes is kept in a file of its own, [api] workers_file, and wins. Every worker has a slot in the segment, and while
@@ -16,9 +16,12 @@
 #include "common/conf.h"
 #include "common/str.h"
 
-enum pool { POOL_FAST, POOL_SQL, POOL_LOGIN, POOL__N };
+enum pool { POOL_FAST, POOL_SQL, POOL_CALL, POOL_LOGIN, POOL__N };
 
 const char *pool_name(enum pool pool);
+
+/* Its workers keep nginx's connections: none of them has to wait for another. */
+bool pool_keeps(enum pool pool);
 
 /* False when no pool is called so. */
 MUST_USE bool pool_named(struct str name, enum pool *pool);
@@ -46,6 +49,10 @@ MUST_USE bool pool_wishes_write(
 /* Puts them in the place of the configuration's numbers. */
 void pool_wishes_apply(const struct pool_wishes *wishes, struct conf *conf);
 
+/* "fast 2, sql 8, call 2, login 2" */
+enum { POOL_WORDS_BYTES = 96 };
+const char *pool_words(const int numbers[POOL__N], char out[POOL_WORDS_BYTES]);
+
 /* How many workers each pool shall have. INPUT when they need more slots than the segment is to have. */
 MUST_USE bool pool_numbers(int numbers[POOL__N], const struct conf *conf, struct err *err);
 
@@ -54,6 +61,9 @@ MUST_USE bool pool_numbers_wished(int numbers[POOL__N], const struct conf *conf,
 
 /* Slots that these workers need. */
 int64_t pool_slots(const int numbers[POOL__N]);
+
+/* How many of them have a connection to PostgreSQL. */
+int pool_connected(const int numbers[POOL__N]);
 
 /* Processors that this process may use. */
 int pool_cores(void);

@@ -26,7 +26,8 @@ enum {
 bool workers_fit_database(struct ctl *ctl, const int numbers[POOL__N], struct err *err)
 {
 	struct rows rows = ROWS_INIT;
-	int pools = 2 * (numbers[POOL_SQL] + numbers[POOL_LOGIN]);
+	char words[POOL_WORDS_BYTES];
+	int pools = 2 * pool_connected(numbers);
 	int needed = pools + DISPATCHER_CONNECTIONS + OUR_CONNECTIONS;
 
 	if (!db_query(ctl->db, SQL_CONNECTIONS, NULL, &rows, err))
@@ -35,10 +36,10 @@ bool workers_fit_database(struct ctl *ctl, const int numbers[POOL__N], struct er
 	rows_free(&rows);
 	return needed <= most ||
 	       fail(err, ERR_INPUT,
-		       "%d sql and %d login workers have %d connections to PostgreSQL while they "
-		       "roll, the dispatcher and ccsctl %d more; its max_connections leaves "
-		       "%" PRId64 ": raise it, or take fewer workers",
-		       numbers[POOL_SQL], numbers[POOL_LOGIN], pools, needed - pools, most);
+		       "workers (%s) have %d connections to PostgreSQL while they roll, all but "
+		       "the fast ones, the dispatcher and ccsctl %d more; its max_connections "
+		       "leaves %" PRId64 ": raise it, or take fewer workers",
+		       pool_words(numbers, words), pools, needed - pools, most);
 }
 
 /* What cannot be asked is said, and does not stop anybody. */
@@ -99,8 +100,8 @@ static bool take_word(struct pool_wishes *given, const char *word, struct err *e
 	(void)str_split(&rest, '=', &name);
 	if (!pool_named(name, &pool))
 		return fail(err, ERR_INPUT,
-			"there is no pool \"%.*s\"; they are fast, sql and login", (int)name.n,
-			name.p);
+			"there is no pool \"%.*s\"; they are fast, sql, call and login",
+			(int)name.n, name.p);
 	if (given->is_wished[pool])
 		return fail(err, ERR_INPUT, "%s is given twice", pool_name(pool));
 	return pool_wish(given, pool, rest.p, err);
@@ -156,10 +157,9 @@ static bool follow(struct workers_view *view, struct err *err)
 			return true;
 		if (is_late)
 			return fail(err, ERR_BUSY,
-				"after %d s there are %d fast, %d sql and %d login workers; the "
-				"log of ccs-api says why",
-				FOLLOW_WITHIN_S, view->pool[POOL_FAST].serving,
-				view->pool[POOL_SQL].serving, view->pool[POOL_LOGIN].serving);
+				"after %d s %d workers are missing and %d too many; the log of "
+				"ccs-api says why",
+				FOLLOW_WITHIN_S, too_few, too_many);
 		(void)nanosleep(&pause, NULL);
 	}
 }
@@ -168,16 +168,18 @@ static void say(const struct ctl *ctl, const struct workers_view *view)
 {
 	int too_many, too_few;
 	bool runs = false;
-	for (enum pool p = 0; p < POOL__N; p++)
+	int wanted[POOL__N];
+	char words[POOL_WORDS_BYTES];
+	for (enum pool p = 0; p < POOL__N; p++) {
 		runs |= view->pool[p].master != 0;
+		wanted[p] = view->pool[p].wanted;
+	}
 	if (ctl->json) {
 		out_json(json_pack("{s:b, s:o}", "running", runs, "pools", workers_pools(view)));
 		return;
 	}
-	(void)printf("%s fast %d, sql %d, login %d.\n",
-		runs ? "Workers:" : "ccs-api does not run; it will start with",
-		view->pool[POOL_FAST].wanted, view->pool[POOL_SQL].wanted,
-		view->pool[POOL_LOGIN].wanted);
+	(void)printf("%s %s.\n", runs ? "Workers:" : "ccs-api does not run; it will start with",
+		pool_words(wanted, words));
 	compare(view, &too_many, &too_few);
 	if (view->slots && too_many)
 		(void)printf("%d more will leave when they have answered.\n", too_many);

@@ -134,10 +134,11 @@ static bool read_once(struct ami_conn *conn, bool hung_up, size_t *budget)
 	bool bad = false;
 	enum ami_peek peek = ami_sock_peek(&conn->sock, &in, &err);
 
-	if (peek == AMI_PEEK_FAILED)
-		ami_conn_lose(conn, err.text);
-	else if (peek == AMI_PEEK_END)
+	/* An Asterisk that has said goodbye may not have read our last Ping: then the kernel resets. */
+	if (peek == AMI_PEEK_END || (peek == AMI_PEEK_FAILED && conn->stopping))
 		closed(conn);
+	else if (peek == AMI_PEEK_FAILED)
+		ami_conn_lose(conn, err.text);
 	if (peek != AMI_PEEK_SOME && peek != AMI_PEEK_FULL)
 		return false;
 

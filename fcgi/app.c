@@ -2,6 +2,7 @@
 #include "fcgi/app.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "fcgi/gather.h"
 #include "registry/password.h"
 #include "shm/bell.h"
 #include "shm/segment.h"
@@ -63,6 +64,8 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 	if (!bell_open(&app->own_bell, conf->common_run_dir, err))
 		return false;
 	app->bell = &app->own_bell;
+	if (pool == POOL_CALL)
+		app->gather = gather_new();
 	app->db = db_new(pool == POOL_LOGIN ? conf->database_login_dsn : conf->database_api_dsn,
 		"ccs-api", conf->database_statement_timeout_ms);
 	if (pool == POOL_LOGIN)
@@ -76,6 +79,7 @@ void app_close(struct app *app)
 	if (app->bell)
 		bell_close(app->bell);
 	db_free(app->db);
+	gather_free(app->gather);
 	arena_free(app->arena);
 	jwt_ring_wipe(&app->ring);
 	segment_close(app->segment);
@@ -87,7 +91,8 @@ void app_turn(struct app *app)
 	if (!worker_slot_held(app->segment))
 		take_slot(app);
 	app->live = segment_fresh(app->segment, clock_mono_us());
-	arena_reset(app->arena);
+	if (!app->gather || app->gather->n == 0)
+		arena_reset(app->arena);
 	worker_count_request(app->segment);
 }
 

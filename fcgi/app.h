@@ -1,7 +1,8 @@
 /* What a worker process has at hand for every request it answers.
  *
- * Three kinds of worker run the same program. fast: answers from the segment, never waits, has no
- * database. sql: one request at a time, waits for PostgreSQL, announces committed work. login: the
+ * Four kinds of worker run the same program. fast: answers from the segment, never waits, has no
+ * database. sql: one request at a time, waits for PostgreSQL, announces committed work. call: quick
+ * calls, all that are there in one transaction (gather.h). login: the
  * same, for what takes a core and 64 MiB each time: passwords. Few of them, so that a flood of
  * guesses holds up nobody else; and only they may read the hashes.
  */
@@ -16,6 +17,7 @@
 #include "shm/segment.h"
 
 struct db;
+struct gather;
 struct later;
 
 struct app {
@@ -29,6 +31,7 @@ struct app {
 	struct jwt_claims token;   /* the same, if it came with one */
 	struct digest certificate; /* the same */
 	struct jwt_ring ring;	   /* signs and verifies tokens */
+	struct gather *gather;	   /* call: requests of this turn that are put aside; else NULL */
 	struct later *later;	   /* what is to be told after the commit; NULL: tell at once */
 	int64_t slot_next_us;	   /* without a slot in the segment: when to try again */
 	bool live; /* as of this request, segment_fresh: what the segment says may be answered */
@@ -42,8 +45,8 @@ struct app {
 MUST_USE bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err);
 void app_close(struct app *app);
 
-/* Before each request: moves to a newer segment, forgets the last request's memory. Pointers into
- * the segment end here. */
+/* Before each request: moves to a newer segment, forgets the memory of the last request, or of all that were gathered.
+ * Pointers into the segment end here. */
 void app_turn(struct app *app);
 
 /* ---- handlers ---- */

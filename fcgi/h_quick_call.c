@@ -1,6 +1,7 @@
 /* POST /queues/quickcall: one number, at once. Answered when it is committed, before it is
  * dialled. */
-#include "fcgi/quick_call.h"
+#include "fcgi/gather.h"
+#include "fcgi/idempotency.h"
 #include "fcgi/router.h"
 
 #include "common/base.h"
@@ -9,8 +10,12 @@ bool handle_quick_call(struct app *app, struct req *req, struct reply *reply, st
 {
 	struct quick_call call;
 
-	if (!quick_call_read(app, req, &call, err) ||
-		!quick_calls_store(app, &(struct quick_call *){&call}, 1, err))
+	if (!quick_call_read(app, req, &call, err))
+		return false;
+	/* One with an Idempotency-Key has a transaction of its own. */
+	if (app->gather && !idempotency_asked(req))
+		return gather_add(app->gather, req, &call, reply);
+	if (!quick_calls_store(app, &(struct quick_call *){&call}, 1, err))
 		return false;
 	quick_call_answer(&call, reply);
 	return true;

@@ -1,4 +1,4 @@
-/* Where a fast worker that leaves puts its kept connections, and those that stay take them: a queue in the kernel, before all
+/* Where a worker that leaves puts its kept connections, and those that stay take them: a queue in the kernel, before all
  * workers of the pool as the listening socket is.
  *
  * To close a kept connection is not an answer to the request that nginx may be writing to it at that moment: a POST that is

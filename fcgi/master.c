@@ -32,6 +32,7 @@ enum {
 struct pool_state {
 	bool runs;
 	struct listener listener;
+	struct handover handover; /* if it keeps connections */
 	int wanted;
 	int short_lives;    /* in a row */
 	int64_t not_before; /* next fork, monotonic */
@@ -41,7 +42,6 @@ struct master {
 	const struct master_options *options;
 	struct conf conf;
 	struct pool_state pools[POOL__N];
-	struct handover handover;
 	struct crew crew;
 	struct poll *poll;
 	int signal_fd;
@@ -64,7 +64,7 @@ static int be_worker(struct master *master, enum pool pool, pid_t parent)
 			close(master->pools[p].listener.fd);
 	const struct worker_place place = {.pool = pool,
 		.listen_fd = master->pools[pool].listener.fd,
-		.handover = master->handover,
+		.handover = master->pools[pool].handover,
 		.ready_fd = master->ready[1]};
 	return worker_run(&master->conf, &place);
 }
@@ -188,9 +188,9 @@ static bool take_numbers(struct master *master, const struct conf *conf, struct 
 
 static void say_numbers(const struct master *master, const char *at)
 {
-	log_info(at, "roll=%u fast=%d sql=%d login=%d", master->crew.roll,
+	log_info(at, "roll=%u fast=%d sql=%d call=%d login=%d", master->crew.roll,
 		master->pools[POOL_FAST].wanted, master->pools[POOL_SQL].wanted,
-		master->pools[POOL_LOGIN].wanted);
+		master->pools[POOL_CALL].wanted, master->pools[POOL_LOGIN].wanted);
 }
 
 static void roll(struct master *master)
@@ -278,14 +278,17 @@ static bool open_pools(struct master *master, struct err *err)
 
 	master->poll = poll_new();
 	master->signal_fd = poll_signals(signals);
-	if (!take_numbers(master, &master->conf, err) || !handover_open(&master->handover, err))
+	if (!take_numbers(master, &master->conf, err))
 		return false;
 	if (pipe2(master->ready, O_CLOEXEC | O_NONBLOCK) < 0)
 		return fail(err, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
 	for (enum pool p = 0; p < POOL__N; p++) {
-		master->pools[p].runs = master->options->runs[p];
-		if (master->pools[p].runs && !listener_open(&master->pools[p].listener,
-						     master->conf.common_run_dir, p, err))
+		struct pool_state *pool = &master->pools[p];
+		pool->runs = master->options->runs[p];
+		if (!pool->runs)
+			continue;
+		if (!listener_open(&pool->listener, master->conf.common_run_dir, p, err) ||
+			(pool_keeps(p) && !handover_open(&pool->handover, err)))
 			return false;
 	}
 	return poll_add(master->poll, master->signal_fd, EPOLLIN, on_signal, master, err) &&

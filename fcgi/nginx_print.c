@@ -81,7 +81,7 @@ static void print_wall(struct strbuf *out, const struct conf *conf, const struct
  * however much of it is missing. */
 static bool is_kept(enum pool pool, enum route_pool wall)
 {
-	return pool == POOL_FAST || wall == ROUTE_EXPORT;
+	return pool_keeps(pool) || wall == ROUTE_EXPORT;
 }
 
 static void print_body(struct strbuf *out, const struct conf *conf, const struct route *route)

@@ -36,6 +36,30 @@ int reply_status_of(enum err_kind kind)
 	return kind < ERR_KIND__N ? statuses[kind] : 500;
 }
 
+const char *reply_reason(int status)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} reasons[] = {
+		{200, "OK"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{413, "Content Too Large"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{503, "Service Unavailable"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "";
+}
+
 void reply_reset(struct reply *reply)
 {
 	if (reply->body.cap > KEEP_BYTES)
@@ -76,7 +100,7 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...)
 bool reply_pass(struct reply *reply, enum pool pool)
 {
 	static const char *const locations[POOL__N] = {
-		[POOL_SQL] = "@ccs_sql", [POOL_LOGIN] = "@ccs_login"};
+		[POOL_SQL] = "@ccs_sql", [POOL_CALL] = "@ccs_call", [POOL_LOGIN] = "@ccs_login"};
 	reply->pass_to = locations[pool];
 	return true;
 }

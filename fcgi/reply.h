@@ -70,4 +70,8 @@ void reply_problem(struct reply *reply, const struct req *req, int status, const
 /* The HTTP status of a kind of error. */
 int reply_status_of(enum err_kind kind);
 
+/* What HTTP calls a status, "" when we do not know it. Without that nginx sends a first line that lacks
+ * the blank behind the number, which RFC 9112 asks for. */
+const char *reply_reason(int status);
+
 #endif

@@ -24,7 +24,7 @@ enum pool route_home(const struct route *route)
 		[ROUTE_SQL] = POOL_SQL,
 		[ROUTE_WAIT] = POOL_SQL,
 		[ROUTE_BULK] = POOL_SQL,
-		[ROUTE_CALL] = POOL_SQL,
+		[ROUTE_CALL] = POOL_CALL,
 		[ROUTE_EXPORT] = POOL_SQL,
 		[ROUTE_LOGIN] = POOL_LOGIN};
 	return homes[route->pool];

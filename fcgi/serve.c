@@ -180,8 +180,9 @@ static void send_reply(const struct req *req, struct reply *reply, FCGX_Stream *
 	}
 	strbuf_reset(head);
 	strbuf_printf(head,
-		"Status: %d\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Request-Id: %s\r\n",
-		reply->status, reply->content_type, req->request_id);
+		"Status: %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Request-Id: "
+		"%s\r\n",
+		reply->status, reply_reason(reply->status), reply->content_type, req->request_id);
 	if (!reply->next_piece)
 		strbuf_printf(head, "Content-Length: %zu\r\n", reply->body.n);
 	strbuf_str(head, strbuf_view(&reply->headers));
@@ -228,6 +229,11 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	send_reply(&req, reply, fcgx->out);
 	send_pieces(app, &req, reply, fcgx);
 	return true;
+}
+
+void serve_gathered(struct gathered *one)
+{
+	send_reply(&one->req, &one->reply, one->fcgx->out);
 }
 
 void serve_parked(FCGX_Request *fcgx)

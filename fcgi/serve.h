@@ -6,6 +6,7 @@
 #include <fcgiapp.h>
 
 #include "fcgi/app.h"
+#include "fcgi/gather.h"
 #include "fcgi/reply.h"
 
 /* Makes fcgx stand for the connection fd, which it takes: FCGX_Free(fcgx, 1) closes it. */
@@ -16,8 +17,12 @@ MUST_USE bool fcgx_accept(FCGX_Request *fcgx);
 
 /* Answers the request that fcgx_accept has read. Leaves nothing of its body unread, so that the
  * connection can carry another one. reply is the worker's: its memory is used again and again. False
- * when the request has to wait: reply->parked says for what, and serve_parked ends it. */
+ * when the request has to wait: in the call pool it is the last one of app->gather now; in the fast pool reply->parked says
+ * for what, and serve_parked ends it. */
 MUST_USE bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply);
+
+/* Sends the answer of a request that was gathered. */
+void serve_gathered(struct gathered *one);
 
 /* Gives a request that has waited back to the sql pool, which knows what became of the call. */
 void serve_parked(FCGX_Request *fcgx);

@@ -51,9 +51,12 @@ bool sign_in_answer(struct app *app, const struct req *req, uint64_t user_id, ui
 		.issued_s = req->now_us / US_PER_S,
 		.expires_s = session->expires_us / US_PER_S,
 	};
-	int64_t session_s = claims.expires_s - claims.issued_s;
+	/* Rounded down: what is promised holds. */
+	int64_t session_s = (session->expires_us - req->now_us) / US_PER_S;
 	int64_t access_s = MIN(app->conf->api_access_token_seconds, session_s);
 
+	if (session_s < 1) /* a token must expire later than it was issued */
+		return session_over(err);
 	memcpy(claims.id, session->refresh_id, sizeof(claims.id));
 	if (!jwt_issue(&app->ring, JWT_REFRESH, &claims, refresh_token, err))
 		return false;

@@ -70,23 +70,6 @@ static void park_conn(struct worker *worker, struct conn *conn)
 							      &conn->parked, clock_mono_us());
 }
 
-/* Reads one request and answers it, or, of a kept connection, lets it wait. False when the connection
- * is gone after it. */
-static bool answer_one(struct worker *worker, FCGX_Request *fcgx, struct conn *conn)
-{
-	worker->worked = true;
-	if (!fcgx_accept(fcgx))
-		return false;
-	if (!serve(&worker->app, fcgx, &worker->reply)) {
-		if (conn)
-			park_conn(worker, conn);
-		if (conn && conn->is_parked)
-			return true;
-		serve_parked(fcgx);
-	}
-	return finish(worker, fcgx);
-}
-
 static void conn_close(struct conn *conn)
 {
 	if (conn->is_parked)
@@ -95,6 +78,45 @@ static void conn_close(struct conn *conn)
 	DL_DELETE(conn->worker->conns, conn);
 	FCGX_Free(&conn->fcgx, 1);
 	free(conn);
+}
+
+/* call pool: those of this turn. */
+static void answer_gathered(struct worker *worker)
+{
+	struct gather *gather = worker->app.gather;
+	if (!gather || gather->n == 0)
+		return;
+	gather_store(&worker->app, gather);
+	for (size_t i = 0; i < gather->n; i++) {
+		struct gathered *one = &gather->all[i];
+		serve_gathered(one);
+		if (!finish(worker, one->fcgx))
+			conn_close(one->conn);
+	}
+	gather->n = 0;
+}
+
+/* Reads one request and answers it, or, of a kept connection, lets it wait. False when the connection
+ * is gone after it. */
+static bool answer_one(struct worker *worker, FCGX_Request *fcgx, struct conn *conn)
+{
+	worker->worked = true;
+	if (worker->app.gather && gather_is_full(worker->app.gather))
+		answer_gathered(worker);
+	if (!fcgx_accept(fcgx))
+		return false;
+	if (!serve(&worker->app, fcgx, &worker->reply)) {
+		if (worker->app.gather) {
+			gather_note(worker->app.gather, fcgx, conn);
+			return true;
+		}
+		if (conn)
+			park_conn(worker, conn);
+		if (conn && conn->is_parked)
+			return true;
+		serve_parked(fcgx);
+	}
+	return finish(worker, fcgx);
 }
 
 /* nginx sends nothing while it waits for an answer, but hangs up when its client does. */
@@ -133,6 +155,13 @@ static void look_at_parked(struct worker *worker)
 		unpark_conns(worker, false);
 }
 
+static void turn(struct worker *worker, int64_t timeout_us)
+{
+	poll_wait(worker->poll, timeout_us);
+	answer_gathered(worker);
+	look_at_parked(worker);
+}
+
 static void keep(struct worker *worker, int fd)
 {
 	struct err err;
@@ -157,22 +186,31 @@ static void answer_and_close(struct worker *worker, int fd)
 	FCGX_Free(&fcgx, 1);
 }
 
-/* One connection per turn: the others of the pool take theirs. */
-static void on_listen(void *arg, uint32_t events)
+/* False when there is none. */
+static bool take_connection(struct worker *worker)
 {
-	struct worker *worker = arg;
 	int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	(void)events;
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
 			log_error("api.accept_failed", "why=%s", log_q(strerror(errno)));
-		return;
+		return false;
 	}
 	worker->worked = true;
-	if (worker->app.pool == POOL_FAST)
+	if (pool_keeps(worker->app.pool))
 		keep(worker, fd);
 	else
 		answer_and_close(worker, fd);
+	return true;
+}
+
+/* One connection per turn: the others of the pool take theirs. Only those who are better off together are taken together. */
+static void on_listen(void *arg, uint32_t events)
+{
+	struct worker *worker = arg;
+	int most = worker->app.gather ? QUICK_CALLS_MAX : 1;
+	(void)events;
+	while (most-- > 0 && take_connection(worker))
+		;
 }
 
 /* What another worker of the pool kept until it left. */
@@ -203,7 +241,7 @@ static bool open_doors(struct worker *worker, struct err *err)
 	const struct worker_place *place = worker->place;
 	return poll_add(worker->poll, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, on_listen, worker,
 		       err) &&
-	       (place->pool != POOL_FAST ||
+	       (!pool_keeps(place->pool) ||
 		       poll_add(worker->poll, place->handover.take_fd, EPOLLIN | EPOLLEXCLUSIVE,
 			       on_handover, worker, err));
 }
@@ -213,7 +251,7 @@ static void close_doors(struct worker *worker)
 	poll_remove(worker->poll, worker->place->listen_fd);
 	/* The kernel may have woken us and nobody else for one connection. */
 	on_listen(worker, 0);
-	if (worker->place->pool != POOL_FAST)
+	if (!pool_keeps(worker->place->pool))
 		return;
 	poll_remove(worker->poll, worker->place->handover.take_fd);
 	on_handover(worker, 0);
@@ -270,7 +308,7 @@ static void retire(struct worker *worker)
 	unpark_conns(worker, true);
 	while (worker->conns && worker->leaving == RETIRES && clock_mono_us() < deadline)
 		if (!hand_over(worker->conns))
-			poll_wait(worker->poll, HANDOVER_PAUSE_US);
+			turn(worker, HANDOVER_PAUSE_US);
 }
 
 /* What has reached the pool is answered; idle kept connections are closed, which nginx takes for a reason to connect
@@ -281,7 +319,7 @@ static void end(struct worker *worker)
 	int64_t deadline = clock_mono_us() + LEAVE_WITHIN_S * US_PER_S;
 	do {
 		worker->worked = false;
-		poll_wait(worker->poll, 0);
+		turn(worker, 0);
 	} while (worker->worked && clock_mono_us() < deadline);
 }
 
@@ -318,10 +356,8 @@ int worker_run(const struct conf *conf, const struct worker_place *place)
 		return EXIT_FAILURE;
 	}
 	say_ready(worker);
-	while (worker->leaving == STAYS) {
-		poll_wait(worker->poll, park_pause_us(&worker->park, clock_mono_us()));
-		look_at_parked(worker);
-	}
+	while (worker->leaving == STAYS)
+		turn(worker, park_pause_us(&worker->park, clock_mono_us()));
 	leave(worker);
 	app_close(&worker->app);
 	reply_free(&worker->reply);

@@ -5,6 +5,7 @@
  * starves whoever comes after the last free one), and signals are seen at once.
  *
  *   fast   many kept connections, each with its FCGX_Request; whichever is readable is answered
+ *   call   the same, but what is readable in one turn is answered together, after one transaction
  *   sql    one connection, one request, then the next: waiting for PostgreSQL holds up nobody else's
  */
 #ifndef CCS_FCGI_WORKER_H
@@ -18,7 +19,7 @@
 struct worker_place {
 	enum pool pool;
 	int listen_fd;
-	struct handover handover; /* fast */
+	struct handover handover; /* of a pool that keeps connections */
 	int ready_fd;		  /* its pid goes there when it takes connections */
 };
 

@@ -20,10 +20,14 @@ class Block:
     text: str
     line: int
 
-    def filled_in(self, base_url, key) -> str:
-        """With the two things a reader must put in, and not a byte changed otherwise."""
+    def filled_in(self, base_url, key, **own) -> str:
+        """With what a reader must put in, and not a byte changed otherwise: host and key, and your_NAME for every NAME."""
         host = base_url.removeprefix("https://")
-        return _KEY.sub(key, _HOSTS.sub(rf"\1://{host}", self.text))
+        text = _KEY.sub(key, _HOSTS.sub(rf"\1://{host}", self.text))
+        for name, value in own.items():
+            assert f"your_{name}" in text, name
+            text = re.sub(rf"\byour_{name}\b", value, text)
+        return text
 
 
 def blocks(language) -> list[Block]:

@@ -5,10 +5,14 @@ JavaScript with node and ws. A block that nobody runs fails the first test.
 """
 import ast
 import contextlib
+import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from document import block, blocks, endpoints
@@ -80,7 +84,7 @@ def running(stack, environment, tmp_path):
 
 @pytest.fixture
 def filled_in(stack, reader):
-    return lambda language, words: block(language, words).filled_in(stack.base_url, reader.key)
+    return lambda language, words, **own: block(language, words).filled_in(stack.base_url, reader.key, **own)
 
 
 def printed(output, label):
@@ -123,18 +127,62 @@ def test_G2_Q8_javascript_class_after_it_repeats_the_batch_and_dials_nobody_agai
     assert report.total == 3 and report.attempts == 3
 
 
-def test_python_authentication_example(run, filled_in):
-    said = run("/usr/bin/python3",
-               filled_in("python", "# API Key method") + "\nprint(response.status_code, response.json())")
-    assert said.strip() == "200 {'status': 'healthy'}"
+@pytest.fixture(scope="module")
+def token(stack, reader):
+    """What the document's login gets: its lines as printed, behind a Host and before a length that programs add."""
+    request = block("http", "POST /api/v1/auth/login").filled_in(
+        stack.base_url, "", username=reader.username, password=reader.password)
+    head, body = request.split("\n\n", 1)
+    answer = send(stack, head, body)
+    assert answer["token_type"] == "bearer"
+    return answer["access_token"]
 
 
-def test_javascript_authentication_example(run, filled_in):
+def send(stack, head, body=""):
+    """The JSON of what answers an HTTP request that is written by hand."""
+    first, _, fields = head.strip().partition("\n")
+    lines = [f"{first} HTTP/1.1", "Host: localhost", *fields.splitlines(), f"Content-Length: {len(body)}",
+             "Connection: close", "", body]
+    place = urlsplit(stack.base_url)
+    context = ssl.create_default_context(cafile=stack.ca_file)
+    with socket.create_connection((place.hostname, place.port), timeout=SECONDS) as plain, \
+            context.wrap_socket(plain, server_hostname="localhost") as line:
+        line.sendall("\r\n".join(lines).encode())
+        answer = line.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+
+
+def test_A2_A3_A4_authentication_as_printed(stack, reader, token, filled_in):
+    me = "GET /api/v1/clients/me"
+    by_query = filled_in("http", "GET /api/v1/endpoint?x-api-key=").replace("endpoint", "clients/me")
+    for request in (f"{me}\n{filled_in('http', 'X-API-KEY: ')}", by_query,
+                    f"{me}\n{filled_in('http', 'Authorization: Bearer', jwt_token_here=token)}"):
+        assert send(stack, request)["accountcode"] == reader.accountcode
+
+
+# The example asks for health, which needs neither; so the headers it made are used once more.
+def test_A4_python_authentication_example(stack, reader, token, run, filled_in):
+    text = filled_in("python", "# API Key method", jwt_token_here=token)
+    said = run("/usr/bin/python3", f"""{text}
+print(response.status_code, response.json())
+print(headers)
+print(requests.get("{stack.base_url}/api/v1/clients/me", headers=headers).json()["accountcode"])
+""")
+    assert said.startswith("200 {'status': 'healthy'}") and f"Bearer {token}" in said
+    assert said.splitlines()[-1] == reader.accountcode
+
+
+@pytest.mark.parametrize("method", ["API Key", "JWT"])
+def test_A4_javascript_authentication_example(stack, reader, token, run, filled_in, method):
     # The block declares one const twice, for either method: no program until one is chosen.
-    text = re.sub(r"// JWT method\n.*?\n\n", "", filled_in("javascript", "// API Key method"),
-                  flags=re.DOTALL)
-    said = run("node", text)
-    assert said.strip() == "{ status: 'healthy' }"
+    other = {"API Key": "JWT", "JWT": "API Key"}[method]
+    text = re.sub(rf"// {other} method\n.*?\n\n", "",
+                  filled_in("javascript", "// API Key method", jwt_token_here=token), flags=re.DOTALL)
+    said = run("node", f"""{text}
+fetch("{stack.base_url}/api/v1/clients/me", {{ headers }}).then(async (it) => console.log((await it.json()).accountcode));
+""")
+    assert sorted(said.split("\n")) == sorted(["", "{ status: 'healthy' }", reader.accountcode])
 
 
 def test_X5_rate_limit_helper_gets_its_answer(stack, reader, run, filled_in):

@@ -193,7 +193,10 @@ def test_without_postgresql_the_segment_answers_for_those_it_knows(stack, gate, 
 
 
 def test_without_the_api_nobody_passes(stack, gate, client):
+    workers = stack.children("api")
     with away(stack, "api"):
+        stack.wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers),
+                         "its workers have followed it")
         check_envelope(ask(gate, PAGE, key=client.key), 502, "unavailable")
     stack.wait_until(lambda: Api(gate.base_url, client.key, ca_file=gate.ca_file)
                      .get("/clients/me").status == 200, "the API is back")

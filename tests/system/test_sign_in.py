@@ -159,6 +159,14 @@ def test_refresh(stack, client):
     check_refused(refresh(client, third["refresh_token"]), 401, "session_ended")
 
 
+def test_the_last_second_of_a_session_refreshes_nothing(stack, client):
+    """There is no token that good: it would expire as it is issued."""
+    tokens = sign_in(client).ok
+    stack.sql("update user_session set expires_at = now() + interval '0.9 s' where id = %s",
+              claims_of(tokens["access_token"])["sid"])
+    check_refused(refresh(client, tokens["refresh_token"]), 401, "session_ended")
+
+
 def test_refreshing_counts_as_a_request(stack):
     """Whoever repeats a refresh, which is allowed for a while, is held to the limit of his client."""
     client = stack.new_client("REFRESHER", requests_per_minute=3)

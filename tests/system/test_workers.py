@@ -33,7 +33,7 @@ def sizes(live) -> dict:
 
 
 def running(live) -> dict:
-    return {pool: len(live.workers(pool)) for pool in ("fast", "sql", "login")}
+    return {pool: len(live.workers(pool)) for pool in ("fast", "sql", "call", "login")}
 
 
 def wait_sizes(live, **wanted):
@@ -42,13 +42,13 @@ def wait_sizes(live, **wanted):
 
 def test_pools_grow_and_shrink_and_a_restart_keeps_the_numbers(live):
     usual = sizes(live)
-    assert ctl(live, "set", "fast=5", "sql=3") == f"Workers: fast 5, sql 3, login {usual['login']}.\n"
-    assert sizes(live) == {"fast": 5, "sql": 3, "login": usual["login"]}
+    assert ctl(live, "set", "fast=5", "sql=3") == f"Workers: fast 5, sql 3, call {usual['call']}, login {usual['login']}.\n"
+    assert sizes(live) == {**usual, "fast": 5, "sql": 3}
     wait_sizes(live, **sizes(live))
-    assert "fast 5, sql 3, login 4" in ctl(live, "set", "login=4")
+    assert "fast 5, sql 3, call 2, login 4" in ctl(live, "set", "login=4")
     live.stop("api")
     live.start("api")
-    wait_sizes(live, fast=5, sql=3, login=4)
+    wait_sizes(live, fast=5, sql=3, call=2, login=4)
     ctl(live, "set", "sql=auto")
     assert sizes(live)["sql"] == usual["sql"]
     ctl(live, "reset")
@@ -61,14 +61,14 @@ def test_show_says_who_works(live):
     live.api.get("/clients/me")
     shown = live.ctl_json("workers", "show")
     assert {worker["pid"]: worker["pool"] for worker in shown["workers"]} \
-        == {pid: pool for pool in ("fast", "sql", "login") for pid in live.workers(pool)}
+        == {pid: pool for pool in ("fast", "sql", "call", "login") for pid in live.workers(pool)}
     for worker in shown["workers"]:
         assert worker["state"] == "serving"
         assert 0 <= worker["age_s"] < 3600 and 100 < worker["memory_kb"] < 100_000
     assert sum(worker["requests"] for worker in shown["workers"] if worker["pool"] == "fast") > 0
     assert shown["slots"] == {"used": len(shown["workers"]), "total": 128}
     origins = {pool["pool"]: pool["origin"] for pool in shown["pools"]}
-    assert origins == {"fast": "automatic", "sql": "set", "login": "automatic"}
+    assert origins == {"fast": "automatic", "sql": "set", "call": "configured", "login": "automatic"}
     assert {pool["master"] for pool in shown["pools"]} \
         == {live.stack.processes()["api"].pid()}
     text = ctl(live, "show")
@@ -81,13 +81,13 @@ def test_show_says_who_works(live):
     (["login=65"], "login_workers is \"65\"; it must be a whole number from 0 to 64"),
     (["sql=-1"], "sql_workers is \"-1\""),
     (["sql=2.5"], "sql_workers is \"2.5\""),
-    (["quick=3"], "there is no pool \"quick\"; they are fast, sql and login"),
+    (["quick=3"], "there is no pool \"quick\"; they are fast, sql, call and login"),
     (["sql"], "\"sql\" is not POOL=NUMBER"),
     (["sql=3", "sql=3"], "sql is given twice"),
-    (["fast=60", "sql=8", "login=2"], "need 140 worker slots, two each, so that they can roll; "
-                  "segment.worker_slots is 128"),
-    (["sql=48", "login=2"], "48 sql and 2 login workers have 100 connections to PostgreSQL while they roll, the "
-                 "dispatcher and ccsctl 3 more; its max_connections leaves 97"),
+    (["fast=60", "sql=8", "login=2"], "need 144 worker slots, two each, so that they can roll; "
+                                       "segment.worker_slots is 128"),
+    (["sql=46", "login=2"], "sql 46, call 2, login 2) have 100 connections to PostgreSQL while they roll, all but the "
+                            "fast ones, the dispatcher and ccsctl 3 more; its max_connections leaves 97"),
 ])
 def test_what_cannot_be_is_refused_and_changes_nothing(live, words, why):
     before = running(live)
@@ -101,8 +101,8 @@ def test_conf_check_knows_how_many_connections_there_are(live):
     conf = live.stack.ccs.conf
     text = conf.read_text()
     try:
-        conf.write_text(f"{text}\n[api]\nsql_workers = 47\nlogin_workers = 2\n")
-        with pytest.raises(StackError, match="47 sql and 2 login workers have 98 connections"):
+        conf.write_text(f"{text}\n[api]\nsql_workers = 45\nlogin_workers = 2\n")
+        with pytest.raises(StackError, match="sql 45, call 2, login 2\\) have 98 connections"):
             live.stack.ccs.ctl("conf", "check")
     finally:
         conf.write_text(text)
@@ -112,7 +112,7 @@ def test_conf_check_knows_how_many_connections_there_are(live):
 def test_numbers_for_later_while_the_api_does_not_run(live):
     live.stop("api")
     assert ctl(live, "set", "fast=3").startswith("ccs-api does not run; it will start with fast 3, sql")
-    assert [pool["master"] for pool in live.ctl_json("workers", "show")["pools"]] == [None] * 3
+    assert [pool["master"] for pool in live.ctl_json("workers", "show")["pools"]] == [None] * 4
     live.start("api")
     live.wait_until(lambda: len(live.workers("fast")) == 3, "it starts with three")
 

@@ -36,6 +36,7 @@ static struct conf configured(int fast, int sql, int login, int slots)
 {
 	struct conf conf = {.api_fast_workers = fast,
 		.api_sql_workers = sql,
+		.api_call_workers = 2,
 		.api_login_workers = login,
 		.segment_worker_slots = slots};
 	(void)snprintf(conf.api_workers_file, sizeof(conf.api_workers_file), "%s", path);
@@ -60,14 +61,16 @@ static void assert_refused(const struct err *err, const char *words)
 
 static void test_what_is_asked_for_is_taken(void **state)
 {
-	const struct conf conf = configured(5, 7, 3, 30);
+	const struct conf conf = configured(5, 7, 3, 34);
 	int n[POOL__N];
 	(void)state;
 	assert_true(pool_numbers(n, &conf, NULL));
 	assert_int_equal(n[POOL_FAST], 5);
 	assert_int_equal(n[POOL_SQL], 7);
+	assert_int_equal(n[POOL_CALL], 2);
 	assert_int_equal(n[POOL_LOGIN], 3);
-	assert_int_equal(pool_slots(n), 30);
+	assert_int_equal(pool_slots(n), 34);
+	assert_int_equal(pool_connected(n), 12);
 }
 
 static void test_left_to_us_there_are_as_many_as_suit_the_machine(void **state)
@@ -79,20 +82,20 @@ static void test_left_to_us_there_are_as_many_as_suit_the_machine(void **state)
 	assert_int_equal(n[POOL_FAST], MIN(cores, 128));
 	assert_int_equal(n[POOL_SQL], MIN(4 * cores, 32));
 	assert_int_equal(n[POOL_LOGIN], cores < 4 ? 1 : 2);
-	conf.segment_worker_slots = 10;
+	conf.segment_worker_slots = 32;
 	assert_true(pool_numbers(n, &conf, NULL));
-	assert_int_equal(n[POOL_FAST], 1);
-	assert_in_range(n[POOL_SQL], 1, 2);
+	assert_int_equal(n[POOL_FAST], MIN(cores, 4));
+	assert_int_equal(n[POOL_SQL], MIN(4 * cores, 8));
 }
 
 static void test_more_than_the_slots_is_refused(void **state)
 {
-	const struct conf conf = configured(5, 7, 3, 29);
+	const struct conf conf = configured(5, 7, 3, 33);
 	int n[POOL__N] = {-1, -1, -1};
 	struct err err = {0};
 	(void)state;
 	assert_false(pool_numbers(n, &conf, &err));
-	assert_refused(&err, "5 fast, 7 sql and 3 login workers need 30 worker slots");
+	assert_refused(&err, "workers (fast 5, sql 7, call 2, login 3) need 34 worker slots");
 	assert_int_equal(n[POOL_SQL], -1);
 }
 

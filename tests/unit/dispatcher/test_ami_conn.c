@@ -56,15 +56,27 @@ static void ends_are_told_apart(void **state)
 	rig_free(rig);
 }
 
-static void a_reset_is_told(void **state)
+static void reset_peer(struct rig *rig)
 {
-	(void)state;
-	struct rig *rig = rig_up(NULL);
 	struct linger reset = {.l_onoff = 1};
 	assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
 	close(rig->peer);
 	rig->peer = -1;
+}
+
+static void a_reset_is_told_but_not_after_a_goodbye(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_up(NULL);
+	reset_peer(rig);
 	assert_why(rig, "onnection");
+	rig_free(rig);
+
+	rig = rig_up(NULL);
+	say(rig, "Event: Shutdown\r\nShutdown: Cleanly\r\nRestart: True\r\n\r\n");
+	WAIT_FOR(rig, rig->messages == 1);
+	reset_peer(rig);
+	assert_why(rig, "Asterisk has shut down");
 	rig_free(rig);
 }
 
@@ -221,10 +233,7 @@ static void a_write_into_a_dead_connection_tells_at_the_next_tick(void **state)
 {
 	(void)state;
 	struct rig *rig = rig_up(NULL);
-	struct linger reset = {.l_onoff = 1};
-	assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
-	close(rig->peer);
-	rig->peer = -1;
+	reset_peer(rig);
 	assert_true(ami_conn_send(rig->conn, STR("Action: Ping\r\n\r\n")));
 	ami_conn_flush(rig->conn);
 	assert_int_equal(rig->downs, 0);
@@ -374,7 +383,7 @@ static const struct CMUnitTest both_ways[] = {
 	cmocka_unit_test(freeing_ends_the_connection_and_says_so),
 };
 static const struct CMUnitTest over_tcp[] = {
-	cmocka_unit_test(a_reset_is_told),
+	cmocka_unit_test(a_reset_is_told_but_not_after_a_goodbye),
 };
 static const struct CMUnitTest by_the_wire[] = {
 	cmocka_unit_test(the_wires_verdict_is_heard),

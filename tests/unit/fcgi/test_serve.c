@@ -77,7 +77,7 @@ static void test_answers_with_headers_and_json(void **state)
 {
 	struct link *l = *state;
 	ask(l, "GET", "/api/v1/monitoring/status", NULL, NULL);
-	assert_true(says(l, "Status: 200\r\nContent-Type: application/json\r\n"));
+	assert_true(says(l, "Status: 200 OK\r\nContent-Type: application/json\r\n"));
 	assert_true(says(l, "X-Request-Id: the-id\r\n"));
 	assert_true(says(l, "Cache-Control: no-store\r\n"));
 	assert_true(says(l, "\r\n\r\n{\"status\":\"running\",\"version\":\"" CCS_VERSION
@@ -88,27 +88,31 @@ static void test_errors_are_in_the_envelope(void **state)
 {
 	struct link *l = *state;
 	ask(l, "GET", "/api/v1/nothing", NULL, NULL);
-	assert_true(says(l, "Status: 404\r\n"));
+	assert_true(says(l, "Status: 404 Not Found\r\n"));
 	assert_true(says(l, "\"status_code\":404") && says(l, "\"request_id\":\"the-id\""));
 	ask(l, "DELETE", "/api/v1/monitoring/status/", NULL, NULL);
-	assert_true(says(l, "Status: 405\r\n") && says(l, "Allow: GET, HEAD, OPTIONS\r\n"));
+	assert_true(says(l, "Status: 405 Method Not Allowed\r\n") &&
+		    says(l, "Allow: GET, HEAD, OPTIONS\r\n"));
 	ask(l, "GET", "/api/v1/clients/me", NULL, NULL);
-	assert_true(says(l, "Status: 401\r\n") && says(l, "WWW-Authenticate: "));
+	assert_true(says(l, "Status: 401 Unauthorized\r\n") && says(l, "WWW-Authenticate: "));
 }
 
 static void test_health_without_a_dispatcher(void **state)
 {
 	struct link *l = *state;
 	ask(l, "GET", "/api/v1/monitoring/health", NULL, NULL);
-	assert_true(says(l, "Status: 503\r\n") && says(l, "Retry-After: 1\r\n"));
+	assert_true(
+		says(l, "Status: 503 Service Unavailable\r\n") && says(l, "Retry-After: 1\r\n"));
 	assert_true(says(l, "\"status\":\"unhealthy\"") && says(l, "\"dispatcher\":\"failing\""));
 }
 
 static void test_work_of_other_pools_is_passed_on(void **state)
 {
 	struct link *l = *state;
-	ask(l, "POST", "/api/v1/queues/quickcall/", "2", "{}");
+	ask(l, "POST", "/api/v1/controls/setup-channels/", "2", "{}");
 	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_sql\r\n\r\n");
+	ask(l, "POST", "/api/v1/queues/quickcall/", "2", "{}");
+	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_call\r\n\r\n");
 	ask(l, "POST", "/api/v1/auth/login", "2", "{}");
 	assert_string_equal(l->peer.answer.p, "X-Accel-Redirect: @ccs_login\r\n\r\n");
 }
@@ -119,15 +123,15 @@ static void test_bodies(void **state)
 	static const struct {
 		const char *length, *body, *status;
 	} cases[] = {
-		{"2", "{}", "Status: 200\r\n"},
-		{"3", "{}", "Status: 400\r\n"},
-		{"1", "{}", "Status: 200\r\n"},
-		{"", "{}", "Status: 200\r\n"},
-		{NULL, "{}", "Status: 200\r\n"},
-		{"x", "{}", "Status: 400\r\n"},
-		{"-1", NULL, "Status: 400\r\n"},
-		{"65537", "{}", "Status: 413\r\n"},
-		{"99999999999999999999", "{}", "Status: 400\r\n"},
+		{"2", "{}", "Status: 200 OK\r\n"},
+		{"3", "{}", "Status: 400 Bad Request\r\n"},
+		{"1", "{}", "Status: 200 OK\r\n"},
+		{"", "{}", "Status: 200 OK\r\n"},
+		{NULL, "{}", "Status: 200 OK\r\n"},
+		{"x", "{}", "Status: 400 Bad Request\r\n"},
+		{"-1", NULL, "Status: 400 Bad Request\r\n"},
+		{"65537", "{}", "Status: 413 Content Too Large\r\n"},
+		{"99999999999999999999", "{}", "Status: 400 Bad Request\r\n"},
 	};
 	struct link *l = *state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -135,7 +139,7 @@ static void test_bodies(void **state)
 		if (!says(l, cases[i].status))
 			fail_msg("case %zu: %s", i, l->peer.answer.p);
 		ask(l, "GET", "/api/v1/monitoring/status", NULL, NULL);
-		assert_true(says(l, "Status: 200\r\n"));
+		assert_true(says(l, "Status: 200 OK\r\n"));
 	}
 }
 

@@ -1,6 +1,8 @@
 """A headless Chromium, driven over its debugging protocol: what it asks for, what it complains about, what it shows."""
 import asyncio
+import base64
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -14,7 +16,8 @@ _SECONDS = 30
 
 
 class Page:
-    """One page. requests are all addresses it has asked for; complaints what it could not do, a broken policy among it."""
+    """One page. requests are all addresses it has asked for; complaints what it could not do, a broken policy among it; said
+    what it wrote to its console, a line each."""
 
     def __init__(self, socket):
         self._socket = socket
@@ -22,6 +25,7 @@ class Page:
         self._answers = {}
         self.requests = []
         self.complaints = []
+        self.said = []
 
     async def _listen(self):
         async for message in self._socket:
@@ -32,6 +36,9 @@ class Page:
                 self.requests.append(message["params"]["request"]["url"])
             elif message["method"] == "Log.entryAdded":
                 self.complaints.append(message["params"]["entry"]["text"])
+            elif message["method"] == "Runtime.consoleAPICalled":
+                self.said.append(" ".join(str(one.get("value", one.get("description")))
+                                          for one in message["params"]["args"]))
             elif message["method"] == "Runtime.exceptionThrown":
                 self.complaints.append(message["params"]["exceptionDetails"]["text"])
 
@@ -55,12 +62,32 @@ class Page:
             await asyncio.sleep(0.05)
 
 
+    async def hear(self, words):
+        """Until a line of its console begins with these words; the line."""
+        until = asyncio.get_running_loop().time() + _SECONDS
+        while not (found := [line for line in self.said if line.startswith(words)]):
+            assert asyncio.get_running_loop().time() < until, f"{words!r}: {self.said} {self.complaints}"
+            await asyncio.sleep(0.05)
+        return found[0]
+
+
+def _key_of(certificate) -> str:
+    """The SHA-256 of its public key, as Chromium wants to have it."""
+    text = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True, capture_output=True).stdout
+    key = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=text, check=True, capture_output=True).stdout
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
 @contextlib.asynccontextmanager
-async def page(address):
-    """`async with page(address) as it`: opens the address in a Chromium of its own. Certificates are not checked."""
+async def page(address, certificate):
+    """`async with page(address, certificate) as it`: opens the address in a Chromium of its own.
+
+    Chromium takes an authority of ours from nothing but an NSS database, which needs another package's tool. So it is told
+    the one key that it may meet although nobody whom it trusts vouches for it; every other it refuses as always."""
     with tempfile.TemporaryDirectory(prefix="ccs-chromium-") as folder:
         process = subprocess.Popen(
-            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors", "--no-first-run",
+            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+             f"--ignore-certificate-errors-spki-list={_key_of(certificate)}",
              "--disable-background-networking", "--disable-dev-shm-usage", "--window-size=1300,1600",
              f"--user-data-dir={folder}", "--remote-debugging-port=0", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

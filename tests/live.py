@@ -161,6 +161,7 @@ class Live:
         self.stack = stack
         self.base_url = stack.base_url
         self.ca_file = stack.folder / "tls/ca.pem"
+        self.certificate = stack.folder / "tls/server.pem"
         self.client = Client(self, stack.tenant)
         self._taken = collections.Counter()
         self._read_so_far = collections.Counter()

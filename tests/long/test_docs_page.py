@@ -37,7 +37,7 @@ async def execute(it, operation):
 
 
 async def use(stack, client):
-    async with page(f"{stack.base_url}/docs") as it:
+    async with page(f"{stack.base_url}/docs", stack.certificate) as it:
         await it.wait_for("document.querySelectorAll('.opblock').length > 10")
         await it.value(_HANDS)
         refused = await execute(it, "#operations-Account-client_me")

@@ -67,7 +67,7 @@ static bool shown_certificate(const struct req *req, struct digest *fingerprint)
 			low = hex_value(escaped.p[i + 2]);
 		}
 		bool is_escape = high >= 0 && low >= 0;
-		pem[n++] = is_escape ? (char)(high << 4 | low) : escaped.p[i];
+		pem[n++] = (char)(is_escape ? high << 4 | low : escaped.p[i]);
 		i += is_escape ? 2 : 0;
 	}
 	return certificate_fingerprint((struct str){pem, n}, fingerprint);

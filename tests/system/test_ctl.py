@@ -428,6 +428,15 @@ def test_the_shown_configuration_is_one(db, tmp_path):
     assert done.stdout == text
 
 
+def test_an_option_that_is_one_of_several_words_is_no_other(db):
+    text = db.conf.read_text()
+    db.conf.write_text(text.replace("[common]\n", "[common]\nnumber_check = syntax\n"))
+    assert json.loads(db.ctl("conf", "show", "--json"))["common"]["number_check"] == "syntax"
+    db.conf.write_text(text.replace("[common]\n", "[common]\nnumber_check = none\n"))
+    said = db.ctl("conf", "show", status=1)
+    assert 'number_check is "none"; it must be one of: full syntax' in said and ":2:" in said
+
+
 def test_every_problem_of_a_configuration_is_said_at_once(db):
     (db.conf.parent / "secret.key").unlink()
     (db.conf.parent / "jwt.keys").chmod(0o644)

@@ -91,7 +91,7 @@ def test_other_regions_and_costly_kinds_are_denied_unless_opened(stack):
 
 
 def test_a_client_reads_which_numbers_it_may_call(stack):
-    client = stack.new_client("READER", region="US")
+    client = stack.new_client("ALLOWED", region="US")
     usual = ["mobile", "fixed_line", "fixed_or_mobile", "toll_free", "voip", "personal", "pager", "uan",
              "voicemail"]
 

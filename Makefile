@@ -28,8 +28,10 @@ endif
 endif
 
 # Packages first: pkg-config below must find them. `make NO_INSTALL=1` trusts the machine.
+# The demo needs fewer than the tests.
+PACKAGES := deploy/packages $(if $(filter-out all demo page,$(MAKECMDGOALS)),deploy/packages-check)
 ifeq ($(filter clean format help distcheck,$(MAKECMDGOALS))$(NO_INSTALL),)
-ifneq ($(shell deploy/install-packages deploy/packages >&2 && echo ok),ok)
+ifneq ($(shell deploy/install-packages $(PACKAGES) >&2 && echo ok),ok)
 $(error a package is missing and could not be installed)
 endif
 endif

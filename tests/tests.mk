@@ -34,8 +34,6 @@ farm: $(FARM)
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
-INSTALL_BROWSER := $(if $(NO_INSTALL),,@deploy/install-packages deploy/packages-check)
-
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
 check: all page unit-programs $(TORTURE) $(FARM)
@@ -47,14 +45,12 @@ check: all page unit-programs $(TORTURE) $(FARM)
 	$(if $(ASAN_UNIT),@$(RUN) 'unit with asan' tap $(ASAN_UNIT) || :)
 	$(if $(TSAN_UNIT),@$(RUN) 'unit with tsan' tap $(TSAN_UNIT) || :)
 	@$(RUN) torture exit $(TORTURE) || :
-	$(INSTALL_BROWSER)
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
 	@$(RUN) sum
 
 # Row by row, what of the integration document is proved (tests/contract/rows.toml).
 .PHONY: contract
 contract: all page
-	$(INSTALL_BROWSER)
 	@CCS_PROGRAMS=$(abspath $(OUT)) PYTHONPATH=tests/contract /usr/bin/python3 -m pytest -q -p rows \
 		$(if $(ROWS),--rows $(ROWS)) tests/contract tests/system
 
@@ -62,7 +58,6 @@ contract: all page
 # reference page.
 .PHONY: check-long
 check-long: all unit-programs page $(FARM)
-	$(INSTALL_BROWSER)
 	@rm -f $(RESULTS)-long
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
 	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \

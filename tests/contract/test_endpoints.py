@@ -109,6 +109,18 @@ def test_Q10_quick_call_is_answered_before_it_is_dialled_and_dialled_before_the_
     assert later[0][0] >= 1
 
 
+def test_Q20_numbers_shown_are_those_of_the_share_in_turn(stack, asterisk):
+    client = stack.new_client("ROTATING", channels=1)
+    shown = ["911140000007", "911140000008", "911140000009"]
+    stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=1", "--rate-limit=1000",
+                        *[f"--did={number}" for number in shown])
+    batch = client.insert(asterisk.numbers("busy", 6), did="911140000666", context="elsewhere")
+    client.dispatch()
+    client.wait_finished(batch)
+    rows = client.api.get("/client-call-details/details", batch_id=batch).ok["items"]
+    assert [row["did"] for row in rows] == shown * 2
+
+
 def test_D4_what_is_in_the_way_has_the_name_of_a_gate(stack, asterisk):
     client = stack.new_client("FENCED", channels=2)
     client.insert(asterisk.numbers("busy", 2))

@@ -46,7 +46,7 @@ def finish(farmed, batch, count):
     return report, ledger
 
 
-def test_batch_over_moody_servers_while_dispatcher_and_relay_are_killed(farmed, farm):
+def test_B1_B2_batch_over_moody_servers_while_dispatcher_and_relay_are_killed(farmed, farm):
     """What ccs says of every call, to PostgreSQL and to subscribers, beside what the farm has in its book."""
     for server, mood in {**HARMLESS, **CUTTING, **FAILING}.items():
         farm.set_mood(mood, f"farm{server}")
@@ -71,7 +71,7 @@ def test_batch_over_moody_servers_while_dispatcher_and_relay_are_killed(farmed, 
 
 
 @pytest.mark.parametrize("mood", ["reject", "trunkless"])
-def test_a_server_that_fails_at_once_does_not_swallow_the_batch(farmed, farm, mood):
+def test_B2_a_server_that_fails_at_once_does_not_swallow_the_batch(farmed, farm, mood):
     farm.set_mood(mood, "farm1")
     report, _ = finish(farmed, start_batch(farmed, 400, talk=1), 400)
     assert 0 < report.dispositions["failed"] <= 2 * WINDOW

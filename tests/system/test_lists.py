@@ -45,6 +45,7 @@ def test_E8_Q11_batches_page_by_page(quiet):
     assert masters(quiet, page=1, size=2).ok["items"] == answer["items"][:2]
     second = masters(quiet, page=2, size=2).ok
     assert (second["items"], second["total"], second["pages"]) == (answer["items"][2:], 3, 2)
+    assert masters(quiet, size=3).ok["pages"] == 1  # full, and none behind it
     behind = masters(quiet, page=3, size=2).ok
     assert (behind["items"], behind["total"], behind["page"]) == ([], 3, 3)
     assert masters(quiet, sort="-id").ok["items"] == answer["items"][::-1]

@@ -48,7 +48,7 @@ def check_refused(answer, code, limit):
     assert waited >= told(answer)[2] - 1 and told(answer)[2] % 60 == 0
 
 
-def test_every_answer_to_a_client_tells_X6_X8(stack, asterisk):
+def test_X6_X8_every_answer_to_a_client_tells(stack, asterisk):
     client, other = stack.new_client("TELLME", requests_per_minute=50), stack.new_client("NOTME")
     room_in_this_minute(stack)
     api, foreign = client.api, other.accountcode
@@ -89,7 +89,7 @@ def test_an_inactive_client_is_counted_too(stack):
     assert codes[-1] == "too_many_requests" and set(codes[:-1]) <= {"client_inactive", codes[-1]}
 
 
-def test_the_fast_pool_and_the_sql_pool_count_together(stack):
+def test_B4_the_fast_pool_and_the_sql_pool_count_together(stack):
     client = stack.new_client("BOTH", requests_per_minute=4)
     room_in_this_minute(stack)
     paths = [ME, "/monitoring/callingsummary"] * 2
@@ -101,7 +101,7 @@ def test_the_fast_pool_and_the_sql_pool_count_together(stack):
 @pytest.mark.parametrize("option, code, body", [
     ("inserts_per_minute", "too_many_inserts", {"phone_number": ""}),
     ("exports_per_minute", "too_many_exports", None)])
-def test_an_endpoint_has_a_limit_of_its_own(stack, option, code, body):
+def test_B4_an_endpoint_has_a_limit_of_its_own(stack, option, code, body):
     client, other = stack.new_client("ENDPOINT"), stack.new_client("BYSTANDER")
 
     def use(who):
@@ -117,7 +117,7 @@ def test_an_endpoint_has_a_limit_of_its_own(stack, option, code, body):
         assert told(use(other))[:2] == (2, 1)
 
 
-def test_all_clients_together_have_a_limit(stack):
+def test_B4_all_clients_together_have_a_limit(stack):
     client, other = stack.new_client("FIRST"), stack.new_client("SECOND")
     with api_options(stack, total_requests_per_minute=3):
         room_in_this_minute(stack)

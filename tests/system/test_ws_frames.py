@@ -3,13 +3,15 @@ import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from ws_client import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, THREE, Closed, WebSocket,
+from ws_client import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, THREE, Closed, Refused, WebSocket,
                        can_connect, frame, listen)
 
 SUBSCRIBE = json.dumps({"type": "subscribe", "events": list(THREE)})
 MEGABYTE = 1 << 20
+FLOODERS = 8
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,37 @@ def test_others_are_not_affected_by_bad_frames(stack, client, bystander):
         connection = open_socket(stack, client)
         connection.send(data)
         connection.hang_up()
+
+
+def wave(stack, client):
+    """Everything that is refused, before the handshake and after it, by somebody who waits for no answer."""
+    for request in ({}, {"key": "x" * 43}, {"key": client.key, "headers": {"Upgrade": "h2c"}},
+                    {"key": client.key, "headers": {"Sec-WebSocket-Key": None}}):
+        with pytest.raises(Refused):
+            WebSocket.to(stack, **request)
+    for data, _ in BAD.values():
+        with WebSocket.to(stack, client.key) as connection, contextlib.suppress(OSError):
+            connection.send(data)  # who is refused in the middle of a megabyte cannot send the rest
+
+
+def test_a_flood_of_bad_input_takes_no_memory_and_keeps_nobody_from_hearing(stack, client, asterisk):
+    other = stack.new_client("LISTENER")
+    pid = stack.stack.processes()["relay"].pid()
+    numbers = asterisk.numbers("busy", 100)
+    with listen(stack, other) as events, ThreadPoolExecutor(FLOODERS) as flooders:
+        wave(stack, client)  # what is allocated once, is
+        before = memory_kb(pid)
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+        floods = [flooders.submit(wave, stack, client) for _ in range(3 * FLOODERS)]
+        other.insert(numbers)
+        other.dispatch()
+        heard = [events.hear() for _ in range(2 * len(numbers))]
+        for flood in floods:
+            flood.result()
+    assert [event["seq"] for event in heard] == list(range(1, len(heard) + 1))
+    # One message of 4 kB and 16 kB of answers for each of those who flood, and never their megabytes.
+    assert memory_kb(pid, "VmHWM") - before < 2048
+    assert stack.stack.processes()["relay"].pid() == pid
 
 
 def test_a_message_in_fragments_is_a_message(stack, client):

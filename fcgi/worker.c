@@ -24,6 +24,7 @@
 
 enum {
 	LEAVE_WITHIN_S = 5,
+	DECLINES = 8,
 	HANDOVER_PAUSE_US = 2000, /* while the queue is full */
 };
 
@@ -49,6 +50,8 @@ struct worker {
 	int signal_fd;
 	enum leaving leaving;
 	bool worked;	    /* in this turn */
+	bool was_busy;	    /* in the turn before */
+	int declined;	    /* turns in which others could take a connection before us */
 	int64_t left;	    /* requests until a new process takes our place */
 	struct conn *conns; /* fast: all that are open */
 	struct park park;   /* fast: those that wait for the end of a call */
@@ -187,7 +190,7 @@ static void answer_and_close(struct worker *worker, int fd)
 }
 
 /* False when there is none. */
-static bool take_connection(struct worker *worker)
+static bool take_new(struct worker *worker)
 {
 	int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
@@ -203,26 +206,68 @@ static bool take_connection(struct worker *worker)
 	return true;
 }
 
-/* One connection per turn: the others of the pool take theirs. Only those who are better off together are taken together. */
+/* What another worker of the pool kept until it left. */
+static void take_handed_over(struct worker *worker)
+{
+	int fd = handover_take(&worker->place->handover);
+	if (fd < 0)
+		return;
+	worker->worked = true;
+	keep(worker, fd);
+}
+
+/* ---- who takes what ----
+ *
+ *   sql, login  one connection a turn, as the kernel wakes them: it is the same ones who are always warm
+ *   call        all that are there, which are better off together
+ *   fast        a connection that is kept brings hundreds of requests. So whoever had something to do in the turn before lets
+ *               others take it first, for some turns; of those who are idle the kernel wakes the one that has watched longest,
+ *               and each watches anew when it has taken one. */
+
+static bool shares(const struct worker *worker)
+{
+	return worker->app.pool == POOL_FAST;
+}
+
+static bool lets_others(struct worker *worker)
+{
+	if (!shares(worker) || !worker->was_busy || worker->declined == DECLINES)
+		worker->declined = 0;
+	else
+		worker->declined++;
+	return worker->declined > 0;
+}
+
+static void watch_as_last(struct worker *worker, int fd, poll_fn *fn)
+{
+	struct err err;
+	if (!shares(worker))
+		return;
+	poll_remove(worker->poll, fd);
+	if (!poll_add(worker->poll, fd, EPOLLIN | EPOLLEXCLUSIVE, fn, worker, &err))
+		die("api.door_lost", "why=%s", log_q(err.text));
+}
+
 static void on_listen(void *arg, uint32_t events)
 {
 	struct worker *worker = arg;
 	int most = worker->app.gather ? QUICK_CALLS_MAX : 1;
 	(void)events;
-	while (most-- > 0 && take_connection(worker))
+	if (lets_others(worker))
+		return;
+	while (most-- > 0 && take_new(worker))
 		;
+	watch_as_last(worker, worker->place->listen_fd, on_listen);
 }
 
-/* What another worker of the pool kept until it left. */
 static void on_handover(void *arg, uint32_t events)
 {
 	struct worker *worker = arg;
-	int fd = handover_take(&worker->place->handover);
 	(void)events;
-	if (fd < 0)
+	if (lets_others(worker))
 		return;
-	worker->worked = true;
-	keep(worker, fd);
+	take_handed_over(worker);
+	watch_as_last(worker, worker->place->handover.take_fd, on_handover);
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -250,11 +295,11 @@ static void close_doors(struct worker *worker)
 {
 	poll_remove(worker->poll, worker->place->listen_fd);
 	/* The kernel may have woken us and nobody else for one connection. */
-	on_listen(worker, 0);
+	(void)take_new(worker);
 	if (!pool_keeps(worker->place->pool))
 		return;
 	poll_remove(worker->poll, worker->place->handover.take_fd);
-	on_handover(worker, 0);
+	take_handed_over(worker);
 }
 
 /* ---- a worker's start and end ---- */
@@ -356,8 +401,12 @@ int worker_run(const struct conf *conf, const struct worker_place *place)
 		return EXIT_FAILURE;
 	}
 	say_ready(worker);
-	while (worker->leaving == STAYS)
+	while (worker->leaving == STAYS) {
 		turn(worker, park_pause_us(&worker->park, clock_mono_us()));
+		worker->was_busy = worker->worked;
+		worker->worked = false;
+	}
+	worker->was_busy = false;
 	leave(worker);
 	app_close(&worker->app);
 	reply_free(&worker->reply);

@@ -84,3 +84,9 @@ class Load:
 def quick_calls(seed):
     """Bodies of quick calls to numbers that are busy at once, each another one."""
     return ({"phone_number": f"9020{seed % 10}{number:05}"} for number in itertools.count())
+
+
+def batches(count):
+    """Bodies of batches with so many numbers that are busy at once."""
+    return ({"batch_id": batch, "data": [{"phone_number": f"90210{(batch * count + i) % 100000:05}"}
+                                         for i in range(count)]} for batch in itertools.count(1))

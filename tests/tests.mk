@@ -101,6 +101,7 @@ bench: all
 	$(Q)tests/bench/ws.py --programs $(OUT)
 	$(Q)tests/bench/guess.py --programs $(OUT)
 	$(Q)tests/bench/wall.py --programs $(OUT)
+	$(Q)tests/bench/workers.py --programs $(OUT)
 
 bench: $(addprefix $(OUT)/tests/bench/,bench_numbers bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))

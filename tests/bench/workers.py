@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What one more API worker brings: requests a second and latency of 1 to 16 workers of the fast and of the sql pool.
+"""What one more API worker brings: requests a second and latency of 1 to 16 workers of the fast and of the sql pool, and
+of 1 to 4 of the call pool.
 
     tests/bench/workers.py [--programs build/release] [--rounds 3] [--seconds 3]
 
@@ -20,7 +21,8 @@ from stack.stack import Plan, Stack
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16)
 CLIENTS = 64
-OTHERS = {"fast": 2, "sql": 8}  # workers of the pool that is not being measured
+FEW = (1, 2, 3, 4)
+OTHERS = {"fast": 2, "sql": 8, "call": 2}  # workers of the pools that are not being measured
 WINDOW = {"active_time_start": "03:00", "active_time_end": "03:01"}  # nobody is dialled
 
 
@@ -46,18 +48,18 @@ class Bench:
         tenant = stack.add_client("CROWD", requests_per_minute=REQUESTS_PER_MINUTE, number_check="syntax", **WINDOW)
         self.load = Load(f"{stack.base_url}/api/v1", {"X-API-KEY": tenant["api_key"]})
 
-    def curve(self, pool, what, path, *, entries=None):
-        """The table of one kind of request."""
+    def curve(self, pool, what, path, *, sizes=SIZES, entries=None):
+        """The table of one kind of request. entries: of a POST (tests/bench/post.lua)."""
         def measure(workers):
             self.stack.ccs.ctl("workers", "set", *(f"{name}={number}" for name, number in {**OTHERS, pool: workers}.items()))
             self.load.run(path, CLIENTS, 1, entries=entries)  # connections, plans and caches
             return self.load.run(path, CLIENTS, self.wanted.seconds, entries=entries)
 
-        results = turns({f"{what}, {size} {pool}": lambda size=size: measure(size) for size in SIZES}, self.wanted.rounds)
+        results = turns({f"{what}, {size} {pool}": lambda size=size: measure(size) for size in sizes}, self.wanted.rounds)
         print(f"\n{what}, {CLIENTS} clients:\n\n| {pool} workers | requests/s | of the best | p50 ms | p99 ms | not 200 |\n"
               "|---|---|---|---|---|---|")
         best = max(result["rate"] for result in results.values())
-        for size, result in zip(SIZES, results.values()):
+        for size, result in zip(sizes, results.values()):
             print(f"| {size} | {result['rate']:,.0f} | {result['rate'] / best:.2f} | {result['p50']:.2f} | "
                   f"{result['p99']:.2f} | {result['failed']:.0f} |", flush=True)
 
@@ -65,10 +67,10 @@ class Bench:
         """Of workers that have worked."""
         shown = json.loads(self.stack.ccs.ctl("workers", "show", "--json"))
         print("\n| process | PSS kB, median | greatest |\n|---|---|---|")
-        for pool in ("fast", "sql"):
+        for pool in ("fast", "sql", "call"):
             self._row(f"{pool} worker", [worker["memory_kb"] for worker in shown["workers"]
                                          if worker["pool"] == pool and worker["requests"]])
-        self._row("PostgreSQL's process of a sql worker", [memory_kb(pid) for pid in backends(self.stack)])
+        self._row("PostgreSQL's process of a sql or call worker", [memory_kb(pid) for pid in backends(self.stack)])
 
     @staticmethod
     def _row(name, kbs):
@@ -88,7 +90,8 @@ def main():
             bench = Bench(stack, wanted)
             bench.curve("fast", "GET /clients/me", "/clients/me")
             bench.curve("sql", "GET /monitoring/callingsummary", "/monitoring/callingsummary")
-            bench.curve("sql", "POST /queues/quickcall", "/queues/quickcall/", entries=0)
+            bench.curve("sql", "POST /queues/insertdataincallqueue, 10 entries", "/queues/insertdataincallqueue/", entries=10)
+            bench.curve("call", "POST /queues/quickcall", "/queues/quickcall/", sizes=FEW, entries=0)
             bench.memory()
         finally:
             stack.down()

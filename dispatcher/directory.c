@@ -21,8 +21,6 @@ struct known_key {
 	UT_hash_handle hh;
 };
 
-static struct known_key *known_keys;
-
 struct client *client_find(struct dispatcher *d, uint64_t id)
 {
 	struct client *client;
@@ -182,22 +180,22 @@ static void take_keys(void *arg, const struct rows *rows)
 			log_error("directory.full", "table=keys do=\"raise segment.clients\"");
 			continue;
 		}
-		HASH_FIND(hh, known_keys, &key.digest, sizeof(key.digest), known);
+		HASH_FIND(hh, d->known_keys, &key.digest, sizeof(key.digest), known);
 		if (!known) {
 			known = calloc(1, sizeof(*known));
 			if (!known)
 				die("memory.exhausted", "bytes=%zu", sizeof(*known));
 			known->digest = key.digest;
-			HASH_ADD(hh, known_keys, digest, sizeof(known->digest), known);
+			HASH_ADD(hh, d->known_keys, digest, sizeof(known->digest), known);
 		}
 		known->seen = true;
 	}
 }
 
-static bool key_is_seen(const struct digest *digest)
+static bool key_is_seen(const struct dispatcher *d, const struct digest *digest)
 {
 	struct known_key *known;
-	HASH_FIND(hh, known_keys, digest, sizeof(*digest), known);
+	HASH_FIND(hh, d->known_keys, digest, sizeof(*digest), known);
 	return known && known->seen;
 }
 
@@ -211,13 +209,13 @@ static void remove_unseen_keys(struct dispatcher *d)
 	for (uint32_t i = 0; i < n; i++) {
 		struct digest digest = rows[i].data.digest;
 		if (atomic_load_explicit(&rows[i].row.used, memory_order_relaxed) == ROW_USED &&
-			!key_is_seen(&digest))
+			!key_is_seen(d, &digest))
 			(void)dir_remove_key(d->seg, &digest);
 	}
-	HASH_ITER (hh, known_keys, key, next) {
+	HASH_ITER (hh, d->known_keys, key, next) {
 		if (key->seen)
 			continue;
-		HASH_DEL(known_keys, key);
+		HASH_DEL(d->known_keys, key);
 		free(key);
 	}
 }
@@ -467,9 +465,9 @@ static void mark_unseen(struct dispatcher *d)
 	}
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		s->seen = false;
-	for (struct known_key *k = known_keys; k; k = k->hh.next)
+	for (struct known_key *k = d->known_keys; k; k = k->hh.next)
 		k->seen = false;
-	users_begin();
+	users_begin(d);
 }
 
 static void loaded(void *arg, bool ok, const struct err *err)
@@ -485,7 +483,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	remove_unseen(d);
 	publish_clients(d);
 	log_info("directory.loaded", "clients=%u servers=%u keys=%u", HASH_COUNT(d->clients),
-		HASH_COUNT(d->servers), HASH_COUNT(known_keys));
+		HASH_COUNT(d->servers), HASH_COUNT(d->known_keys));
 	if (!d->recovered)
 		recover_with_directory(d);
 	else if (!d->directory_wanted)

@@ -14,6 +14,9 @@
 
 struct journal;
 struct holder_link;
+struct given;
+struct known_key;
+struct seen_user;
 
 struct dispatcher {
 	const struct conf *conf;
@@ -47,6 +50,9 @@ struct dispatcher {
 	struct window_table window; /* the segment's */
 	struct waiting *waiting;    /* array, by the same index */
 	struct live_number *numbers;
+	struct known_key *known_keys; /* directory.c */
+	struct seen_user *seen_users; /* users.c */
+	struct given *given;	      /* recover.c */
 
 	struct client **heap; /* ready clients, least vtime first */
 	uint32_t heap_n, heap_cap;

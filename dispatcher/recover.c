@@ -23,36 +23,34 @@ struct given {
 	UT_hash_handle hh;
 };
 
-static struct given *given;
-
-void recover_give(uint64_t server_id, int fd)
+void recover_give(struct dispatcher *d, uint64_t server_id, int fd)
 {
 	struct given *g = calloc(1, sizeof(*g));
 	if (!g)
 		die("memory.exhausted", "bytes=%zu", sizeof(*g));
 	g->server_id = server_id;
 	g->fd = fd;
-	HASH_ADD(hh, given, server_id, sizeof(g->server_id), g);
+	HASH_ADD(hh, d->given, server_id, sizeof(g->server_id), g);
 }
 
-int recover_take(uint64_t server_id)
+int recover_take(struct dispatcher *d, uint64_t server_id)
 {
 	struct given *g;
-	HASH_FIND(hh, given, &server_id, sizeof(server_id), g);
+	HASH_FIND(hh, d->given, &server_id, sizeof(server_id), g);
 	if (!g)
 		return -1;
 	int fd = g->fd;
-	HASH_DEL(given, g);
+	HASH_DEL(d->given, g);
 	free(g);
 	return fd;
 }
 
-static void close_untaken(void)
+static void close_untaken(struct dispatcher *d)
 {
 	struct given *g, *next;
-	HASH_ITER (hh, given, g, next) {
+	HASH_ITER (hh, d->given, g, next) {
 		close(g->fd);
-		HASH_DEL(given, g);
+		HASH_DEL(d->given, g);
 		free(g);
 	}
 }
@@ -138,8 +136,8 @@ static void finish_recovery(struct dispatcher *d)
 		resume(d, slot);
 	d->recovered = true;
 	for (struct server *s = d->servers; s; s = s->hh.next)
-		server_start(d, s, recover_take(s->id));
-	close_untaken();
+		server_start(d, s, recover_take(d, s->id));
+	close_untaken(d);
 	d->sweep_wanted = d->control_wanted = d->directory_wanted = d->rates_wanted = true;
 	log_info("recover.done", "epoch=%llu slots=%u segment=%s", (unsigned long long)d->epoch,
 		adopted, d->adopted ? "adopted" : "new");

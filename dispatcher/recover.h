@@ -12,8 +12,8 @@
 
 /* Connections of the life before, by server; -1 when the holder has none. The caller of recover_give hands one over, the
  * caller of recover_take owns it. */
-void recover_give(uint64_t server_id, int fd);
-int recover_take(uint64_t server_id);
+void recover_give(struct dispatcher *d, uint64_t server_id, int fd);
+int recover_take(struct dispatcher *d, uint64_t server_id);
 
 /* Goes on where it is possible: called every turn until d->recovered. */
 void recover_step(struct dispatcher *d);

@@ -1,86 +1,17 @@
-/* The child's loop: see run.h. */
-#include <errno.h>
+/* The process around a life: see run.h. */
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
-#include "dispatcher/call.h"
-#include "dispatcher/days.h"
-#include "dispatcher/directory.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/holder_link.h"
-#include "dispatcher/journal.h"
-#include "dispatcher/rates.h"
+#include "dispatcher/life.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/run.h"
-#include "dispatcher/sched.h"
-#include "dispatcher/server.h"
-#include "dispatcher/slot.h"
-#include "dispatcher/work.h"
-#include "shm/latency.h"
-#include "shm/submit.h"
 
 #include "common/base.h"
-
-static const int64_t HEARTBEAT_US = 400 * US_PER_MS; /* readers call two seconds stale */
-static const int64_t STOP_GRACE_US = 10 * US_PER_S;
-
-static const enum sql_query commit_queries[] = {SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM,
-	SQL_ENTRIES_CANCEL, SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE,
-	SQL_CONTROL_DONE, SQL_QUERY__N};
-
-static const enum sql_query lookup_queries[] = {SQL_NODE_START, SQL_NODE_ADOPT_CHUNKS,
-	SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
-	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
-	SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_ATTEMPTS_RECENT,
-	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
-
-/* ---- what wakes the loop ---- */
-
-static void read_clocks(void *arg)
-{
-	struct dispatcher *d = arg;
-	d->now_us = clock_wall_us();
-	d->now_mono_us = clock_mono_us();
-}
-
-static void commits_up(void *arg)
-{
-	struct dispatcher *d = arg;
-	d->commits_up =
-		true; /* the journal sends again what was on its way, at the end of this turn */
-}
-
-static void commits_down(void *arg, const char *why)
-{
-	struct dispatcher *d = arg;
-	d->commits_up = false; /* no new plans; live calls go on, their details wait */
-	(void)why;	       /* logged by the stream */
-}
-
-static void lookups_up(void *arg)
-{
-	struct dispatcher *d = arg;
-	d->control_wanted = d->sweep_wanted = d->directory_wanted = true;
-}
-
-static void lookups_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
-
-static void on_notify(void *arg, const char *channel, const char *payload)
-{
-	struct dispatcher *d = arg;
-	(void)channel;
-	(void)payload;
-	d->control_wanted = true;
-}
 
 static void on_bell(void *arg, uint32_t events)
 {
@@ -103,175 +34,31 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
 			d->directory_wanted = true;
-		} else if (d->stopping) { /* asked twice: at once */
-			d->stop_by_mono_us = d->now_mono_us;
-		} else {
-			d->stopping = true;
-			d->stop_by_mono_us = d->now_mono_us +
-					     d->conf->dispatcher_ring_seconds * US_PER_S +
-					     STOP_GRACE_US;
+			continue;
+		}
+		if (!d->stopping)
 			log_info("dispatcher.stopping",
 				"live=%u do=\"calls that ring are waited for; a second signal ends "
 				"it now\"",
 				d->live_n);
-		}
+		life_stop(d);
 	}
 }
 
-/* ---- once a second, once an hour ---- */
-
-static void database_answered(void *arg, bool ok, const struct err *err)
-{
-	struct dispatcher *d = arg;
-	(void)err;
-	if (ok)
-		atomic_store_explicit(&seg_status(d->seg, NULL)->database_ok_mono_us,
-			d->now_mono_us, memory_order_relaxed);
-}
-
-static void advance_partitions(struct dispatcher *d)
-{
-	stream_query(d->lookups, SQL_PARTITIONS_ADVANCE, NULL, NULL, NULL);
-	stream_end(d->lookups, NULL, NULL);
-}
-
-static void expire_answers(struct dispatcher *d)
-{
-	stream_query(d->lookups, SQL_IDEMPOTENCY_EXPIRE, NULL, NULL, NULL);
-	stream_end(d->lookups, NULL, NULL);
-}
-
-static void every_second(struct dispatcher *d)
-{
-	if (d->now_us < d->next_second_us)
-		return;
-	d->next_second_us = d->now_us + US_PER_S;
-	slots_audit(d);
-	rates_show_all(d);
-	days_turn(d);
-	if (!segment_still_named(d->seg))
-		d->segment_lost = true;
-	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))
-		d->directory_wanted = true;
-	if (!stream_is_up(d->lookups))
-		return;
-	if (stream_pending(d->lookups) ==
-		0) { /* a NOTIFY may be lost with its connection: look, and learn that all is well */
-		d->control_wanted = true;
-		stream_end(d->lookups, database_answered, d);
-	}
-	if (d->now_us >= d->next_minute_us) {
-		d->next_minute_us = d->now_us + 60 * US_PER_S;
-		expire_answers(d);
-	}
-	if (d->now_us >= d->next_hour_us) {
-		d->next_hour_us = d->now_us + 3600 * US_PER_S;
-		advance_partitions(d);
-	}
-}
-
-static void beat(struct dispatcher *d)
-{
-	segment_beat(d->seg, d->now_mono_us);
-}
-
-/* ---- the loop ---- */
-
-static int64_t until_wall(const struct dispatcher *d, int64_t at_us)
-{
-	return at_us == INT64_MAX ? INT64_MAX : MAX(at_us - d->now_us, INT64_C(0));
-}
-
-static int64_t until_mono(const struct dispatcher *d, int64_t at_us)
-{
-	return at_us == INT64_MAX ? INT64_MAX : MAX(at_us - d->now_mono_us, INT64_C(0));
-}
-
-static int64_t pause_us(const struct dispatcher *d)
-{
-	int64_t us = HEARTBEAT_US;
-	us = MIN(us, until_wall(d, d->next_second_us));
-	us = MIN(us, until_wall(d, d->recovered && !d->stopping ? sched_next_us(d) : INT64_MAX));
-	us = MIN(us, until_wall(d, d->live_n ? d->next_expire_us : INT64_MAX));
-	us = MIN(us, until_mono(d, servers_deadline_mono_us(d)));
-	us = MIN(us, until_mono(d, stream_deadline(d->commits)));
-	us = MIN(us, until_mono(d, stream_deadline(d->lookups)));
-	return us;
-}
-
-static void wait_for_something(struct dispatcher *d)
-{
-	struct shm_shared *shared = seg_shared(d->seg, NULL);
-	bell_arm(shared);
-	bool busy = sched_wants_turn(d) || (d->recovered && submit_waiting(d->seg));
-	poll_wait(d->poll, busy ? 0 : pause_us(d));
-	bell_disarm(shared);
-}
-
-/* Every call that is not up has its outcome, and all that ended is stored: nothing will be unknown. Answered calls go on
- * without us. What an absent server or PostgreSQL holds back is left to the next life, which finds it in the segment. */
-static bool may_leave(const struct dispatcher *d)
-{
-	if (d->segment_lost)
-		return true;
-	if (!d->stopping)
-		return false;
-	if (d->now_mono_us >= d->stop_by_mono_us || !d->recovered)
-		return true;
-	for (const struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
-		enum shm_call_state state = slot_state(slot);
-		bool heard = slot->server && server_is_up(slot->server);
-		bool in_doubt =
-			state == CALL_PLANNED || state == CALL_ENDED || (state < CALL_UP && heard);
-		if (in_doubt)
-			return false;
-	}
-	return journal_is_idle(d->journal);
-}
-
-static void run(struct dispatcher *d)
-{
-	while (!may_leave(d)) {
-		wait_for_something(d); /* reads AMI, commits' answers, notifications: calls move */
-		int64_t began = d->now_mono_us;
-		recover_step(d);
-		submit_drain(d);
-		work_sweep(d);
-		sched_pass(d); /* free channels meet waiting entries */
-		journal_commit(
-			d->journal); /* one transaction; what the last one committed is written below */
-		servers_flush(d);
-		calls_expire(d);
-		servers_tick(d);
-		stream_tick(d->commits, d->now_mono_us);
-		stream_tick(d->lookups, d->now_mono_us);
-		every_second(d);
-		beat(d);
-		latency_add(d->seg, LATENCY_TURN, clock_mono_us() - began);
-	}
-}
-
-static void receive_kept(int link_fd)
+static void receive_kept(struct dispatcher *d, int link_fd)
 {
 	struct holder_message message;
 	int fd;
 	while (holder_receive(link_fd, &message, &fd) && message.word != HOLD_ALL)
 		if (message.word == HOLD_GIVEN && fd >= 0)
-			recover_give(message.server_id, fd);
+			recover_give(d, message.server_id, fd);
 }
 
 int dispatcher_run(const struct conf *conf, struct segment *seg, bool adopted, int link_fd)
 {
 	static const int signal_list[] = {SIGTERM, SIGINT, SIGHUP, 0};
-	static const struct stream_ops commit_ops = {.up = commits_up, .down = commits_down};
-	static const struct stream_ops lookup_ops = {
-		.up = lookups_up, .down = lookups_down, .notified = on_notify};
 	struct holder_link link = {link_fd};
-	struct dispatcher d = {.conf = conf,
-		.seg = seg,
-		.adopted = adopted,
-		.holder = &link,
-		.next_wake_us = INT64_MAX};
+	struct dispatcher d = {.conf = conf, .seg = seg, .adopted = adopted, .holder = &link};
 	struct signals signals = {&d, poll_signals(signal_list)};
 	struct err err;
 
@@ -281,23 +68,15 @@ int dispatcher_run(const struct conf *conf, struct segment *seg, bool adopted, i
 		log_error("dispatcher.refused", "why=%s", log_q(err.text));
 		return EX_CONFIG;
 	}
-	read_clocks(&d);
-	receive_kept(link_fd);
-	(void)segment_begin_epoch(seg);
+	receive_kept(&d, link_fd);
 	d.poll = poll_new();
-	poll_on_wake(d.poll, read_clocks, &d);
 	if (!poll_add(d.poll, d.bell.fd, EPOLLIN, on_bell, &d, &err) ||
 		!poll_add(d.poll, signals.fd, EPOLLIN, on_signal, &signals, &err))
 		die("dispatcher.poll", "why=%s", log_q(err.text));
-	d.journal = journal_new(&d);
-	slots_bind(&d);
-	work_bind(&d);
-	d.commits = stream_new(d.poll, conf->database_dispatcher_dsn, "ccs-commits", NULL,
-		commit_queries, &commit_ops, &d);
-	d.lookups = stream_new(d.poll, conf->database_dispatcher_dsn, "ccs-lookups", "ccs",
-		lookup_queries, &lookup_ops, &d);
+	life_begin(&d);
 	log_info("dispatcher.start", "node=%s adopted=%d", conf->common_node, adopted);
-	run(&d);
+	while (!life_is_over(&d))
+		life_turn(&d);
 	segment_set_ready(seg, false);
 	log_info("dispatcher.stop", "live=%u segment_lost=%d", d.live_n, d.segment_lost);
 	return d.segment_lost ? DISPATCHER_SEGMENT_LOST : EX_OK;

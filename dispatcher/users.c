@@ -13,24 +13,22 @@ struct seen_user {
 	UT_hash_handle hh;
 };
 
-static struct seen_user *seen_users;
-
-static struct seen_user *find(uint64_t id)
+static struct seen_user *find(const struct dispatcher *d, uint64_t id)
 {
 	struct seen_user *seen;
-	HASH_FIND(hh, seen_users, &id, sizeof(id), seen);
+	HASH_FIND(hh, d->seen_users, &id, sizeof(id), seen);
 	return seen;
 }
 
-static void note(uint64_t id)
+static void note(struct dispatcher *d, uint64_t id)
 {
-	if (find(id))
+	if (find(d, id))
 		return;
 	struct seen_user *seen = calloc(1, sizeof(*seen));
 	if (!seen)
 		die("memory.exhausted", "bytes=%zu", sizeof(*seen));
 	seen->id = id;
-	HASH_ADD(hh, seen_users, id, sizeof(seen->id), seen);
+	HASH_ADD(hh, d->seen_users, id, sizeof(seen->id), seen);
 }
 
 /* The user that begins at *row, which moves behind its last. Sessions that ended come latest first: those that do not fit are
@@ -59,17 +57,17 @@ void users_take(void *arg, const struct rows *rows)
 	struct dispatcher *d = arg;
 	for (int row = 0; row < rows->n;) {
 		struct shm_user user = read_user(rows, &row);
-		note(user.id);
+		note(d, user.id);
 		if (!dir_put_user(d->seg, &user))
 			log_error("directory.full", "table=users do=\"raise segment.clients\"");
 	}
 }
 
-void users_begin(void)
+void users_begin(struct dispatcher *d)
 {
 	struct seen_user *seen, *next;
-	HASH_ITER (hh, seen_users, seen, next) {
-		HASH_DEL(seen_users, seen);
+	HASH_ITER (hh, d->seen_users, seen, next) {
+		HASH_DEL(d->seen_users, seen);
 		free(seen);
 	}
 }
@@ -81,7 +79,7 @@ void users_end(struct dispatcher *d)
 	for (uint32_t i = 0; i < n; i++) {
 		bool used =
 			atomic_load_explicit(&rows[i].row.used, memory_order_relaxed) == ROW_USED;
-		if (used && !find(rows[i].data.id))
+		if (used && !find(d, rows[i].data.id))
 			(void)dir_remove_user(d->seg, rows[i].data.id);
 	}
 }

@@ -6,7 +6,7 @@
 #include "dispatcher/dispatcher.h"
 
 /* Before a load. */
-void users_begin(void);
+void users_begin(struct dispatcher *d);
 
 /* The rows of directory_users: stream_rows_fn. */
 void users_take(void *arg, const struct rows *rows);

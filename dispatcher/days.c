@@ -35,32 +35,6 @@ static struct region_day *region_of(struct day *day, uint16_t region)
 	return found;
 }
 
-static void start_again(struct day *day)
-{
-	day->used = 0;
-	day->regions_n = 0;
-}
-
-void day_take(struct slot *slot)
-{
-	struct day *day = &slot->client->day;
-	day->used++;
-	region_of(day, slot->call->plan.region)->used++;
-	slot->day_ends_us = day->ends_us;
-}
-
-void day_give(struct slot *slot)
-{
-	if (!slot->client || slot->day_ends_us == 0 ||
-		slot->day_ends_us != slot->client->day.ends_us)
-		return;
-	slot->client->day.used--;
-	region_of(&slot->client->day, slot->call->plan.region)->used--;
-	slot->day_ends_us = 0;
-}
-
-/* ---- caps ---- */
-
 /* The number behind "where:" in the client's caps. */
 static bool find_cap(const struct day *day, struct str where, uint32_t *cap)
 {
@@ -74,6 +48,50 @@ static bool find_cap(const struct day *day, struct str where, uint32_t *cap)
 		}
 	return false;
 }
+
+/* For those who read the segment. */
+static void show(const struct day *day)
+{
+	uint32_t cap;
+	if (!find_cap(day, STR("all"), &cap))
+		cap = SHM_NO_CAP;
+	atomic_store_explicit(&day->shown->cap, cap, memory_order_relaxed);
+	atomic_store_explicit(&day->shown->used, day->used, memory_order_relaxed);
+	atomic_store_explicit(&day->shown->ends_us, day->ends_us, memory_order_relaxed);
+}
+
+static void show_used(const struct day *day)
+{
+	atomic_store_explicit(&day->shown->used, day->used, memory_order_relaxed);
+}
+
+static void start_again(struct day *day)
+{
+	day->used = 0;
+	day->regions_n = 0;
+}
+
+void day_take(struct slot *slot)
+{
+	struct day *day = &slot->client->day;
+	day->used++;
+	region_of(day, slot->call->plan.region)->used++;
+	slot->day_ends_us = day->ends_us;
+	show_used(day);
+}
+
+void day_give(struct slot *slot)
+{
+	if (!slot->client || slot->day_ends_us == 0 ||
+		slot->day_ends_us != slot->client->day.ends_us)
+		return;
+	slot->client->day.used--;
+	show_used(&slot->client->day);
+	region_of(&slot->client->day, slot->call->plan.region)->used--;
+	slot->day_ends_us = 0;
+}
+
+/* ---- caps ---- */
 
 struct gate_day day_of_client(const struct client *client)
 {
@@ -111,6 +129,7 @@ void day_turn(struct dispatcher *d, struct client *client)
 		return;
 	start_again(day);
 	day->ends_us = 0; /* PostgreSQL knows when the new one ends */
+	show(day);
 	d->directory_wanted = true;
 	try_again(d, client);
 }
@@ -138,12 +157,15 @@ static bool counts_are_known(const struct day *day, int64_t ends_us)
 static void take_day(struct dispatcher *d, struct client *client, int64_t ends_us, struct str caps)
 {
 	struct day *day = &client->day;
+	bool same = day->round > 0 && str_eq(strbuf_view(&day->caps), caps);
 	day->ends_us = ends_us;
-	if (day->round > 0 && str_eq(strbuf_view(&day->caps), caps))
-		return;
-	strbuf_reset(&day->caps);
-	strbuf_str(&day->caps, caps);
-	try_again(d, client);
+	if (!same) {
+		strbuf_reset(&day->caps);
+		strbuf_str(&day->caps, caps);
+	}
+	show(day);
+	if (!same)
+		try_again(d, client);
 }
 
 /* One row for each region that a client has called today, or one without a region; in order of clients. */
@@ -169,6 +191,7 @@ static void take_days(void *arg, const struct rows *rows)
 			continue;
 		client->day.used += calls;
 		region_of(&client->day, region_code(row_text(rows, i, 3)))->used += calls;
+		show_used(&client->day);
 	}
 }
 

@@ -115,6 +115,7 @@ static struct client *client_add(struct dispatcher *d, const struct shm_client *
 	client->id = facts->id;
 	client->heap_at = NOT_IN_HEAP;
 	client->usage = &row->usage;
+	client->day.shown = &row->day;
 	HASH_ADD(hh, d->clients, id, sizeof(client->id), client);
 	d->directory_wanted = true;
 	return client;

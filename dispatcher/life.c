@@ -102,6 +102,7 @@ static void every_second(struct dispatcher *d)
 		return;
 	d->next_second_us = d->now_us + US_PER_S;
 	slots_audit(d);
+	servers_show(d);
 	rates_show_all(d);
 	days_turn(d);
 	if (!segment_still_named(d->seg))

@@ -92,7 +92,8 @@ struct day {
 	uint32_t used;	 /* into all regions */
 	struct region_day *regions;
 	uint32_t regions_n, regions_cap;
-	struct strbuf caps; /* as SQL has them: "US:500 other:50 all:9000" */
+	struct strbuf caps;    /* as SQL has them: "US:500 other:50 all:9000" */
+	struct shm_day *shown; /* in the segment */
 	uint32_t
 		round; /* counts up when what was put off may be tried again; 0: nothing is known yet */
 };

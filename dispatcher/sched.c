@@ -176,51 +176,22 @@ int64_t sched_next_us(const struct dispatcher *d)
 
 /* ---- gates ---- */
 
-static struct gate_quota quota(
-	const struct shm_usage *usage, uint32_t channels, uint32_t per_hour, uint32_t per_second)
-{
-	return (struct gate_quota){
-		.channels_limit = channels,
-		.channels_used = atomic_load_explicit(&usage->channels, memory_order_relaxed),
-		.hourly = rate_per_hour(per_hour),
-		.pace = rate_per_second(per_second),
-		.rate_us = atomic_load_explicit(&usage->rate_us, memory_order_relaxed),
-		.pace_us = atomic_load_explicit(&usage->pace_us, memory_order_relaxed),
-	};
-}
-
 static bool client_blocked(
 	struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
 {
-	const struct shm_client *f = &client->facts;
-	struct gate_client g = {
-		.active = f->is_active && f->status != CLIENT_SUSPENDED,
-		.paused = f->status == CLIENT_PAUSED,
-		.window_open_us = f->window_open_us,
-		.window_close_us = f->window_close_us,
-		.day = day_of_client(client),
-		.quota = quota(
-			client->usage, f->allocated_channels, f->rate_limit, f->calls_per_second),
-	};
+	struct usage usage = usage_read(client->usage);
+	struct gate_day day = day_of_client(client);
+	struct gate_client g = gate_client_of(&client->facts, &usage, &day, client->edges);
 	struct gate_view view = {.now_us = d->now_us, .client = &g};
 	return gate_first_block(&view, verdict);
 }
 
 static bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
 {
-	const struct shm_allocation *a = &edge->facts;
-	const struct server *server = edge->server;
-	const struct shm_server *s = &server->facts;
-	struct gate_allocation ga = {.quota = quota(edge->usage, a->allowed_active_calls,
-					     a->rate_limit, a->calls_per_second)};
-	struct gate_server gs = {
-		.up = server_takes_calls(server) && a->status == SERVER_ACTIVE,
-		.breaker_until_us = server->breaker_until_us,
-		.unanswered = server->unanswered + server->armed_n,
-		.window = server_window(server),
-		.quota = quota(
-			server->usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
-	};
+	struct usage mine = usage_read(edge->usage), all = usage_read(edge->server->usage);
+	struct ami_facts ami = server_facts_now(edge->server);
+	struct gate_allocation ga = gate_allocation_of(&edge->facts, &mine);
+	struct gate_server gs = gate_server_of(&edge->server->facts, &all, &ami);
 	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
 	return gate_first_block(&view, verdict);
 }
@@ -237,12 +208,12 @@ static bool is_server_gate(enum gate gate)
 	return gate >= GATE_server_down;
 }
 
-/* The open edge with the largest free share, or NULL and why the first of them is shut. Where only a server's limit is in
+/* The open edge with the largest free share, or NULL and what shuts the one that opens first. Where only a server's limit is in
  * the way, the client joins that server's waiters. */
 static struct edge *best_edge(struct dispatcher *d, struct client *client, struct gate_verdict *why)
 {
 	struct edge *best = NULL;
-	*why = (struct gate_verdict){.gate = GATE_server_down, .next_us = INT64_MAX};
+	*why = (struct gate_verdict){.next_us = INT64_MAX};
 	bool first = true;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
 		struct gate_verdict v;
@@ -255,17 +226,20 @@ static struct edge *best_edge(struct dispatcher *d, struct client *client, struc
 			DL_APPEND(e->server->waiters, e);
 			e->waits = true;
 		}
-		int64_t next = first ? v.next_us : MIN(why->next_us, v.next_us);
-		*why = first ? v : *why;
-		why->next_us = next;
+		if (first || v.next_us < why->next_us)
+			*why = v;
 		first = false;
 	}
 	return best;
 }
 
-static void show_gate(struct client *client, enum gate gate)
+static void show_gate(const struct dispatcher *d, struct client *client, enum gate gate)
 {
-	atomic_store_explicit(&client->usage->gate, gate, memory_order_relaxed);
+	struct shm_usage *shown = client->usage;
+	if (atomic_load_explicit(&shown->gate, memory_order_relaxed) == (uint32_t)gate)
+		return;
+	atomic_store_explicit(&shown->gate_us, d->now_us, memory_order_relaxed);
+	atomic_store_explicit(&shown->gate, gate, memory_order_relaxed);
 }
 
 /* ---- picking ---- */
@@ -416,33 +390,33 @@ static bool turn(struct dispatcher *d, struct client *client)
 	struct gate_verdict why;
 	day_turn(d, client);
 	if (client_blocked(d, client, &why)) {
-		show_gate(client, why.gate);
+		show_gate(d, client, why.gate);
 		park(d, client, why.next_us);
 		return false;
 	}
 	struct edge *edge = best_edge(d, client, &why);
 	if (!edge) {
-		show_gate(client, why.gate);
+		show_gate(d, client, why.gate);
 		park(d, client, why.next_us);
 		return false;
 	}
 	if (!arm_one(d, client, edge)) {
 		if (waiting_first(client)) { /* every slot of the segment is taken */
-			show_gate(client, GATE_server_channels);
+			show_gate(d, client, GATE_server_channels);
 			park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
 		} else {
-			show_gate(client, gate_of_rest(client));
+			show_gate(d, client, gate_of_rest(client));
 			park(d, client, INT64_MAX);
 			client_refill(d, client);
 		}
 		return false;
 	}
-	show_gate(client, GATE_NONE);
+	show_gate(d, client, GATE_NONE);
 	d->vtime = client->vtime;
 	client->vtime += STRIDE / MAX(client->facts.weight, 1u);
 	client_refill(d, client);
 	if (client->waiting_n == 0) {
-		show_gate(client, gate_of_rest(client));
+		show_gate(d, client, gate_of_rest(client));
 		park(d, client, INT64_MAX);
 	} else {
 		sift_down(d, client->heap_at);

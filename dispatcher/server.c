@@ -43,14 +43,35 @@ bool server_takes_calls(const struct server *server)
 	return server_is_up(server) && server->facts.status == SERVER_ACTIVE;
 }
 
-static void show_state(struct server *server)
+static enum shm_ami_state state_of(const struct server *server)
 {
 	enum shm_ami_state state = server->conn ? ami_conn_state(server->conn) : AMI_DOWN;
+	return state == AMI_UP && server->probing ? AMI_RESYNC : state;
+}
+
+struct ami_facts server_facts_now(const struct server *server)
+{
+	return (struct ami_facts){
+		.state = server_is_up(server) ? AMI_UP : AMI_DOWN,
+		.unanswered = server->unanswered,
+		.armed = server->armed_n,
+		.window = server_window(server),
+		.breaker_until_us = server->breaker_until_us,
+	};
+}
+
+static void show_state(struct server *server)
+{
+	enum shm_ami_state state = state_of(server);
 	if (atomic_load_explicit(&server->ami->state, memory_order_relaxed) != (uint32_t)state)
 		atomic_store_explicit(
 			&server->ami->since_us, server->d->now_us, memory_order_relaxed);
 	atomic_store_explicit(&server->ami->state, state, memory_order_relaxed);
 	atomic_store_explicit(&server->ami->unanswered, server->unanswered, memory_order_relaxed);
+	atomic_store_explicit(&server->ami->armed, server->armed_n, memory_order_relaxed);
+	atomic_store_explicit(&server->ami->window, server_window(server), memory_order_relaxed);
+	atomic_store_explicit(
+		&server->ami->breaker_until_us, server->breaker_until_us, memory_order_relaxed);
 	if (server->conn)
 		atomic_store_explicit(
 			&server->ami->lag_us, ami_conn_lag_us(server->conn), memory_order_relaxed);
@@ -353,6 +374,7 @@ void server_failed(struct server *server, struct str why)
 	server->breaker_until_us = d->now_us + pause_us;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(why.n, sizeof(text) - 1), why.p);
 	dir_server_error(server->row, text, d->now_us);
+	show_state(server);
 	log_warn("server.paused", "server=%s ms=%lld why=%s", server->facts.server_code,
 		(long long)(pause_us / US_PER_MS), log_q(text));
 }
@@ -364,6 +386,7 @@ void server_worked(struct server *server)
 	server->failures = 0;
 	server->on_trial = false;
 	server->breaker_until_us = 0;
+	show_state(server);
 	sched_server_freed(server->d, server);
 	log_info("server.resumed", "server=%s", server->facts.server_code);
 }
@@ -405,6 +428,12 @@ void servers_tick(struct dispatcher *d)
 		ami_conn_tick(s->conn, d->now_mono_us);
 		show_state(s);
 	}
+}
+
+void servers_show(struct dispatcher *d)
+{
+	for (struct server *s = d->servers; s; s = s->hh.next)
+		show_state(s);
 }
 
 int64_t servers_deadline_mono_us(const struct dispatcher *d)

@@ -30,6 +30,9 @@ void server_failed(struct server *server, struct str why);
 /* A call of it has a channel. */
 void server_worked(struct server *server);
 
+/* What its gates ask about. */
+struct ami_facts server_facts_now(const struct server *server);
+
 /* How many Originates it may owe a Response. */
 uint32_t server_window(const struct server *server);
 
@@ -39,6 +42,9 @@ void server_hangup(struct server *server, const struct slot *slot, uint32_t caus
 /* Timers: reconnects, Pings, deadlines. */
 void servers_tick(struct dispatcher *d);
 int64_t servers_deadline_mono_us(const struct dispatcher *d);
+
+/* The words in the segment that no event has renewed. Once a second, for all. */
+void servers_show(struct dispatcher *d);
 
 /* Sends what is queued, for all. */
 void servers_flush(struct dispatcher *d);

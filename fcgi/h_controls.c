@@ -5,7 +5,7 @@
 #include "fcgi/put.h"
 #include "fcgi/router.h"
 #include "fcgi/servers.h"
-#include "shm/gate.h"
+#include "shm/explain.h"
 #include "shm/view.h"
 #include "sql/db.h"
 
@@ -50,39 +50,16 @@ struct dispatched {
 	const char *blocked; /* name of a gate, or NULL */
 };
 
-/* What keeps all calls of the client from starting now: a gate of the client, else that of its
- * first server if none is open. */
+/* What keeps all calls of the client from starting now. */
 static const char *blocking_gate(const struct app *app, const struct req *req)
 {
 	struct view view = view_of(app->segment, app->client.id);
-	struct client_facts facts;
-	struct view_allocation share;
-	struct gate_verdict verdict,
-		first = {.gate = GATE_allocation_channels}; /* no server at all */
-	bool any = false;
+	struct explained verdict;
+	struct explain ex;
 
-	if (!app->live || !view_client(&view, &facts))
+	if (!app->live || !explain_begin(&ex, &view, req->now_us, NULL))
 		return gate_texts[GATE_server_down].name;
-	struct gate_client client = gate_client_of(&facts);
-	if (gate_first_block(
-		    &(struct gate_view){.now_us = req->now_us, .client = &client}, &verdict))
-		return gate_texts[verdict.gate].name;
-	if (facts.usage.gate == GATE_daily_cap) /* only the dispatcher counts days */
-		return gate_texts[GATE_daily_cap].name;
-	for (uint32_t at = 0; view_next_allocation(&view, &at, &share); any = true) {
-		struct allocation_facts mine = {
-			.allocation = share.allocation, .usage = share.usage};
-		struct gate_allocation allocation = gate_allocation_of(&mine);
-		struct gate_server server =
-			gate_server_of(&share.server, (uint32_t)app->conf->dispatcher_ami_window);
-		struct gate_view on = {
-			.now_us = req->now_us, .allocation = &allocation, .server = &server};
-		if (!gate_first_block(&on, &verdict))
-			return NULL;
-		if (!any)
-			first = verdict;
-	}
-	return gate_texts[first.gate].name;
+	return explain_verdict(&ex, &verdict) ? gate_texts[verdict.gate].name : NULL;
 }
 
 static uint64_t live_calls(const struct app *app)

@@ -278,10 +278,20 @@ static void read_ami(const struct shm_ami *ami, struct ami_facts *out)
 		.state =
 			(enum shm_ami_state)atomic_load_explicit(&ami->state, memory_order_relaxed),
 		.unanswered = atomic_load_explicit(&ami->unanswered, memory_order_relaxed),
+		.armed = atomic_load_explicit(&ami->armed, memory_order_relaxed),
+		.window = atomic_load_explicit(&ami->window, memory_order_relaxed),
 		.since_us = atomic_load_explicit(&ami->since_us, memory_order_relaxed),
 		.lag_us = atomic_load_explicit(&ami->lag_us, memory_order_relaxed),
 		.reconnects = atomic_load_explicit(&ami->reconnects, memory_order_relaxed),
+		.breaker_until_us =
+			atomic_load_explicit(&ami->breaker_until_us, memory_order_relaxed),
 	};
+}
+
+static void read_client_words(const struct shm_client_row *row, struct client_facts *out)
+{
+	out->usage = usage_read(&row->usage);
+	out->day = day_read(&row->day);
 }
 
 static void read_server_words(const struct shm_server_row *row, struct server_facts *out)
@@ -296,7 +306,7 @@ bool dir_client_facts(const struct segment *seg, uint64_t client_id, struct clie
 {
 	const struct shm_client_row *row = find(seg, &clients, &client_id, &out->client);
 	if (row)
-		out->usage = usage_read(&row->usage);
+		read_client_words(row, out);
 	return row;
 }
 
@@ -333,7 +343,7 @@ bool dir_client_at(const struct segment *seg, uint32_t i, struct client_facts *o
 	const struct shm_client_row *rows = seg_clients(seg, &n);
 	if (i >= n || !row_read(&rows[i].row, &out->client, &rows[i].data, sizeof(out->client)))
 		return false;
-	out->usage = usage_read(&rows[i].usage);
+	read_client_words(&rows[i], out);
 	return true;
 }
 

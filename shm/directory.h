@@ -74,14 +74,16 @@ enum dir_session dir_session(
 struct client_facts {
 	struct shm_client client;
 	struct usage usage;
+	struct day_usage day;
 };
 
 struct ami_facts {
 	enum shm_ami_state state;
-	uint32_t unanswered;
+	uint32_t unanswered, armed, window;
 	int64_t since_us;
 	int64_t lag_us;
 	uint64_t reconnects;
+	int64_t breaker_until_us;
 };
 
 struct server_facts {

@@ -5,8 +5,8 @@
 #define NEVER INT64_MAX
 
 const struct gate_text gate_texts[GATE__N] = {
-	[GATE_NONE] = {"none", "nothing is in the way", "nobody"},
-#define GATE(name, sentence, who) [GATE_##name] = {#name, sentence, who},
+	[GATE_NONE] = {"none", "nothing is in the way", "nobody", GATE_OF_CLIENT},
+#define GATE(name, asks, sentence, who) [GATE_##name] = {#name, sentence, who, GATE_OF_##asks},
 #include "shm/gate.def"
 #undef GATE
 };
@@ -136,6 +136,16 @@ static int64_t client_cps(const struct gate_view *v)
 	return c ? rate_used_up(v, &c->quota.pace, c->quota.pace_us) : PASS;
 }
 
+static int64_t no_server(const struct gate_view *v)
+{
+	return blocked_if(v->client && !v->client->has_server, NEVER);
+}
+
+static int64_t allocation_off(const struct gate_view *v)
+{
+	return blocked_if(v->allocation && v->allocation->off, NEVER);
+}
+
 static int64_t allocation_channels(const struct gate_view *v)
 {
 	return v->allocation ? channels_full(&v->allocation->quota) : PASS;
@@ -172,7 +182,7 @@ static int64_t server_backlog(const struct gate_view *v)
 }
 
 static gate_fn *const gates[GATE__N] = {
-#define GATE(name, sentence, who) [GATE_##name] = name,
+#define GATE(name, asks, sentence, who) [GATE_##name] = name,
 #include "shm/gate.def"
 #undef GATE
 };
@@ -208,34 +218,48 @@ static struct gate_quota quota_of(
 	};
 }
 
-struct gate_client gate_client_of(const struct client_facts *facts)
+struct gate_day gate_day_of(const struct day_usage *day)
 {
-	const struct shm_client *c = &facts->client;
-	return (struct gate_client){
-		.active = c->is_active && c->status != CLIENT_SUSPENDED,
-		.paused = c->status == CLIENT_PAUSED,
-		.window_open_us = c->window_open_us,
-		.window_close_us = c->window_close_us,
-		.quota = quota_of(
-			&facts->usage, c->allocated_channels, c->rate_limit, c->calls_per_second),
+	return (struct gate_day){
+		.is_capped = day->ends_us != 0 && day->cap != SHM_NO_CAP,
+		.cap = day->cap,
+		.used = day->used,
+		.ends_us = day->ends_us,
 	};
 }
 
-struct gate_allocation gate_allocation_of(const struct allocation_facts *facts)
+struct gate_client gate_client_of(const struct shm_client *c, const struct usage *usage,
+	const struct gate_day *day, bool has_server)
 {
-	const struct shm_allocation *a = &facts->allocation;
-	return (struct gate_allocation){quota_of(
-		&facts->usage, a->allowed_active_calls, a->rate_limit, a->calls_per_second)};
+	return (struct gate_client){
+		.active = c->is_active && c->status != CLIENT_SUSPENDED,
+		.paused = c->status == CLIENT_PAUSED,
+		.has_server = has_server,
+		.window_open_us = c->window_open_us,
+		.window_close_us = c->window_close_us,
+		.day = *day,
+		.quota = quota_of(usage, c->allocated_channels, c->rate_limit, c->calls_per_second),
+	};
 }
 
-struct gate_server gate_server_of(const struct server_facts *facts, uint32_t ami_window)
+struct gate_allocation gate_allocation_of(const struct shm_allocation *a, const struct usage *usage)
 {
-	const struct shm_server *s = &facts->server;
-	return (struct gate_server){
-		.up = s->status == SERVER_ACTIVE && facts->ami.state == AMI_UP,
-		.unanswered = facts->ami.unanswered,
-		.window = ami_window,
+	return (struct gate_allocation){
+		.off = a->status != SERVER_ACTIVE,
 		.quota = quota_of(
-			&facts->usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
+			usage, a->allowed_active_calls, a->rate_limit, a->calls_per_second),
+	};
+}
+
+struct gate_server gate_server_of(
+	const struct shm_server *s, const struct usage *usage, const struct ami_facts *ami)
+{
+	return (struct gate_server){
+		.up = s->status == SERVER_ACTIVE && ami->state == AMI_UP,
+		.breaker_until_us = ami->breaker_until_us,
+		.unanswered = ami->unanswered + ami->armed,
+		.window = ami->window,
+		.quota = quota_of(
+			usage, s->allowed_active_calls, s->rate_limit, s->calls_per_second),
 	};
 }

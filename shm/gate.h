@@ -13,16 +13,27 @@
 
 enum gate {
 	GATE_NONE, /* nothing blocks */
-#define GATE(name, sentence, who) GATE_##name,
+#define GATE(name, asks, sentence, who) GATE_##name,
 #include "shm/gate.def"
 #undef GATE
 	GATE__N
+};
+
+/* The parts of a view that gates ask about: the client, its batch or call, one number of it, the client's share of one
+ * server, and that server. Some that ask about a client ask about its batch or the number as well. */
+enum gate_part {
+	GATE_OF_CLIENT,
+	GATE_OF_BATCH,
+	GATE_OF_NUMBER,
+	GATE_OF_ALLOCATION,
+	GATE_OF_SERVER,
 };
 
 struct gate_text {
 	const char *name;     /* "client_channels"; "none" */
 	const char *sentence; /* for people */
 	const char *who;      /* can change it: client, operator, administrator, time, nobody */
+	enum gate_part asks;
 };
 
 extern const struct gate_text gate_texts[GATE__N];
@@ -49,6 +60,7 @@ struct gate_day {
 struct gate_client {
 	bool active;
 	bool paused;
+	bool has_server; /* any is allocated to it */
 	int64_t window_open_us,
 		window_close_us; /* open <= now < close: open. INT64_MAX = never opens */
 	struct gate_day day;
@@ -69,6 +81,7 @@ struct gate_entry {
 };
 
 struct gate_allocation {
+	bool off; /* switched off: for this client the server takes no calls */
 	struct gate_quota quota;
 };
 
@@ -100,10 +113,15 @@ bool gate_first_block(const struct gate_view *view, struct gate_verdict *out);
 /* One gate alone, for explain: every reason, not just the first. True when it blocks. */
 bool gate_blocks(enum gate gate, const struct gate_view *view, struct gate_verdict *out);
 
-/* From rows of the segment. What the segment does not hold (daily cap, breaker) does not block.
- * ami_window is the option dispatcher.ami_window. */
-struct gate_client gate_client_of(const struct client_facts *facts);
-struct gate_allocation gate_allocation_of(const struct allocation_facts *facts);
-struct gate_server gate_server_of(const struct server_facts *facts, uint32_t ami_window);
+/* From what the directory says and the words beside it: the dispatcher has the latter in private, everybody else in the
+ * segment. */
+struct gate_client gate_client_of(const struct shm_client *client, const struct usage *usage,
+	const struct gate_day *day, bool has_server);
+struct gate_allocation gate_allocation_of(
+	const struct shm_allocation *allocation, const struct usage *usage);
+struct gate_server gate_server_of(
+	const struct shm_server *server, const struct usage *usage, const struct ami_facts *ami);
+
+struct gate_day gate_day_of(const struct day_usage *day);
 
 #endif

@@ -24,7 +24,7 @@ static const char *const names[] = {
 #define COUNTER(name, unit, help) "counter " #name,
 #include "shm/counters.def"
 #undef COUNTER
-#define GATE(name, sentence, who) "gate " #name,
+#define GATE(name, asks, sentence, who) "gate " #name,
 #include "shm/gate.def"
 #undef GATE
 #define EVENT(name, help) "event " #name,

@@ -220,11 +220,22 @@ struct shm_usage {
 	_Atomic int64_t pace_us;   /* GCRA of calls per second */
 	_Atomic uint32_t gate;	   /* clients: enum gate that blocks now */
 	_Atomic uint32_t started;  /* calls of the last hour, to the minute */
+	_Atomic int64_t gate_us; /* clients: since when; 0 = not since a dispatcher began to look */
+};
+
+enum { SHM_NO_CAP = UINT32_MAX };
+
+/* The client's local day as its daily cap of all calls sees it: words, as in shm_usage. */
+struct shm_day {
+	_Atomic uint32_t cap; /* SHM_NO_CAP: none */
+	_Atomic uint32_t used;
+	_Atomic int64_t ends_us; /* when used starts again; 0: not known yet */
 };
 
 struct shm_client_row {
 	struct shm_row row;
 	struct shm_usage usage;
+	struct shm_day day;
 	struct shm_client data;
 };
 
@@ -245,6 +256,9 @@ struct shm_ami {
 	_Atomic int64_t since_us;
 	_Atomic int64_t lag_us; /* the last Ping's round trip */
 	_Atomic uint64_t reconnects;
+	_Atomic int64_t breaker_until_us; /* no call until then; 0 = none such */
+	_Atomic uint32_t armed;		  /* granted and not written yet */
+	_Atomic uint32_t window;	  /* how many may be armed and unanswered together */
 };
 
 struct shm_server_error {

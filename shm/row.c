@@ -109,5 +109,15 @@ struct usage usage_read(const struct shm_usage *usage)
 		.pace_us = atomic_load_explicit(&usage->pace_us, memory_order_relaxed),
 		.gate = atomic_load_explicit(&usage->gate, memory_order_relaxed),
 		.started = atomic_load_explicit(&usage->started, memory_order_relaxed),
+		.gate_us = atomic_load_explicit(&usage->gate_us, memory_order_relaxed),
+	};
+}
+
+struct day_usage day_read(const struct shm_day *day)
+{
+	return (struct day_usage){
+		.cap = atomic_load_explicit(&day->cap, memory_order_relaxed),
+		.used = atomic_load_explicit(&day->used, memory_order_relaxed),
+		.ends_us = atomic_load_explicit(&day->ends_us, memory_order_relaxed),
 	};
 }

@@ -58,8 +58,17 @@ struct usage {
 	int64_t pace_us;
 	uint32_t gate;
 	uint32_t started;
+	int64_t gate_us;
 };
 
 struct usage usage_read(const struct shm_usage *usage);
+
+struct day_usage {
+	uint32_t cap; /* SHM_NO_CAP: none */
+	uint32_t used;
+	int64_t ends_us;
+};
+
+struct day_usage day_read(const struct shm_day *day);
 
 #endif

@@ -160,7 +160,7 @@ def test_no_servers_until_an_administrator_allocates_one(stack, asterisk):
     client = stack.new_client("SERVERLESS", channels=2)
     stack.sql("delete from allocation where client_id = %s", client.client_id)
     batch = client.insert(asterisk.numbers("busy"))
-    waits_for(stack, client, "allocation_channels")
+    waits_for(stack, client, "no_server")
     assert client.api.get("/clients/allocated-servers").ok["allocated_servers"] == {}
     assert client.attempts() == 0
     stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=2", "--rate-limit=1000")

@@ -104,7 +104,9 @@ static void make_client(struct world *w, uint32_t i, uint32_t weight)
 		.window_open_us = INT64_MIN,
 		.window_close_us = INT64_MAX,
 		.did = "911140000000"};
-	c->usage = &dir_put_client(&w->seg, &c->facts)->usage;
+	struct shm_client_row *row = dir_put_client(&w->seg, &c->facts);
+	c->usage = &row->usage;
+	c->day.shown = &row->day;
 	HASH_ADD(hh, w->d.clients, id, sizeof(c->id), c);
 
 	struct edge *e = &w->edges[i];

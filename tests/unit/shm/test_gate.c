@@ -24,6 +24,7 @@ static void all_open(struct situation *s)
 {
 	*s = (struct situation){
 		.client = {.active = true,
+			.has_server = true,
 			.window_open_us = NOW - 1,
 			.window_close_us = NOW + 1,
 			.quota = open_quota()},
@@ -122,6 +123,16 @@ static void close_client_cps(struct situation *s)
 	use_up(&s->client.quota.pace, &s->client.quota.pace_us);
 }
 
+static void close_no_server(struct situation *s)
+{
+	s->client.has_server = false;
+}
+
+static void close_allocation_off(struct situation *s)
+{
+	s->allocation.off = true;
+}
+
 static void close_allocation_channels(struct situation *s)
 {
 	fill_channels(&s->allocation.quota);
@@ -176,6 +187,8 @@ static const struct {
 	[GATE_client_channels] = {close_client_channels, SOMETHING},
 	[GATE_client_rate] = {close_client_rate, NOW + 100},
 	[GATE_client_cps] = {close_client_cps, NOW + 100},
+	[GATE_no_server] = {close_no_server, SOMETHING},
+	[GATE_allocation_off] = {close_allocation_off, SOMETHING},
 	[GATE_allocation_channels] = {close_allocation_channels, SOMETHING},
 	[GATE_allocation_rate] = {close_allocation_rate, NOW + 100},
 	[GATE_server_down] = {close_server_down, SOMETHING},
@@ -333,41 +346,63 @@ static void test_every_gate_has_its_texts(void **state)
 	assert_string_equal(gate_texts[GATE_server_backlog].name, "server_backlog");
 }
 
+/* A client, its share and a server as the segment has them, and the gates made of them. */
+struct rows {
+	struct client_facts c;
+	struct allocation_facts a;
+	struct server_facts s;
+	struct gate_client client;
+	struct gate_allocation allocation;
+	struct gate_server server;
+	struct gate_view view;
+};
+
+static enum gate first_gate(struct rows *r)
+{
+	struct gate_verdict v;
+	struct gate_day day = gate_day_of(&r->c.day);
+	r->client = gate_client_of(&r->c.client, &r->c.usage, &day, true);
+	r->allocation = gate_allocation_of(&r->a.allocation, &r->a.usage);
+	r->server = gate_server_of(&r->s.server, &r->s.usage, &r->s.ami);
+	r->view = (struct gate_view){NOW, &r->client, NULL, &r->allocation, &r->server};
+	(void)gate_first_block(&r->view, &v);
+	return v.gate;
+}
+
 static void test_rows_of_the_segment_make_a_view(void **state)
 {
 	(void)state;
-	struct client_facts c = {.client = {.is_active = 1,
-					 .window_close_us = INT64_MAX,
-					 .allocated_channels = 3,
-					 .rate_limit = 100}};
-	struct allocation_facts a = {.allocation = {.allowed_active_calls = 2, .rate_limit = 50}};
-	struct server_facts srv = {.server = {.allowed_active_calls = 9, .rate_limit = 900},
-		.ami = {.state = AMI_UP, .unanswered = 19}};
-	struct gate_client gc = gate_client_of(&c);
-	struct gate_allocation ga = gate_allocation_of(&a);
-	struct gate_server gs = gate_server_of(&srv, 20);
-	struct gate_view view = {.now_us = NOW, .client = &gc, .allocation = &ga, .server = &gs};
-	struct gate_verdict v;
-	assert_false(gate_first_block(&view, &v));
-
-	a.usage.channels = 2;
-	ga = gate_allocation_of(&a);
-	assert_true(gate_first_block(&view, &v));
-	assert_int_equal(v.gate, GATE_allocation_channels);
-	c.client.status = CLIENT_PAUSED;
-	gc = gate_client_of(&c);
-	assert_true(gate_first_block(&view, &v));
-	assert_int_equal(v.gate, GATE_paused);
-	c.client.status = CLIENT_SUSPENDED;
-	gc = gate_client_of(&c);
-	assert_true(gate_first_block(&view, &v));
-	assert_int_equal(v.gate, GATE_client_inactive);
-	srv.ami.unanswered = 20;
-	gs = gate_server_of(&srv, 20);
-	assert_true(gate_blocks(GATE_server_backlog, &view, &v));
-	srv.server.status = SERVER_DRAINING;
-	gs = gate_server_of(&srv, 20);
-	assert_true(gate_blocks(GATE_server_down, &view, &v));
+	struct rows r = {
+		.c = {.client = {.is_active = 1,
+			      .window_close_us = INT64_MAX,
+			      .allocated_channels = 3,
+			      .rate_limit = 100},
+			.day = {.cap = 7, .used = 6, .ends_us = NOW + 1}},
+		.a = {.allocation = {.allowed_active_calls = 2, .rate_limit = 50}},
+		.s = {.server = {.allowed_active_calls = 9, .rate_limit = 900},
+			.ami = {.state = AMI_UP, .unanswered = 18, .armed = 1, .window = 20}},
+	};
+	assert_int_equal(first_gate(&r), GATE_NONE);
+	r.s.server.status = SERVER_DRAINING;
+	assert_int_equal(first_gate(&r), GATE_server_down);
+	r.s.server.status = SERVER_ACTIVE;
+	r.s.ami.breaker_until_us = NOW + 1;
+	assert_int_equal(first_gate(&r), GATE_server_breaker);
+	r.s.ami.breaker_until_us = NOW;
+	r.s.ami.armed = 2;
+	assert_int_equal(first_gate(&r), GATE_server_backlog);
+	r.a.usage.channels = 2;
+	assert_int_equal(first_gate(&r), GATE_allocation_channels);
+	r.a.allocation.status = SERVER_DISABLED;
+	assert_int_equal(first_gate(&r), GATE_allocation_off);
+	r.c.day.used = 7;
+	assert_int_equal(first_gate(&r), GATE_daily_cap);
+	r.c.day.cap = SHM_NO_CAP;
+	assert_int_equal(first_gate(&r), GATE_allocation_off);
+	r.c.client.status = CLIENT_PAUSED;
+	assert_int_equal(first_gate(&r), GATE_paused);
+	r.c.client.status = CLIENT_SUSPENDED;
+	assert_int_equal(first_gate(&r), GATE_client_inactive);
 }
 
 /* Of all calls of the client, and of those into the number's region. */

@@ -34,6 +34,10 @@ farm: $(FARM)
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
+# Files of system tests that run at once, each process with a stack of its own: more than cores, because most of them wait.
+TEST_JOBS ?= 3
+SYSTEM    := pytest -n $(TEST_JOBS) --dist loadfile tests/contract tests/system
+
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
 check: all page unit-programs $(TORTURE) $(FARM)
@@ -45,7 +49,7 @@ check: all page unit-programs $(TORTURE) $(FARM)
 	$(if $(ASAN_UNIT),@$(RUN) 'unit with asan' tap $(ASAN_UNIT) || :)
 	$(if $(TSAN_UNIT),@$(RUN) 'unit with tsan' tap $(TSAN_UNIT) || :)
 	@$(RUN) torture exit $(TORTURE) || :
-	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system pytest tests/contract tests/system || :
+	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system $(SYSTEM) || :
 	@$(RUN) sum
 
 # Row by row, what of the integration document is proved (tests/contract/rows.toml).
@@ -87,7 +91,7 @@ contract-proxy: all page $(JUDGES)/.done $(FARM) $(PROBES)
 	@rm -f $(RESULTS)-proxy
 	@tests/run -r $(RESULTS)-proxy document exit '$(REDOCLY) lint --extends=recommended-strict $(OUT)/web/openapi.json' || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) CCS_CONTRACT_PROXY=$(abspath $(JUDGES))/node_modules/.bin/prism \
-		tests/run -r $(RESULTS)-proxy 'through proxy' pytest tests/contract tests/system || :
+		tests/run -r $(RESULTS)-proxy 'through proxy' $(SYSTEM) || :
 	@tests/run -r $(RESULTS)-proxy sum
 
 # Figures for docs/BENCHMARKS.md: run on a quiet machine.

@@ -113,7 +113,6 @@ static struct client *client_add(struct dispatcher *d, const struct shm_client *
 	if (!client)
 		die("memory.exhausted", "bytes=%zu", sizeof(*client));
 	client->id = facts->id;
-	client->heap_at = NOT_IN_HEAP;
 	client->usage = &row->usage;
 	client->day.shown = &row->day;
 	HASH_ADD(hh, d->clients, id, sizeof(client->id), client);
@@ -352,6 +351,7 @@ static void server_remove(struct dispatcher *d, struct server *server)
 	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
 		if (slot->server == server)
 			slot->server = NULL;
+	sched_forget_server(d, server);
 	dir_remove_server(d->seg, server->id);
 	HASH_DEL(d->servers, server);
 	secret_wipe(&server->access, sizeof(server->access));

@@ -54,10 +54,11 @@ struct dispatcher {
 	struct seen_user *seen_users; /* users.c */
 	struct given *given;	      /* recover.c */
 
-	struct client **heap; /* ready clients, least vtime first */
-	uint32_t heap_n, heap_cap;
-	uint64_t vtime;	      /* of the last pick */
-	int64_t next_wake_us; /* earliest wake_us of a parked client */
+	struct heap ready;	   /* clients that may dial, least vtime first */
+	struct heap timers;	   /* parked clients, by the time (wall us) at which they wake */
+	struct heap server_timers; /* servers that loosen at a known time */
+	struct server *freed;	   /* servers that may have room for who waits */
+	int64_t vtime;		   /* of the last pick */
 
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
 	bool sweep_running, directory_running, control_running, rates_running;

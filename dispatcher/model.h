@@ -14,11 +14,12 @@
 
 #include "common/strbuf.h"
 #include "dispatcher/ami_conn.h"
+#include "dispatcher/heap.h"
 #include "dispatcher/starts.h"
 #include "shm/gate.h"
 #include "shm/layout.h"
 
-enum { LIST_TEXTS_MAX = 32, TEXT_BYTES = 64, NOT_IN_HEAP = UINT32_MAX };
+enum { LIST_TEXTS_MAX = 32, TEXT_BYTES = 64 };
 
 /* Short texts of a text[] column: DIDs, prefixes, contexts, endpoints; used in turn. */
 struct texts {
@@ -73,10 +74,10 @@ struct edge {
 	struct shm_usage *usage;
 	struct starts starts;
 	struct texts dids;
-	bool seen;	/* in the load under way */
-	uint32_t tally; /* of the auditor */
-	bool waits;	/* on the server's waiter list */
-	struct edge *prev, *next;
+	bool seen;	       /* in the load under way */
+	uint32_t tally;	       /* of the auditor */
+	int64_t vtime;	       /* of its calls, beside the others' on that server: waiters.h */
+	struct heap_node wait; /* among the server's waiters */
 	struct edge *next_of_client;
 };
 
@@ -108,15 +109,15 @@ struct client {
 	struct waiting *quick, *batch; /* oldest first */
 	uint32_t waiting_n;
 	struct chunk *known;
-	struct chunk *put_off; /* until the day ends, or its caps change */
-	uint32_t put_off_n;    /* entries, also of chunks that are live */
-	uint32_t loading;      /* chunks */
-	uint64_t vtime;	       /* stride scheduling: grows by 1 / weight with each call */
-	uint64_t last_event;   /* position of its last event in the ring */
-	uint64_t last_seq;     /* and that event's seq */
-	uint32_t heap_at;      /* index in the ready heap, or NOT_IN_HEAP */
-	uint32_t tally;	       /* of the auditor */
-	int64_t wake_us; /* parked until then; INT64_MAX = until something happens; 0 = not parked */
+	struct chunk *put_off;	    /* until the day ends, or its caps change */
+	uint32_t put_off_n;	    /* entries, also of chunks that are live */
+	uint32_t loading;	    /* chunks */
+	int64_t vtime;		    /* stride scheduling: grows by 1 / weight with each call */
+	uint64_t last_event;	    /* position of its last event in the ring */
+	uint64_t last_seq;	    /* and that event's seq */
+	struct heap_node ready;	    /* among those who may dial, by vtime */
+	struct heap_node timer;	    /* among those who are parked for a known time */
+	uint32_t tally;		    /* of the auditor */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
 	bool seen;
 	UT_hash_handle hh;
@@ -153,11 +154,14 @@ struct server {
 	uint32_t failures;	  /* times in a row that it made no channel of an Originate */
 	bool on_trial;		  /* after a pause one call shows what it can */
 	int64_t breaker_until_us; /* it is given a pause; 0 = none */
-	struct edge *waiters;	  /* blocked by a limit of this server, oldest first */
-	int64_t lost_us;	  /* when the connection went, 0 while it is up */
-	uint32_t tally;		  /* of the auditor */
-	bool capacity_freed;	  /* since the last pass */
-	int64_t freed_mono_us;	  /* when, for the refill histogram; 0 = already refilled */
+	struct heap waiters;	  /* edges whose clients wait for it: waiters.h */
+	int64_t vtime;		  /* of the last call on it */
+	struct heap_node timer;	  /* while it has waiters and is blocked for a known time */
+	bool is_freed;		  /* it may have room: on the list below until that is found out */
+	struct server *freed_prev, *freed_next;
+	int64_t lost_us;       /* when the connection went, 0 while it is up */
+	uint32_t tally;	       /* of the auditor */
+	int64_t freed_mono_us; /* when, for the refill histogram; 0 = already refilled */
 	bool seen;
 	UT_hash_handle hh;
 };

@@ -1,166 +1,52 @@
-/* Weighted fair dialling: see sched.h. Numbers of the design: 10,000 clients on 1,000 servers, 76 ns a pick. */
-#include <stdlib.h>
+/* Weighted fair dialling: see sched.h. */
+#include <stdio.h>
+#include <string.h>
 
-#include <utlist.h>
-
-#include "common/log.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
+#include "dispatcher/gates.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/waiters.h"
 #include "dispatcher/work.h"
 
 #include "common/base.h"
 
-/* A call of weight 1 costs this much virtual time; 2^40 / 10^5 channels still tells neighbours apart. */
-static const uint64_t STRIDE = UINT64_C(1) << 40;
-
 enum { SLOTS_FULL_PAUSE_US = 50000 };
-
-/* ---- the heap ---- */
-
-static void put_at(struct dispatcher *d, uint32_t i, struct client *client)
-{
-	d->heap[i] = client;
-	client->heap_at = i;
-}
-
-static void sift_up(struct dispatcher *d, uint32_t i)
-{
-	struct client *client = d->heap[i];
-	while (i > 0) {
-		uint32_t parent = (i - 1) / 4;
-		if (d->heap[parent]->vtime <= client->vtime)
-			break;
-		put_at(d, i, d->heap[parent]);
-		i = parent;
-	}
-	put_at(d, i, client);
-}
-
-static void sift_down(struct dispatcher *d, uint32_t i)
-{
-	struct client *client = d->heap[i];
-	for (;;) {
-		uint32_t first = 4 * i + 1, least = first;
-		if (first >= d->heap_n)
-			break;
-		for (uint32_t k = first + 1; k < MIN(first + 4, d->heap_n); k++)
-			if (d->heap[k]->vtime < d->heap[least]->vtime)
-				least = k;
-		if (d->heap[least]->vtime >= client->vtime)
-			break;
-		put_at(d, i, d->heap[least]);
-		i = least;
-	}
-	put_at(d, i, client);
-}
-
-static void heap_remove(struct dispatcher *d, struct client *client)
-{
-	uint32_t i = client->heap_at;
-	if (i == NOT_IN_HEAP)
-		return;
-	client->heap_at = NOT_IN_HEAP;
-	struct client *last = d->heap[--d->heap_n];
-	if (last == client)
-		return;
-	put_at(d, i, last);
-	sift_up(d, i);
-	sift_down(d, last->heap_at);
-}
-
-static void heap_add(struct dispatcher *d, struct client *client)
-{
-	if (d->heap_n == d->heap_cap) {
-		uint32_t cap = MAX(d->heap_cap * 2, 64u);
-		struct client **heap = reallocarray(d->heap, cap, sizeof(struct client *));
-		if (!heap)
-			die("memory.exhausted", "clients=%u", cap);
-		d->heap = heap;
-		d->heap_cap = cap;
-	}
-	/* Whoever slept does not save up turns. */
-	client->vtime = MAX(client->vtime, d->vtime);
-	put_at(d, d->heap_n++, client);
-	sift_up(d, d->heap_n - 1);
-}
 
 /* ---- ready and parked ---- */
 
 void sched_client_ready(struct dispatcher *d, struct client *client)
 {
-	if (client->heap_at != NOT_IN_HEAP || client->waiting_n == 0)
+	if (heap_has(&client->ready) || client->waiting_n == 0)
 		return;
-	client->wake_us = 0;
-	heap_add(d, client);
+	heap_remove(&d->timers, &client->timer);
+	/* Whoever slept does not save up turns. */
+	client->vtime = MAX(client->vtime, d->vtime);
+	heap_put(&d->ready, &client->ready, client->vtime);
 }
 
+/* Until then, or (INT64_MAX) until something happens. */
 static void park(struct dispatcher *d, struct client *client, int64_t until_us)
 {
-	heap_remove(d, client);
-	client->wake_us = until_us;
-	d->next_wake_us = MIN(d->next_wake_us, until_us);
+	heap_remove(&d->ready, &client->ready);
+	if (until_us != INT64_MAX)
+		heap_put(&d->timers, &client->timer, until_us);
 }
 
 static void wake_parked(struct dispatcher *d)
 {
-	if (d->now_us < d->next_wake_us)
-		return;
-	d->next_wake_us = INT64_MAX;
-	for (struct client *c = d->clients; c; c = c->hh.next) {
-		if (c->wake_us == 0 || c->heap_at != NOT_IN_HEAP)
-			continue;
-		if (c->wake_us <= d->now_us)
-			sched_client_ready(d, c);
-		else
-			d->next_wake_us = MIN(d->next_wake_us, c->wake_us);
-	}
-}
-
-void sched_server_freed(struct dispatcher *d, struct server *server)
-{
-	(void)d;
-	server->capacity_freed = true;
-}
-
-/* As many waiters as the server has room for; those who then cannot use it wait for something else, and the next pass
- * wakes more. */
-static bool wake_waiters(struct dispatcher *d)
-{
-	bool woke = false;
-	for (struct server *s = d->servers; s; s = s->hh.next) {
-		if (!s->capacity_freed)
-			continue;
-		uint32_t used = atomic_load_explicit(&s->usage->channels, memory_order_relaxed);
-		uint32_t room = used < s->facts.allowed_active_calls
-					? s->facts.allowed_active_calls - used
-					: 0;
-		for (; room > 0 && s->waiters; room--) {
-			struct edge *e = s->waiters;
-			sched_forget_edge(e);
-			sched_client_ready(d, e->client);
-			woke = true;
-		}
-		s->capacity_freed = false;
-	}
-	return woke;
-}
-
-void sched_forget_edge(struct edge *edge)
-{
-	if (!edge->waits)
-		return;
-	DL_DELETE(edge->server->waiters, edge);
-	edge->waits = false;
+	struct heap_node *due;
+	while ((due = heap_take_until(&d->timers, d->now_us)))
+		sched_client_ready(d, CONTAINER(due, struct client, timer));
 }
 
 void sched_forget_client(struct dispatcher *d, struct client *client)
 {
-	heap_remove(d, client);
-	client->wake_us = 0;
+	heap_remove(&d->ready, &client->ready);
+	heap_remove(&d->timers, &client->timer);
 }
 
 static bool may_dial(const struct dispatcher *d)
@@ -171,30 +57,10 @@ static bool may_dial(const struct dispatcher *d)
 
 int64_t sched_next_us(const struct dispatcher *d)
 {
-	return may_dial(d) ? d->next_wake_us : INT64_MAX;
+	return may_dial(d) ? MIN(heap_first_key(&d->timers), waiters_next_us(d)) : INT64_MAX;
 }
 
-/* ---- gates ---- */
-
-static bool client_blocked(
-	struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
-{
-	struct usage usage = usage_read(client->usage);
-	struct gate_day day = day_of_client(client);
-	struct gate_client g = gate_client_of(&client->facts, &usage, &day, client->edges);
-	struct gate_view view = {.now_us = d->now_us, .client = &g};
-	return gate_first_block(&view, verdict);
-}
-
-static bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
-{
-	struct usage mine = usage_read(edge->usage), all = usage_read(edge->server->usage);
-	struct ami_facts ami = server_facts_now(edge->server);
-	struct gate_allocation ga = gate_allocation_of(&edge->facts, &mine);
-	struct gate_server gs = gate_server_of(&edge->server->facts, &all, &ami);
-	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
-	return gate_first_block(&view, verdict);
-}
+/* ---- picking ---- */
 
 static uint32_t free_share(const struct edge *edge)
 {
@@ -203,33 +69,43 @@ static uint32_t free_share(const struct edge *edge)
 						       : 0;
 }
 
-static bool is_server_gate(enum gate gate)
+/* Why the client cannot dial on the edge now. Where the server is the reason, or has room and others come first, the client
+ * joins those who wait for it; else *wake_us is no later than when the edge opens by itself. */
+static bool edge_shut(
+	struct dispatcher *d, struct edge *edge, struct gate_verdict *why, int64_t *wake_us)
 {
-	return gate >= GATE_server_down;
+	if (edge_blocked(d, edge, why)) {
+		if (is_server_gate(why->gate))
+			waiters_join(d, edge);
+		else
+			*wake_us = MIN(*wake_us, why->next_us);
+		return true;
+	}
+	if (!waiters_before(edge))
+		return false;
+	waiters_join(d, edge);
+	sched_server_freed(d, edge->server);
+	*why = (struct gate_verdict){GATE_server_channels, INT64_MAX};
+	return true;
 }
 
-/* The open edge with the largest free share, or NULL and what shuts the one that opens first. Where only a server's limit is in
- * the way, the client joins that server's waiters. */
-static struct edge *best_edge(struct dispatcher *d, struct client *client, struct gate_verdict *why)
+/* The open edge with the largest free share. NULL: what shuts the one that opens first, and when to try again unless somebody
+ * wakes the client before. */
+static struct edge *best_edge(
+	struct dispatcher *d, struct client *client, enum gate *why, int64_t *wake_us)
 {
 	struct edge *best = NULL;
-	*why = (struct gate_verdict){.next_us = INT64_MAX};
-	bool first = true;
+	struct gate_verdict v, first = {.gate = GATE_NONE};
+	*wake_us = INT64_MAX;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
-		struct gate_verdict v;
-		if (!edge_blocked(d, e, &v)) {
+		if (!edge_shut(d, e, &v, wake_us)) {
 			if (!best || free_share(e) > free_share(best))
 				best = e;
-			continue;
+		} else if (first.gate == GATE_NONE || v.next_us < first.next_us) {
+			first = v;
 		}
-		if (is_server_gate(v.gate) && !e->waits) {
-			DL_APPEND(e->server->waiters, e);
-			e->waits = true;
-		}
-		if (first || v.next_us < why->next_us)
-			*why = v;
-		first = false;
 	}
+	*why = first.gate;
 	return best;
 }
 
@@ -242,7 +118,7 @@ static void show_gate(const struct dispatcher *d, struct client *client, enum ga
 	atomic_store_explicit(&shown->gate, gate, memory_order_relaxed);
 }
 
-/* ---- picking ---- */
+/* ---- planning ---- */
 
 static const char *next_text(struct texts *texts)
 {
@@ -322,20 +198,6 @@ static bool suppress(struct dispatcher *d, struct waiting *w)
 	return true;
 }
 
-static enum gate entry_gate(
-	struct dispatcher *d, struct client *client, const struct shm_window *row)
-{
-	struct gate_entry e = {
-		.dispatched = true,
-		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
-		.number_live = number_live(d, row) != NULL,
-		.day = day_of_region(client, row->plan.region),
-	};
-	struct gate_verdict verdict;
-	(void)gate_first_block(&(struct gate_view){.now_us = d->now_us, .entry = &e}, &verdict);
-	return verdict.gate;
-}
-
 /* The client's next entry that nothing stands in the way of. On the way there those that must not be dialled are ended, those
  * whose number is being dialled wait for that call, and those for whose region the day's calls are used up are put off. NULL
  * when there is none, or every slot of the segment is taken. */
@@ -365,6 +227,7 @@ static bool arm_one(struct dispatcher *d, struct client *client, struct edge *ed
 	if (!slot)
 		return false;
 	grant_take(d, slot);
+	waiters_served(edge);
 	day_take(slot);
 	number_lock(d, slot);
 	slot->server->armed_n++;
@@ -394,7 +257,7 @@ static bool turn(struct dispatcher *d, struct client *client)
 		park(d, client, why.next_us);
 		return false;
 	}
-	struct edge *edge = best_edge(d, client, &why);
+	struct edge *edge = best_edge(d, client, &why.gate, &why.next_us);
 	if (!edge) {
 		show_gate(d, client, why.gate);
 		park(d, client, why.next_us);
@@ -419,24 +282,37 @@ static bool turn(struct dispatcher *d, struct client *client)
 		show_gate(d, client, gate_of_rest(client));
 		park(d, client, INT64_MAX);
 	} else {
-		sift_down(d, client->heap_at);
+		heap_put(&d->ready, &client->ready, client->vtime);
 	}
 	return true;
 }
 
+void sched_show_gates(struct dispatcher *d)
+{
+	struct gate_verdict v;
+	for (struct client *c = d->clients; c; c = c->hh.next) {
+		enum gate shown =
+			(enum gate)atomic_load_explicit(&c->usage->gate, memory_order_relaxed);
+		if (c->waiting_n && !heap_has(&c->ready) && is_server_gate(shown) && c->edges &&
+			edge_blocked(d, c->edges, &v))
+			show_gate(c, v.gate);
+	}
+}
+
 bool sched_wants_turn(const struct dispatcher *d)
 {
-	return d->heap_n > 0 && may_dial(d);
+	return (d->ready.n > 0 || waiters_pending(d)) && may_dial(d);
 }
 
 void sched_pass(struct dispatcher *d)
 {
+	struct heap_node *first;
+	unsigned armed = 0;
 	if (!may_dial(d))
 		return;
 	wake_parked(d);
-	unsigned armed = 0;
 	do {
-		while (d->heap_n && armed < ARMS_PER_TURN)
-			armed += turn(d, d->heap[0]);
-	} while (armed < ARMS_PER_TURN && wake_waiters(d));
+		while (armed < ARMS_PER_TURN && (first = heap_first(&d->ready)))
+			armed += turn(d, CONTAINER(first, struct client, ready));
+	} while (armed < ARMS_PER_TURN && waiters_wake(d));
 }

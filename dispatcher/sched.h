@@ -1,8 +1,8 @@
 /* Who is dialled next: a weighted stride heap over the clients that have work and may dial.
  *
  * Each call moves its client's virtual time by 1 / weight; the client with the least goes next. A client that is blocked
- * leaves the heap and comes back when what blocks it changes: a timer for rates and windows, a waiter list for a
- * server's limits, the end of one of its own calls for its own. Nobody is ever searched for.
+ * leaves the heap and comes back when what blocks it changes: a timer for rates and windows, the waiting line of a server
+ * (waiters.h) for that server's limits, the end of one of its own calls for its own. Nobody is ever searched for.
  */
 #ifndef CCS_DISPATCHER_SCHED_H
 #define CCS_DISPATCHER_SCHED_H
@@ -18,9 +18,13 @@ void sched_client_ready(struct dispatcher *d, struct client *client);
 /* A limit of the server loosened: its waiters may try again in the next pass. */
 void sched_server_freed(struct dispatcher *d, struct server *server);
 
-/* Before they are freed. */
+/* Before they are freed; a server's edges first. */
+void sched_forget_server(struct dispatcher *d, struct server *server);
 void sched_forget_client(struct dispatcher *d, struct client *client);
 void sched_forget_edge(struct edge *edge);
+
+/* What a client that waits for a server shows as its gate follows what the server's is by now. Once a second. */
+void sched_show_gates(struct dispatcher *d);
 
 /* The last pass ended at ARMS_PER_TURN: go on without waiting. */
 bool sched_wants_turn(const struct dispatcher *d);

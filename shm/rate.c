@@ -47,6 +47,16 @@ bool rate_check(const struct rate *rate, int64_t tat_us, int64_t now_us)
 	return rate->interval_us != RATE_NEVER && rate_next_us(rate, tat_us) <= now_us;
 }
 
+uint64_t rate_room(const struct rate *rate, int64_t tat_us, int64_t now_us)
+{
+	if (rate->interval_us == 0)
+		return UINT64_MAX;
+	if (!rate_check(rate, tat_us, now_us))
+		return 0;
+	return (uint64_t)((now_us + rate->tolerance_us - MAX(tat_us, now_us)) / rate->interval_us) +
+	       1;
+}
+
 int64_t rate_take(const struct rate *rate, int64_t tat_us, int64_t now_us)
 {
 	/* One period after the last start nothing counts any more, whatever was owed. */

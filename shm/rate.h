@@ -34,6 +34,9 @@ bool rate_check(const struct rate *rate, int64_t tat_us, int64_t now_us);
 /* When the next may start: <= now if at once, RATE_NEVER if never. */
 int64_t rate_next_us(const struct rate *rate, int64_t tat_us);
 
+/* How many may start at once; UINT64_MAX without a limit. */
+uint64_t rate_room(const struct rate *rate, int64_t tat_us, int64_t now_us);
+
 /* The TAT after one started at now, allowed or not. After a limit was lowered it may owe more than
  * it could ever pay back; it is never put further than the moment when every start so far has left
  * the period. */

@@ -95,7 +95,6 @@ static void make_client(struct world *w, uint32_t i, uint32_t weight)
 {
 	struct client *c = &w->clients[i];
 	c->id = i + 1;
-	c->heap_at = NOT_IN_HEAP;
 	c->facts = (struct shm_client){.id = c->id,
 		.allocated_channels = 1000,
 		.rate_limit = 10000000,
@@ -129,7 +128,6 @@ static int set_up(void **state)
 		.seg = &w->seg,
 		.recovered = true,
 		.commits_up = true,
-		.next_wake_us = INT64_MAX,
 		.now_us = clock_wall_us(),
 		.now_mono_us = clock_mono_us()};
 	w->conf.dispatcher_ami_window = 1000;
@@ -165,7 +163,10 @@ static int tear_down(void **state)
 	window_table_close(&w->d.window);
 	free(w->d.slots);
 	free(w->d.waiting);
-	free(w->d.heap);
+	heap_free(&w->d.ready);
+	heap_free(&w->d.timers);
+	heap_free(&w->d.server_timers);
+	heap_free(&w->server.waiters);
 	segment_remove(&w->seg);
 	segment_close(&w->seg);
 	free(w);
@@ -231,6 +232,79 @@ static void shares_follow_weights(void **state)
 	assert_in_range(live(w, 2), 39, 41);
 	assert_int_equal(live(w, 0) + live(w, 1) + live(w, 2), 70);
 	assert_int_equal(slots_audit(&w->d), 0);
+}
+
+/* Frees the oldest calls of a full server one by one, while each client always has work, and counts whose calls follow. */
+static void refill(struct world *w, unsigned n, unsigned starts[CLIENTS])
+{
+	static uint64_t number = UINT64_C(10000000000);
+	for (unsigned i = 0; i < n; i++) {
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			if (w->clients[c].waiting_n < 2)
+				announce(w, c, 8, number += 8);
+		uint32_t before[CLIENTS];
+		slot_close(&w->d, w->d.by_entry);
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			before[c] = live(w, c);
+		w->server.armed_n = 0; /* written, and answered */
+		sched_pass(&w->d);
+		for (uint32_t c = 0; c < CLIENTS; c++)
+			starts[c] += live(w, c) - before[c];
+	}
+}
+
+/* Whoever had it all gives way, one freed channel after the other, to those who came later. */
+static void freed_channels_are_shared_by_weight_whoever_had_them(void **state)
+{
+	struct world *w = *state;
+	unsigned starts[CLIENTS] = {0};
+	w->server.facts.allowed_active_calls = 7;
+	announce(w, 0, 100, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 7);
+	refill(w, 7000, starts);
+	assert_int_equal(starts[0] + starts[1] + starts[2], 7000);
+	assert_in_range(starts[0], 995, 1005);
+	assert_in_range(starts[1], 1995, 2005);
+	assert_in_range(starts[2], 3990, 4010);
+}
+
+/* One that may not take the channel for which it was woken does not keep it from the next. */
+static void who_cannot_use_a_channel_lets_the_next_have_it(void **state)
+{
+	struct world *w = *state;
+	w->server.facts.allowed_active_calls = 1;
+	announce(w, 0, 1, 9000000000);
+	sched_pass(&w->d);
+	announce(w, 1, 1, 9100000000);
+	announce(w, 2, 1, 9200000000);
+	sched_pass(&w->d);
+	w->clients[1].facts.status = w->clients[2].facts.status = CLIENT_PAUSED;
+	slot_close(&w->d, w->d.by_entry);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 1) + live(w, 2), 0);
+	w->clients[2].facts.status = CLIENT_ACTIVE;
+	sched_client_ready(&w->d, &w->clients[2]);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 2), 1);
+}
+
+/* A server's own rate is its timer: its waiters have none. */
+static void a_servers_rate_wakes_as_many_as_may_begin(void **state)
+{
+	struct world *w = *state;
+	w->server.facts.calls_per_second = 1;
+	for (uint32_t c = 0; c < CLIENTS; c++)
+		announce(w, c, 3, 9000000000 + c * 1000);
+	sched_pass(&w->d);
+	for (uint32_t begun = 1; begun < 9; begun++) {
+		assert_int_equal(live(w, 0) + live(w, 1) + live(w, 2), begun);
+		assert_int_equal(w->d.timers.n, 0);
+		int64_t next = sched_next_us(&w->d);
+		assert_true(next > w->d.now_us && next <= w->d.now_us + US_PER_S);
+		w->d.now_us = next;
+		sched_pass(&w->d);
+	}
 }
 
 static void a_freed_channel_goes_to_who_waits(void **state)
@@ -371,6 +445,7 @@ static void a_server_that_makes_no_channels_gets_no_calls(void **state)
 		uint64_t before = live(w, 0);
 		w->d.now_us += pause_us - 1;
 		sched_pass(&w->d);
+		sched_show_gates(&w->d);
 		assert_int_equal(live(w, 0), before);
 		assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_breaker);
 		w->d.now_us += 1;
@@ -482,6 +557,9 @@ int main(void)
 		WORLD_TEST(daily_caps_put_off_what_is_too_much_and_nothing_else),
 		WORLD_TEST(a_daily_cap_of_all_calls_parks_the_client_until_midnight),
 		WORLD_TEST(a_call_that_is_not_journalled_is_not_counted),
+		WORLD_TEST(freed_channels_are_shared_by_weight_whoever_had_them),
+		WORLD_TEST(who_cannot_use_a_channel_lets_the_next_have_it),
+		WORLD_TEST(a_servers_rate_wakes_as_many_as_may_begin),
 		WORLD_TEST(a_freed_channel_goes_to_who_waits),
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),

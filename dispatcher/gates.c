@@ -1,0 +1,66 @@
+/* Views for the gates, from private memory: see gates.h. */
+#include "dispatcher/gates.h"
+#include "dispatcher/days.h"
+#include "dispatcher/server.h"
+#include "dispatcher/slot.h"
+
+#include "common/base.h"
+
+bool client_blocked(struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
+{
+	struct usage usage = usage_read(client->usage);
+	struct gate_day day = day_of_client(client);
+	struct gate_client g = gate_client_of(&client->facts, &usage, &day, client->edges);
+	struct gate_view view = {.now_us = d->now_us, .client = &g};
+	return gate_first_block(&view, verdict);
+}
+
+static struct gate_server view_of(const struct server *server)
+{
+	struct usage usage = usage_read(server->usage);
+	struct ami_facts ami = server_facts_now(server);
+	return gate_server_of(&server->facts, &usage, &ami);
+}
+
+bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
+{
+	struct usage usage = usage_read(edge->usage);
+	struct gate_allocation ga = gate_allocation_of(&edge->facts, &usage);
+	struct gate_server gs = view_of(edge->server);
+	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
+	return gate_first_block(&view, verdict);
+}
+
+bool server_blocked(struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
+{
+	struct gate_server gs = view_of(server);
+	struct gate_view view = {.now_us = d->now_us, .server = &gs};
+	return gate_first_block(&view, verdict);
+}
+
+uint64_t server_room(struct dispatcher *d, const struct server *server)
+{
+	struct gate_server gs = view_of(server);
+	struct gate_view view = {.now_us = d->now_us, .server = &gs};
+	struct gate_verdict verdict;
+	if (gate_first_block(&view, &verdict))
+		return 0;
+	const struct gate_quota *q = &gs.quota;
+	uint64_t room = MIN(q->channels_limit - q->channels_used, gs.window - gs.unanswered);
+	room = MIN(room, rate_room(&q->hourly, q->rate_us, d->now_us));
+	return MIN(room, rate_room(&q->pace, q->pace_us, d->now_us));
+}
+
+enum gate entry_gate(
+	struct dispatcher *d, const struct client *client, const struct shm_window *row)
+{
+	struct gate_entry e = {
+		.dispatched = true,
+		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
+		.number_live = number_live(d, row) != NULL,
+		.day = day_of_region(client, row->plan.region),
+	};
+	struct gate_verdict verdict;
+	(void)gate_first_block(&(struct gate_view){.now_us = d->now_us, .entry = &e}, &verdict);
+	return verdict.gate;
+}

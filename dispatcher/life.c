@@ -104,6 +104,7 @@ static void every_second(struct dispatcher *d)
 	slots_audit(d);
 	servers_show(d);
 	rates_show_all(d);
+	sched_show_gates(d);
 	days_turn(d);
 	if (!segment_still_named(d->seg))
 		d->segment_lost = true;
@@ -213,7 +214,6 @@ void life_begin(struct dispatcher *d)
 
 	read_clocks(d);
 	(void)segment_begin_epoch(d->seg);
-	d->next_wake_us = INT64_MAX;
 	poll_on_wake(d->poll, read_clocks, d);
 	d->journal = journal_new(d);
 	slots_bind(d);

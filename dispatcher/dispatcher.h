@@ -43,6 +43,7 @@ struct dispatcher {
 	struct client *clients;
 	struct server *servers;
 	struct chunk *chunks;
+	struct queue *queues;	 /* batches */
 	struct call_table calls; /* the segment's */
 	struct slot *slots;	 /* array, by the same index */
 	struct slot *by_entry;	 /* hash of all that are not free */
@@ -69,7 +70,8 @@ struct dispatcher {
 
 /* Numbers the lists' owners agree on. */
 enum {
-	REFILL_LOW = 256,    /* a client with fewer waiting entries gets its next chunk */
+	REFILL_LOW = 256,    /* a queue with fewer waiting entries gets its next chunk */
+	LOADS_AT_ONCE = 2,   /* of a queue */
 	ARMS_PER_TURN = 256, /* so that events are read between picks */
 	OUTCOME_GRACE_US =
 		1500000, /* asterisk sends OriginateResponse and Hangup in either order */

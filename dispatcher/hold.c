@@ -5,6 +5,7 @@
 
 #include "dispatcher/call.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/queue.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
 
@@ -20,7 +21,7 @@ static void drop_waiting(struct dispatcher *d, struct chunk *chunk)
 static void hold(struct dispatcher *d, struct chunk *chunk)
 {
 	if (chunk->state == CHUNK_KNOWN)
-		DL_DELETE(chunk->client->known, chunk);
+		queue_remove_chunk(chunk);
 	else if (chunk->state == CHUNK_PUT_OFF)
 		DL_DELETE(chunk->client->put_off, chunk);
 	chunk->has_put_off = false; /* all of it is held now */
@@ -31,8 +32,7 @@ static void hold(struct dispatcher *d, struct chunk *chunk)
 static void go_on(struct dispatcher *d, struct chunk *chunk)
 {
 	if (chunk->state == CHUNK_HELD) {
-		chunk->state = CHUNK_KNOWN;
-		DL_APPEND(chunk->client->known, chunk);
+		queue_add_chunk(chunk);
 		client_refill(d, chunk->client);
 	} else {
 		chunk_maybe_close(d, chunk);

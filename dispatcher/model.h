@@ -2,8 +2,9 @@
  * facts in the segment. One thread; nothing here is shared.
  *
  *   client ──edge──► server      an edge is an allocation
- *   client ──► waiting entries   in window rows of the segment
- *   client ──► chunks            known but not loaded, oldest first
+ *   client ──► queues            its quick calls, and its batches
+ *   queue ──► waiting entries    in window rows of the segment
+ *   queue ──► chunks             known but not loaded, oldest first
  *   server ──► slots             armed and not yet written, oldest first
  *   slot                         one attempt, from its plan until its detail is stored
  */
@@ -40,9 +41,26 @@ enum chunk_state {
 /* What its batch's owner wants, as PostgreSQL has it. */
 enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL };
 
+/* A batch of a client, or its quick calls (id 0): see queue.h. */
+enum queue_place { QUEUE_NOWHERE, QUEUE_OPEN, QUEUE_BEHIND };
+
+struct queue {
+	uint64_t id; /* of its queue master */
+	struct client *client;
+	struct waiting *waiting; /* in line, oldest first */
+	uint32_t waiting_n;
+	struct chunk *known; /* oldest first */
+	uint32_t loading;    /* chunks */
+	uint32_t chunks_n;   /* that refer to it */
+	enum queue_place place;
+	struct queue *prev, *next; /* the client's open ones, by age, or those behind */
+	UT_hash_handle hh;
+};
+
 struct chunk {
 	uint64_t id;
 	struct client *client;
+	struct queue *queue;
 	uint64_t queue_master_id;
 	uint64_t batch_id;
 	uint32_t entries;
@@ -53,7 +71,7 @@ struct chunk {
 	bool claimed;
 	bool has_put_off; /* entries, in this round of the client's day */
 	uint32_t round;
-	struct chunk *prev, *next; /* the client's list, while KNOWN or PUT_OFF */
+	struct chunk *prev, *next; /* its queue's list while KNOWN, the client's while PUT_OFF */
 	UT_hash_handle hh;
 };
 
@@ -62,9 +80,8 @@ struct waiting {
 	struct shm_window *row;
 	struct chunk *chunk;
 	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
-	bool held; /* waits for a live number, not in the client's queue */
-	struct waiting *prev,
-		*next; /* the client's quick or batch queue, a number's held list, or the free list */
+	bool held;		     /* waits for a live number, not in the client's queue */
+	struct waiting *prev, *next; /* its queue's line, a number's held list, or the free list */
 };
 
 struct edge {
@@ -106,9 +123,15 @@ struct client {
 	struct shm_usage *usage;
 	struct starts starts;
 	struct edge *edges;
-	struct waiting *quick, *batch; /* oldest first */
-	uint32_t waiting_n;
-	struct chunk *known;
+	struct queue quick;
+	struct queue *open; /* batches with entries in the window, oldest first */
+	uint32_t open_n;
+	struct queue *behind;	    /* and those that wait for a place there */
+	uint32_t quick_turns;	    /* of quick calls in a row */
+	bool younger_next;	    /* the next batch's turn is not the oldest's */
+	uint64_t last_younger;	    /* the queue that had the last such turn */
+	uint32_t waiting_n;	    /* entries, in line or held */
+	uint32_t known_n;	    /* chunks to be loaded */
 	struct chunk *put_off;	    /* until the day ends, or its caps change */
 	uint32_t put_off_n;	    /* entries, also of chunks that are live */
 	uint32_t loading;	    /* chunks */

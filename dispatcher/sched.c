@@ -6,6 +6,7 @@
 #include "dispatcher/days.h"
 #include "dispatcher/gates.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/queue.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -204,7 +205,7 @@ static bool suppress(struct dispatcher *d, struct waiting *w)
 static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 {
 	struct waiting *w;
-	while ((w = waiting_first(client))) {
+	while ((w = queue_first(client))) {
 		enum gate gate = entry_gate(d, client, w->row);
 		if (gate == GATE_NONE)
 			return w;
@@ -223,9 +224,11 @@ static bool arm_one(struct dispatcher *d, struct client *client, struct edge *ed
 	struct waiting *w = next_entry(d, client);
 	if (!w)
 		return false;
+	struct queue *queue = w->chunk->queue;
 	struct slot *slot = plan(d, edge, w);
 	if (!slot)
 		return false;
+	queue_served(queue);
 	grant_take(d, slot);
 	waiters_served(edge);
 	day_take(slot);
@@ -264,7 +267,7 @@ static bool turn(struct dispatcher *d, struct client *client)
 		return false;
 	}
 	if (!arm_one(d, client, edge)) {
-		if (waiting_first(client)) { /* every slot of the segment is taken */
+		if (queue_first(client)) { /* every slot of the segment is taken */
 			show_gate(d, client, GATE_server_channels);
 			park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
 		} else {
@@ -295,7 +298,7 @@ void sched_show_gates(struct dispatcher *d)
 			(enum gate)atomic_load_explicit(&c->usage->gate, memory_order_relaxed);
 		if (c->waiting_n && !heap_has(&c->ready) && is_server_gate(shown) && c->edges &&
 			edge_blocked(d, c->edges, &v))
-			show_gate(c, v.gate);
+			show_gate(d, c, v.gate);
 	}
 }
 

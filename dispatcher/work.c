@@ -9,6 +9,7 @@
 #include "dispatcher/directory.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/queue.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
@@ -18,7 +19,7 @@
 
 #include "common/base.h"
 
-enum { SUBMITS_PER_TURN = 1024, LOADS_AT_ONCE = 2 };
+enum { SUBMITS_PER_TURN = 1024 };
 
 static const int64_t FULL_SWEEP_US = 10 * US_PER_S;
 
@@ -34,19 +35,9 @@ void work_bind(struct dispatcher *d)
 		d->waiting[i].row = &seg_window(d->seg, NULL)[i];
 }
 
-static struct waiting **queue_of(struct waiting *w)
-{
-	return w->chunk->queue_master_id ? &w->chunk->client->batch : &w->chunk->client->quick;
-}
-
 static void show_waiting(struct client *client)
 {
 	atomic_store_explicit(&client->usage->waiting, client->waiting_n, memory_order_relaxed);
-}
-
-struct waiting *waiting_first(struct client *client)
-{
-	return client->quick ? client->quick : client->batch;
 }
 
 /* False when the window is full: the entry stays in PostgreSQL. */
@@ -60,7 +51,7 @@ static bool waiting_add(struct dispatcher *d, struct chunk *chunk, const struct 
 	w->chunk = chunk;
 	w->announced_us = announced_us;
 	w->held = false;
-	DL_APPEND(*queue_of(w), w);
+	queue_add(w);
 	chunk->waiting++;
 	chunk->client->waiting_n++;
 	show_waiting(chunk->client);
@@ -73,7 +64,7 @@ void waiting_drop(struct dispatcher *d, struct waiting *w)
 	if (w->held)
 		DL_DELETE(number_live(d, w->row)->held, w);
 	else
-		DL_DELETE(*queue_of(w), w);
+		queue_remove(w);
 	chunk->waiting--;
 	chunk->client->waiting_n--;
 	show_waiting(chunk->client);
@@ -83,7 +74,7 @@ void waiting_drop(struct dispatcher *d, struct waiting *w)
 
 void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *number)
 {
-	DL_DELETE(*queue_of(w), w);
+	queue_remove(w);
 	DL_APPEND(number->held, w);
 	w->held = true;
 	w->announced_us = 0;
@@ -93,7 +84,7 @@ void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *n
 void waiting_return(struct dispatcher *d, struct waiting *w)
 {
 	w->held = false;
-	DL_PREPEND(*queue_of(w), w);
+	queue_return(w);
 	window_gate(d->seg, (uint32_t)(w - d->waiting), GATE_NONE);
 	sched_client_ready(d, w->chunk->client);
 }
@@ -117,6 +108,8 @@ static struct chunk *chunk_add(struct dispatcher *d, struct client *client, uint
 	chunk->client = client;
 	chunk->queue_master_id = queue_master_id;
 	chunk->batch_id = batch_id;
+	chunk->queue = queue_of(d, client, queue_master_id);
+	queue_hold(chunk->queue);
 	HASH_ADD(hh, d->chunks, id, sizeof(chunk->id), chunk);
 	return chunk;
 }
@@ -124,6 +117,7 @@ static struct chunk *chunk_add(struct dispatcher *d, struct client *client, uint
 static void chunk_forget(struct dispatcher *d, struct chunk *chunk)
 {
 	HASH_DEL(d->chunks, chunk);
+	queue_drop(d, chunk->queue);
 	free(chunk);
 }
 
@@ -146,8 +140,7 @@ void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk)
 		chunk->state = CHUNK_PUT_OFF;
 		DL_APPEND(client->put_off, chunk);
 	} else {
-		chunk->state = CHUNK_KNOWN;
-		DL_PREPEND(client->known, chunk);
+		queue_return_chunk(chunk);
 		client_refill(d, client);
 	}
 	chunk->has_put_off = false;
@@ -165,14 +158,13 @@ void waiting_put_off(struct dispatcher *d, struct waiting *w)
 
 void work_take_up(struct dispatcher *d, struct client *client)
 {
-	struct chunk *chunk;
 	client->day.round++;
 	client->put_off_n = 0;
-	DL_FOREACH (client->put_off, chunk)
-		chunk->state = CHUNK_KNOWN;
-	DL_CONCAT(client->put_off, client->known); /* older ones first */
-	client->known = client->put_off;
-	client->put_off = NULL;
+	while (client->put_off) { /* before what is known already: they are older */
+		struct chunk *last = client->put_off->prev;
+		DL_DELETE(client->put_off, last);
+		queue_return_chunk(last);
+	}
 	client_refill(d, client);
 }
 
@@ -193,7 +185,7 @@ void work_forget_client(struct dispatcher *d, struct client *client)
 	HASH_ITER (hh, d->chunks, chunk, next)
 		if (chunk->client == client)
 			chunk_forget(d, chunk);
-	client->known = client->put_off = NULL;
+	client->quick.known = client->put_off = NULL;
 }
 
 /* ---- loading ---- */
@@ -253,10 +245,9 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	free(load);
 	if (!chunk)
 		return;
-	chunk->client->loading--;
+	chunk->queue->loading--;
 	if (!ok) {
-		chunk->state = CHUNK_KNOWN;
-		DL_PREPEND(chunk->client->known, chunk);
+		queue_return_chunk(chunk);
 		return;
 	}
 	chunk->state = CHUNK_LOADED;
@@ -272,7 +263,7 @@ static void chunk_load(struct dispatcher *d, struct chunk *chunk)
 		die("memory.exhausted", "bytes=%zu", sizeof(*load));
 	*load = (struct load){d, chunk->id};
 	chunk->state = CHUNK_LOADING;
-	chunk->client->loading++;
+	chunk->queue->loading++;
 
 	struct sql_args args = SQL_ARGS_INIT;
 	arg_i64(&args, (int64_t)chunk->id);
@@ -283,13 +274,10 @@ static void chunk_load(struct dispatcher *d, struct chunk *chunk)
 
 void client_refill(struct dispatcher *d, struct client *client)
 {
-	while (client->known && client->waiting_n < REFILL_LOW && client->loading < LOADS_AT_ONCE &&
-		d->window.free_n >= 1024 && d->recovered && !d->stopping &&
-		stream_is_up(d->lookups)) {
-		struct chunk *chunk = client->known;
-		DL_DELETE(client->known, chunk);
+	struct chunk *chunk;
+	while (client->known_n && d->window.free_n >= 1024 && d->recovered && !d->stopping &&
+		stream_is_up(d->lookups) && (chunk = queue_take_chunk(client)))
 		chunk_load(d, chunk);
-	}
 }
 
 /* ---- announcements ---- */

@@ -38,9 +38,6 @@ void work_forget_client(struct dispatcher *d, struct client *client);
 
 /* ---- waiting entries ---- */
 
-/* Quick calls before batches, oldest first; NULL when none is in line. */
-struct waiting *waiting_first(struct client *client);
-
 /* Out of the window: it has become a call. */
 void waiting_drop(struct dispatcher *d, struct waiting *w);
 

@@ -505,11 +505,11 @@ static void daily_caps_put_off_what_is_too_much_and_nothing_else(void **state)
 		put_off++;
 	assert_int_equal(put_off, 3);
 
-	c->loading = 2; /* there is no PostgreSQL to load them from */
+	w->d.recovered = false; /* there is no PostgreSQL to load them from */
 	w->d.now_us = c->day.ends_us;
 	days_turn(&w->d);
 	assert_null(c->put_off);
-	assert_non_null(c->known);
+	assert_non_null(c->quick.known);
 	assert_int_equal(c->day.used, 0);
 	assert_true(w->d.directory_wanted);
 }

@@ -1,0 +1,231 @@
+/* Turns inside a client: see queue.h. */
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "common/log.h"
+#include "dispatcher/queue.h"
+
+#include "common/base.h"
+
+struct queue *queue_of(struct dispatcher *d, struct client *client, uint64_t queue_master_id)
+{
+	struct queue *queue;
+	if (queue_master_id == 0) {
+		client->quick.client = client;
+		return &client->quick;
+	}
+	HASH_FIND(hh, d->queues, &queue_master_id, sizeof(queue_master_id), queue);
+	if (queue)
+		return queue;
+	queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		die("memory.exhausted", "bytes=%zu", sizeof(*queue));
+	queue->id = queue_master_id;
+	queue->client = client;
+	HASH_ADD(hh, d->queues, id, sizeof(queue->id), queue);
+	return queue;
+}
+
+void queue_hold(struct queue *queue)
+{
+	queue->chunks_n++;
+}
+
+/* ---- in the window, or behind ---- */
+
+static void queue_open(struct queue *queue)
+{
+	struct client *client = queue->client;
+	struct queue *younger = client->open;
+	while (younger && younger->id < queue->id)
+		younger = younger->next;
+	if (younger)
+		DL_PREPEND_ELEM(client->open, younger, queue);
+	else
+		DL_APPEND(client->open, queue);
+	client->open_n++;
+	queue->place = QUEUE_OPEN;
+}
+
+static void queue_close(struct queue *queue)
+{
+	if (queue->place == QUEUE_OPEN) {
+		DL_DELETE(queue->client->open, queue);
+		queue->client->open_n--;
+	} else if (queue->place == QUEUE_BEHIND) {
+		DL_DELETE(queue->client->behind, queue);
+	}
+	queue->place = QUEUE_NOWHERE;
+}
+
+static void queue_stand_behind(struct queue *queue)
+{
+	DL_APPEND(queue->client->behind, queue);
+	queue->place = QUEUE_BEHIND;
+}
+
+void queue_drop(struct dispatcher *d, struct queue *queue)
+{
+	if (--queue->chunks_n || queue->id == 0)
+		return;
+	queue_close(queue);
+	HASH_DEL(d->queues, queue);
+	free(queue);
+}
+
+/* Nothing of it is in the window or on its way there, and others wait for its place; or nothing is left. */
+static bool is_spent(const struct queue *queue)
+{
+	return !queue->waiting && !queue->loading &&
+	       (!queue->known || (queue->client->behind && queue != queue->client->open));
+}
+
+/* Gives places that became free to those behind. */
+static void turn_over(struct client *client)
+{
+	struct queue *queue, *next;
+	DL_FOREACH_SAFE (client->open, queue, next) {
+		if (!is_spent(queue))
+			continue;
+		queue_close(queue);
+		if (queue->known)
+			queue_stand_behind(queue);
+	}
+	while (client->open_n < QUEUES_OPEN && client->behind) {
+		queue = client->behind;
+		queue_close(queue);
+		queue_open(queue);
+	}
+}
+
+/* ---- chunks ---- */
+
+static void known(struct chunk *chunk)
+{
+	struct queue *queue = chunk->queue;
+	chunk->state = CHUNK_KNOWN;
+	queue->client->known_n++;
+	if (queue->place == QUEUE_NOWHERE && queue->id)
+		queue_stand_behind(queue);
+}
+
+void queue_add_chunk(struct chunk *chunk)
+{
+	DL_APPEND(chunk->queue->known, chunk);
+	known(chunk);
+}
+
+void queue_return_chunk(struct chunk *chunk)
+{
+	DL_PREPEND(chunk->queue->known, chunk);
+	known(chunk);
+}
+
+void queue_remove_chunk(struct chunk *chunk)
+{
+	DL_DELETE(chunk->queue->known, chunk);
+	chunk->client->known_n--;
+}
+
+static bool wants_chunk(const struct queue *queue)
+{
+	return queue->known && queue->waiting_n < REFILL_LOW && queue->loading < LOADS_AT_ONCE;
+}
+
+/* One that has to give way brings no second chunk. */
+static bool may_go_on(const struct queue *queue)
+{
+	const struct client *client = queue->client;
+	return queue == client->open || !client->behind || (!queue->waiting && !queue->loading);
+}
+
+struct chunk *queue_take_chunk(struct client *client)
+{
+	struct queue *queue = &client->quick;
+	if (!wants_chunk(queue)) {
+		turn_over(client);
+		DL_FOREACH (client->open, queue)
+			if (wants_chunk(queue) && may_go_on(queue))
+				break;
+	}
+	if (!queue)
+		return NULL;
+	struct chunk *chunk = queue->known;
+	queue_remove_chunk(chunk);
+	return chunk;
+}
+
+/* ---- entries ---- */
+
+void queue_add(struct waiting *w)
+{
+	DL_APPEND(w->chunk->queue->waiting, w);
+	w->chunk->queue->waiting_n++;
+}
+
+void queue_return(struct waiting *w)
+{
+	DL_PREPEND(w->chunk->queue->waiting, w);
+	w->chunk->queue->waiting_n++;
+}
+
+void queue_remove(struct waiting *w)
+{
+	DL_DELETE(w->chunk->queue->waiting, w);
+	w->chunk->queue->waiting_n--;
+}
+
+/* ---- turns ---- */
+
+static struct queue *oldest(const struct client *client)
+{
+	struct queue *queue = client->open;
+	while (queue && !queue->waiting)
+		queue = queue->next;
+	return queue;
+}
+
+/* Of those younger than the oldest: the first behind the one that had the last turn, or again the first. */
+static struct queue *next_younger(const struct client *client, struct queue *than)
+{
+	struct queue *first = NULL;
+	for (struct queue *queue = than->next; queue; queue = queue->next) {
+		if (!queue->waiting)
+			continue;
+		if (queue->id > client->last_younger)
+			return queue;
+		if (!first)
+			first = queue;
+	}
+	return first;
+}
+
+static struct queue *next_batch(const struct client *client)
+{
+	struct queue *first = oldest(client);
+	struct queue *younger = first && client->younger_next ? next_younger(client, first) : NULL;
+	return younger ? younger : first;
+}
+
+struct waiting *queue_first(const struct client *client)
+{
+	const struct queue *batch = next_batch(client);
+	bool is_quick = client->quick.waiting && (!batch || client->quick_turns < QUICK_TURNS);
+	if (is_quick)
+		return client->quick.waiting;
+	return batch ? batch->waiting : NULL;
+}
+
+void queue_served(struct queue *queue)
+{
+	struct client *client = queue->client;
+	if (queue->id == 0) {
+		client->quick_turns = MIN(client->quick_turns + 1, (uint32_t)QUICK_TURNS);
+		return;
+	}
+	client->quick_turns = 0;
+	if (client->younger_next)
+		client->last_younger = queue->id;
+	client->younger_next = !client->younger_next;
+}

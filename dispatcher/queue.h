@@ -1,0 +1,46 @@
+/* Whose turn it is inside a client: its quick calls, its batches.
+ *
+ *   quick calls before batches, but of eight turns one is a batch's, when one waits
+ *   of the batches' turns every second is the oldest's, the others go to the rest one after the other
+ *
+ * So nobody waits for ever: neither a batch behind quick calls without end, nor an old batch behind newer ones, nor a small
+ * new one behind a million numbers.
+ *
+ * At most QUEUES_OPEN batches have entries in the window. The oldest of them stays there until it is finished; another gives
+ * way with each chunk to those behind it, first come, first served.
+ */
+#ifndef CCS_DISPATCHER_QUEUE_H
+#define CCS_DISPATCHER_QUEUE_H
+
+#include "dispatcher/dispatcher.h"
+
+enum { QUEUES_OPEN = 4, QUICK_TURNS = 7 };
+
+/* The client's queue of that queue master (0: its quick calls), made when it is not known yet. */
+struct queue *queue_of(struct dispatcher *d, struct client *client, uint64_t queue_master_id);
+
+/* One more chunk refers to it, or one fewer: the last one takes it away. */
+void queue_hold(struct queue *queue);
+void queue_drop(struct dispatcher *d, struct queue *queue);
+
+/* The chunk's entries may be loaded: after its queue's others, or before them. State KNOWN. */
+void queue_add_chunk(struct chunk *chunk);
+void queue_return_chunk(struct chunk *chunk);
+void queue_remove_chunk(struct chunk *chunk);
+
+/* Takes out the chunk that is to be loaded next; NULL when there is enough in the window. The caller counts it in
+ * queue->loading until it is loaded. */
+struct chunk *queue_take_chunk(struct client *client);
+
+/* A waiting entry in line, at its end or its front; and out of it. */
+void queue_add(struct waiting *w);
+void queue_return(struct waiting *w);
+void queue_remove(struct waiting *w);
+
+/* The entry whose turn it is; NULL when none is in line. */
+struct waiting *queue_first(const struct client *client);
+
+/* An entry of the queue has had its turn. */
+void queue_served(struct queue *queue);
+
+#endif

@@ -1,0 +1,172 @@
+/* Turns inside a client: entries go in by chunks, as PostgreSQL hands them out, and are dialled one by one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "dispatcher/queue.h"
+
+#include "common/base.h"
+
+#include <cmocka.h> /* last: it has a macro fail() */
+
+struct world {
+	struct dispatcher d;
+	struct client client;
+	uint64_t next_chunk;
+};
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	assert_non_null(w);
+	*state = w;
+	return 0;
+}
+
+static void add_chunk(struct world *w, uint64_t batch, uint32_t entries)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	assert_non_null(chunk);
+	chunk->id = ++w->next_chunk;
+	chunk->client = &w->client;
+	chunk->entries = entries;
+	chunk->queue = queue_of(&w->d, &w->client, batch);
+	queue_hold(chunk->queue);
+	queue_add_chunk(chunk);
+}
+
+/* All that may come into the window comes at once. */
+static void load(struct world *w)
+{
+	struct chunk *chunk;
+	while ((chunk = queue_take_chunk(&w->client)))
+		for (uint32_t i = 0; i < chunk->entries; i++) {
+			struct waiting *entry = calloc(1, sizeof(*entry));
+			assert_non_null(entry);
+			entry->chunk = chunk;
+			chunk->waiting++;
+			queue_add(entry);
+		}
+}
+
+/* The batch whose entry was dialled; UINT64_MAX: none waits. */
+static uint64_t dial(struct world *w)
+{
+	load(w);
+	struct waiting *entry = queue_first(&w->client);
+	if (!entry)
+		return UINT64_MAX;
+	struct chunk *chunk = entry->chunk;
+	uint64_t batch = chunk->queue->id;
+	queue_remove(entry);
+	queue_served(chunk->queue);
+	free(entry);
+	if (--chunk->waiting == 0) {
+		queue_drop(&w->d, chunk->queue);
+		free(chunk);
+	}
+	return batch;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	while (dial(w) != UINT64_MAX)
+		;
+	assert_null(w->d.queues);
+	free(w);
+	return 0;
+}
+
+static void quick_calls_leave_one_turn_of_eight_to_batches(void **state)
+{
+	struct world *w = *state;
+	unsigned quick = 0, in_a_row = 0;
+	add_chunk(w, 5, 1000);
+	for (unsigned i = 0; i < 800; i++) {
+		add_chunk(w, 0, 1);
+		add_chunk(w, 0, 1);
+		bool is_quick = dial(w) == 0;
+		quick += is_quick;
+		in_a_row = is_quick ? in_a_row + 1 : 0;
+		assert_true(in_a_row <= QUICK_TURNS);
+	}
+	assert_int_equal(quick, 700);
+}
+
+static void a_quick_call_goes_before_batches(void **state)
+{
+	struct world *w = *state;
+	add_chunk(w, 5, 10);
+	assert_int_equal(dial(w), 5);
+	add_chunk(w, 0, 1);
+	assert_int_equal(dial(w), 0);
+	assert_int_equal(dial(w), 5);
+}
+
+/* However many come after it. */
+static void the_oldest_batch_has_every_second_turn(void **state)
+{
+	struct world *w = *state;
+	unsigned of_oldest = 0;
+	for (unsigned i = 0; i < 4; i++)
+		add_chunk(w, 1, 500);
+	for (uint64_t i = 0; i < 2000; i++) {
+		add_chunk(w, 2 + i, 3);
+		of_oldest += dial(w) == 1;
+	}
+	assert_in_range(of_oldest, 999, 1001);
+}
+
+/* It does not wait for those numbers that were there before. */
+static void a_small_batch_is_not_behind_a_large_one(void **state)
+{
+	struct world *w = *state;
+	unsigned turns = 0, served = 0;
+	for (unsigned i = 0; i < 100; i++)
+		add_chunk(w, 1, 1024);
+	(void)dial(w);
+	add_chunk(w, 2, 10);
+	for (; served < 10; turns++)
+		served += dial(w) == 2;
+	assert_in_range(turns, 19, 21);
+}
+
+/* Also those for which there is no place in the window, and while new ones come in. */
+static void every_batch_comes_to_its_turn(void **state)
+{
+	enum { BATCHES = 50, CHUNKS = 6 };
+	struct world *w = *state;
+	unsigned first_at[BATCHES + 1] = {0}, served[BATCHES + 1] = {0};
+	for (uint64_t batch = 1; batch <= BATCHES; batch++)
+		for (unsigned i = 0; i < CHUNKS; i++)
+			add_chunk(w, batch, 20);
+	for (unsigned turn = 1;; turn++) {
+		uint64_t batch = dial(w);
+		if (batch == UINT64_MAX)
+			break;
+		if (served[batch]++ == 0)
+			first_at[batch] = turn;
+	}
+	for (uint64_t batch = 1; batch <= BATCHES; batch++) {
+		assert_int_equal(served[batch], CHUNKS * 20);
+		/* a chunk of each before it and of those beside it, and as much of the oldest */
+		assert_true(first_at[batch] <= 2 * 20 * (batch + QUEUES_OPEN));
+	}
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(quick_calls_leave_one_turn_of_eight_to_batches),
+		WORLD_TEST(a_quick_call_goes_before_batches),
+		WORLD_TEST(the_oldest_batch_has_every_second_turn),
+		WORLD_TEST(a_small_batch_is_not_behind_a_large_one),
+		WORLD_TEST(every_batch_comes_to_its_turn),
+	};
+	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
+}

@@ -53,6 +53,7 @@ struct queue {
 	uint32_t loading;    /* chunks */
 	uint32_t chunks_n;   /* that refer to it */
 	enum queue_place place;
+	bool brought;		   /* a chunk into the window, since it is open */
 	struct queue *prev, *next; /* the client's open ones, by age, or those behind */
 	UT_hash_handle hh;
 };

@@ -45,6 +45,7 @@ static void queue_open(struct queue *queue)
 	else
 		DL_APPEND(client->open, queue);
 	client->open_n++;
+	queue->brought = false;
 	queue->place = QUEUE_OPEN;
 }
 
@@ -74,11 +75,11 @@ void queue_drop(struct dispatcher *d, struct queue *queue)
 	free(queue);
 }
 
-/* Nothing of it is in the window or on its way there, and others wait for its place; or nothing is left. */
+/* It has had a chunk in the window, nothing of it is left there or on its way, and others wait for its place; or it has no more. */
 static bool is_spent(const struct queue *queue)
 {
-	return !queue->waiting && !queue->loading &&
-	       (!queue->known || (queue->client->behind && queue != queue->client->open));
+	bool gives_way = queue->brought && queue->client->behind && queue != queue->client->open;
+	return !queue->waiting && !queue->loading && (!queue->known || gives_way);
 }
 
 /* Gives places that became free to those behind. */
@@ -137,7 +138,7 @@ static bool wants_chunk(const struct queue *queue)
 static bool may_go_on(const struct queue *queue)
 {
 	const struct client *client = queue->client;
-	return queue == client->open || !client->behind || (!queue->waiting && !queue->loading);
+	return queue == client->open || !client->behind || !queue->brought;
 }
 
 struct chunk *queue_take_chunk(struct client *client)
@@ -153,21 +154,32 @@ struct chunk *queue_take_chunk(struct client *client)
 		return NULL;
 	struct chunk *chunk = queue->known;
 	queue_remove_chunk(chunk);
+	queue->brought = true;
 	return chunk;
 }
 
 /* ---- entries ---- */
 
+/* One that waited for a number comes back when its batch may have left the window. */
+static void be_seen(struct queue *queue)
+{
+	queue->waiting_n++;
+	if (queue->id == 0 || queue->place == QUEUE_OPEN)
+		return;
+	queue_close(queue);
+	queue_open(queue);
+}
+
 void queue_add(struct waiting *w)
 {
 	DL_APPEND(w->chunk->queue->waiting, w);
-	w->chunk->queue->waiting_n++;
+	be_seen(w->chunk->queue);
 }
 
 void queue_return(struct waiting *w)
 {
 	DL_PREPEND(w->chunk->queue->waiting, w);
-	w->chunk->queue->waiting_n++;
+	be_seen(w->chunk->queue);
 }
 
 void queue_remove(struct waiting *w)

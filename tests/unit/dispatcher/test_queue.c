@@ -157,6 +157,23 @@ static void every_batch_comes_to_its_turn(void **state)
 	}
 }
 
+/* An entry that is held back finds its queue again, whatever happened to that meanwhile. */
+static void who_was_held_back_comes_back(void **state)
+{
+	struct world *w = *state;
+	add_chunk(w, 1, 1);
+	load(w);
+	struct waiting *held = queue_first(&w->client);
+	queue_remove(held);
+	for (uint64_t batch = 2; batch <= 10; batch++)
+		add_chunk(w, batch, 3);
+	while (dial(w) != UINT64_MAX)
+		;
+	queue_return(held);
+	assert_int_equal(dial(w), 1);
+	assert_int_equal(dial(w), UINT64_MAX);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -167,6 +184,7 @@ int main(void)
 		WORLD_TEST(the_oldest_batch_has_every_second_turn),
 		WORLD_TEST(a_small_batch_is_not_behind_a_large_one),
 		WORLD_TEST(every_batch_comes_to_its_turn),
+		WORLD_TEST(who_was_held_back_comes_back),
 	};
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

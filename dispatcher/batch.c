@@ -158,14 +158,22 @@ static void send_claims(struct dispatcher *d, const struct batch *batch)
 	args_free(&args);
 }
 
+/* PostgreSQL answers in the order that it was asked, as a rule: each is looked for behind the one before. */
 static void take_armed(void *arg, const struct rows *rows)
 {
 	struct batch *batch = arg;
-	for (int r = 0; r < rows->n; r++)
-		for (size_t i = 0; i < batch->arms.n; i++)
-			if (batch->arms.v[i].entry_id == (uint64_t)row_i64(rows, r, 0) &&
-				batch->arms.v[i].n == (uint32_t)row_i64(rows, r, 1))
-				batch->arms.v[i].done = true;
+	size_t at = 0, n = batch->arms.n;
+	for (int r = 0; r < rows->n; r++) {
+		uint64_t entry_id = (uint64_t)row_i64(rows, r, 0);
+		uint32_t attempt = (uint32_t)row_i64(rows, r, 1);
+		for (size_t tried = 0; tried < n; tried++, at++) {
+			struct batch_call *arm = &batch->arms.v[at % n];
+			if (arm->entry_id != entry_id || arm->n != attempt)
+				continue;
+			arm->done = true;
+			break;
+		}
+	}
 }
 
 /* Column by column, as unnest wants them. */

@@ -104,6 +104,7 @@ bench: all
 	$(Q)tests/bench/numbering.py --programs $(OUT)
 	$(Q)tests/bench/ws.py --programs $(OUT)
 	$(Q)tests/bench/guess.py --programs $(OUT)
+	$(Q)tests/bench/cycles.py --programs $(OUT)
 	$(Q)tests/bench/wall.py --programs $(OUT)
 	$(Q)tests/bench/workers.py --programs $(OUT)
 

@@ -84,8 +84,10 @@ select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, 
        coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, '')
   from entry e
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
-   and not exists (select from attempt a where a.entry_id = e.entry_id)
-   and not exists (select from call_detail d where d.entry_id = e.entry_id)
+   and not exists (select from attempt a
+                    where a.entry_id = e.entry_id and a.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023)
+   and not exists (select from call_detail d
+                    where d.entry_id = e.entry_id and d.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023)
  order by e.entry_id;
 
 -- name: chunk_claim
@@ -94,34 +96,41 @@ update chunk set owner_node = $1::text, owner_epoch = $2::bigint
 
 -- name: attempt_arm
 -- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also
--- from an earlier run of the same group. What is new counts on its client's day.
+-- from an earlier run of the same group: those are looked for only when something is missing. What is new counts on its
+-- client's day.
 with planned as (
     select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
                          $10::text[])
         as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region)
 ), added as (
-    insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at)
-    select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at
+    insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at, region)
+    select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at,
+           p.region
       from planned p
-      join chunk c on c.id = p.entry_id >> 10 and c.client_id = p.client_id
-                  and c.queue_master_id is not distinct from p.queue_master_id
-     where c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
-       and not exists (select from call_detail d where d.entry_id = p.entry_id and d.is_final)
+     cross join lateral (select from chunk c
+                          where c.id = p.entry_id >> 10 and c.client_id = p.client_id
+                            and c.queue_master_id is not distinct from p.queue_master_id
+                            and c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
+                          limit 1) ours
+     where not exists (select from call_detail d where d.entry_id = p.entry_id and d.is_final)
     on conflict do nothing
-    returning entry_id, n, client_id, armed_at
+    returning entry_id, n, client_id, armed_at, region
 ), days as (
     insert into rollup_region as r (client_id, local_date, region, calls)
-    select a.client_id, (a.armed_at at time zone c.timezone)::date, p.region, count(*)
-      from added a join planned p on p.entry_id = a.entry_id and p.n = a.n join client c on c.id = a.client_id
+    select a.client_id, (a.armed_at at time zone c.timezone)::date, a.region, count(*)
+      from added a join client c on c.id = a.client_id
      group by 1, 2, 3
      order by 1, 2, 3
     on conflict (client_id, local_date, region) do update set calls = r.calls + excluded.calls
 )
 select entry_id, n::bigint from added
 union all
-select a.entry_id, a.n::bigint
-  from planned p join attempt a on a.entry_id = p.entry_id and a.n = p.n
- where a.node = $1::text and a.epoch = $2::bigint;
+select p.entry_id, p.n
+  from planned p
+ cross join lateral (select from attempt a
+                      where a.entry_id = p.entry_id and a.n = p.n and a.node = $1::text and a.epoch = $2::bigint
+                      limit 1) known
+ where (select count(*) from added) < (select count(*) from planned);
 
 -- name: entries_cancel
 -- What was never tried of these entries ends here. No row of rollup_hour: nothing was dialled.

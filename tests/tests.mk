@@ -13,15 +13,17 @@ ASAN_UNIT := $(if $(ASAN_OUT),$(UNIT:$(OUT)/%=$(ASAN_OUT)/%))
 TSAN_OUT  := $(patsubst %asan,%tsan,$(ASAN_OUT))
 TSAN_UNIT := $(if $(TSAN_OUT),$(patsubst $(OUT)/%,$(TSAN_OUT)/%,$(filter $(OUT)/tests/unit/shm/%,$(UNIT))))
 
-# Processes on a segment, killed at random: a few in `make check`, KILLS of them in `make torture`.
+# Processes killed at random, and then counted. Of a bare segment: a few in `make check`, KILLS in `make torture`. Of a whole
+# stack under load: TORTURE_OPTIONS, such as "--kills 100 --seed 7", tell how much.
 TORTURE := $(OUT)/tests/shm/torture
 KILLS   ?= 10000
 $(TORTURE): $(call objects,tests/shm) $(call archive,shm) $(call archive,common)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 .PHONY: torture
-torture: $(TORTURE)
+torture: all $(TORTURE) $(OUT)/tests/farm/ccs-farm
 	$(Q)$(TORTURE) $(KILLS)
+	$(Q)tests/torture/torture.py --programs $(OUT) $(TORTURE_OPTIONS)
 
 # Simulated Asterisk servers, for tests and for `deploy/demo --farm N`.
 FARM := $(OUT)/tests/farm/ccs-farm

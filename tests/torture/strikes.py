@@ -1,0 +1,141 @@
+"""What is done to the processes of a stack: kill -9, of PostgreSQL's backends too, and SIGSTOP for a while."""
+import collections
+import contextlib
+import heapq
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+
+from stack.proc import wait_until
+
+_BACKENDS = "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+# Of the dispatcher only: while one sleeps, calls that were written may not have been confirmed.
+_DISPATCHERS_BACKENDS = _BACKENDS + " and application_name in ('ccs-commits', 'ccs-lookups')"
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A kind of process: how often it is chosen, and what has to be started again when it is killed."""
+
+    name: str
+    weight: int
+    restarts: str | None = None
+
+
+WIRE = "ccs-tls-wire"
+VICTIMS = (Victim("dispatcher child", 20), Victim("dispatcher holder", 8, "dispatcher"), Victim("TLS wire", 12),
+           Victim("API worker", 35), Victim("API master", 8, "api"), Victim("relay", 10, "relay"))
+BACKEND = "PostgreSQL backend"
+
+
+class Process:
+    """One that may end at any time; a number used again is not it."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self._born = _born(pid)
+
+    def send(self, number) -> bool:
+        """False when it is gone."""
+        if self._born is None or _born(self.pid) != self._born:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+            return True
+        return False
+
+
+def _born(pid):
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+class Striker:
+    """Does it to one stack, by the throw of its dice."""
+
+    def __init__(self, live, dice):
+        self.live = live
+        self.dice = dice
+        self.kills = collections.Counter()  # by the victim's name
+        self.stops = collections.Counter()
+        self._sleeping = []  # heap of (when to wake it, pid, Process)
+
+    def kill(self):
+        """kill -9 of a process of ccs; what nobody else starts again is started at once."""
+        victim = self.dice.choices(VICTIMS, [victim.weight for victim in VICTIMS])[0]
+        found = self._pids(victim)
+        if not found:
+            return
+        pid = self.dice.choice(found)
+        if victim.restarts:
+            self.live.stack.kill(victim.restarts)
+            self.live.stack.start(victim.restarts)
+        elif not Process(pid).send(signal.SIGKILL):
+            return
+        self.kills[victim.name] += 1
+
+    def kill_backend(self):
+        """PostgreSQL then ends all its sessions and recovers."""
+        found = self._backends(_BACKENDS)
+        if found and Process(self.dice.choice(found)).send(signal.SIGKILL):
+            self.kills[BACKEND] += 1
+
+    def stop(self, longest_s):
+        """SIGSTOP of a process of ccs, or of a backend that the dispatcher waits for."""
+        victim = self.dice.choice((*VICTIMS, None))
+        found = self._pids(victim) if victim else self._backends(_DISPATCHERS_BACKENDS)
+        if not found:
+            return
+        process = Process(self.dice.choice(found))
+        if process.send(signal.SIGSTOP):
+            seconds = min(longest_s, 0.1 + self.dice.expovariate(4 / longest_s))
+            heapq.heappush(self._sleeping, (time.monotonic() + seconds, process.pid, process))
+            self.stops[victim.name if victim else BACKEND] += 1
+
+    def wake(self, *, everybody=False):
+        """SIGCONT to those whose time is up."""
+        while self._sleeping and (everybody or self._sleeping[0][0] <= time.monotonic()):
+            heapq.heappop(self._sleeping)[2].send(signal.SIGCONT)
+
+    def _pids(self, victim) -> list[int]:
+        part = {"API worker": "api", "API master": "api", "relay": "relay"}.get(victim.name, "dispatcher")
+        try:
+            children = self.live.children(part)
+        except AssertionError:
+            return []
+        if victim.restarts:
+            return [self.live.stack.processes()[part].pid()]
+        if part == "dispatcher":
+            return [pid for pid in children if (_name(pid) == WIRE) == (victim.name == "TLS wire")]
+        return children
+
+    def _backends(self, query) -> list[int]:
+        try:
+            return [row[0] for row in self.live.sql(query)]
+        except psycopg2.OperationalError:
+            return []  # it recovers from the last one
+
+
+def _name(pid) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def steady(ask, *, seconds=60):
+    """What ask() says once PostgreSQL answers."""
+
+    def answered():
+        with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+            return [ask()]
+        return None
+
+    return wait_until(answered, seconds=seconds, what="PostgreSQL answers")[0]

@@ -134,7 +134,7 @@ bool shm_show(struct ctl *ctl, struct err *err)
 struct health {
 	bool dispatcher, database, servers;
 	char dispatcher_text[160], database_text[512];
-	json_t *server_list; /* of {server_code, ami, channels, allowed_active_calls, why} */
+	json_t *server_list; /* an object for each server */
 	uint32_t live_calls;
 };
 
@@ -155,6 +155,16 @@ static void look_at_dispatcher(const struct segment *seg, struct health *h)
 	h->live_calls = call_count(seg, 0, 0);
 }
 
+/* What it is paused for, and until when; what it was not paused for has no cause. */
+static json_t *breaker_json(const struct health_facts *health)
+{
+	bool is_closed = health->breaker == BREAKER_CLOSED;
+	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_state_name(health->breaker),
+		"since", out_time(health->since_us ? health->since_us : INT64_MIN), "why",
+		is_closed ? json_null() : json_string(fault_words(health->fault)), "next_try",
+		out_time(is_closed ? INT64_MIN : health->next_us));
+}
+
 static void look_at_servers(const struct segment *seg, struct health *h)
 {
 	struct server_facts facts;
@@ -168,12 +178,15 @@ static void look_at_servers(const struct segment *seg, struct health *h)
 		bool is_wanted = facts.server.status != SERVER_DISABLED;
 		h->servers = h->servers && (!is_wanted || facts.ami.state == AMI_UP);
 		json_array_append_new(h->server_list,
-			json_pack("{s:s, s:s, s:s, s:i, s:i, s:s}", "server_code",
+			json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:i, s:s}", "server_code",
 				facts.server.server_code, "status",
 				server_status_name(facts.server.status), "ami",
 				ami_state(facts.ami.state), "channels", (int)facts.usage.channels,
 				"allowed_active_calls", (int)facts.server.allowed_active_calls,
-				"last_error", facts.error.text));
+				"breaker", breaker_json(&facts.health), "pace",
+				facts.health.pace ? json_integer(facts.health.pace) : json_null(),
+				"foreign_channels", (int)facts.health.foreign, "last_error",
+				facts.error.text));
 	}
 }
 
@@ -189,6 +202,25 @@ static void look_at_database(struct ctl *ctl, struct health *h)
 	else
 		(void)snprintf(h->database_text, sizeof(h->database_text), "%s%s%s", err.text,
 			*db_words(ctl->db) ? ": " : "", db_words(ctl->db));
+}
+
+static void print_server_health(const json_t *server)
+{
+	const char *state, *since, *why, *next;
+	const json_t *pace = json_object_get(server, "pace");
+	json_int_t foreign = json_integer_value(json_object_get(server, "foreign_channels"));
+	json_t *breaker = json_object_get(server, "breaker");
+
+	if (json_unpack(breaker, "{s:s, s?s, s:s, s:s}", "state", &state, "since", &since, "why",
+		    &why, "next_try", &next) == 0)
+		(void)printf("            breaker %s since %s: %s; next call at %s\n", state, since,
+			why, next);
+	if (json_is_integer(pace))
+		(void)printf("            its trunk is given %" JSON_INTEGER_FORMAT
+			     " calls at once\n",
+			json_integer_value(pace));
+	if (foreign)
+		(void)printf("            %" JSON_INTEGER_FORMAT " channels of others\n", foreign);
 }
 
 static void print_health(const struct health *h)
@@ -208,6 +240,7 @@ static void print_health(const struct health *h)
 			json_integer_value(json_object_get(server, "channels")),
 			json_integer_value(json_object_get(server, "allowed_active_calls")),
 			!is_up && *error ? ": " : "", !is_up ? error : "");
+		print_server_health(server);
 	}
 	(void)printf("calls       %u in progress\n", h->live_calls);
 }

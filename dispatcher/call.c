@@ -9,6 +9,7 @@
 #include "dispatcher/ami_outcome.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
+#include "dispatcher/health.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
 #include "dispatcher/server.h"
@@ -82,6 +83,8 @@ static void note_ringing(struct dispatcher *d, struct slot *slot, const struct c
 	struct shm_call facts = *slot->call;
 	facts.ringing_us = cause->at_us;
 	store(d, slot, &facts);
+	if (slot->server)
+		health_through(slot->server, slot);
 }
 
 static void announce_answer(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
@@ -89,6 +92,8 @@ static void announce_answer(struct dispatcher *d, struct slot *slot, const struc
 	struct shm_call facts = *slot->call;
 	facts.answered_us = MAX(cause->at_us, facts.sent_us);
 	store(d, slot, &facts);
+	if (slot->server && !facts.ringing_us)
+		health_through(slot->server, slot);
 	slot->deadline_us =
 		d->now_us + us(d->conf->dispatcher_max_call_seconds) + RESPONSE_GRACE_US;
 	news_call(d, slot, EVENT_call_answered, facts.answered_us, false);
@@ -136,6 +141,23 @@ static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
 	journal_finish(d->journal, slot);
 }
 
+/* What the end of a call that was not answered says about its server. That it rang has been said already. */
+static void judge_server(
+	const struct slot *slot, const struct ami_fate *fate, const struct ami_outcome *outcome)
+{
+	struct server *server = slot->server;
+	struct str why = str_of(outcome->reason);
+
+	if (!fate->channel_seen)
+		health_fault(server, FAULT_NO_CHANNEL, why);
+	else if (outcome->disposition == DISPOSITION_CONGESTION)
+		health_congested(server, slot, why);
+	else if (!slot->call->ringing_us && (outcome->disposition == DISPOSITION_BUSY ||
+						    outcome->disposition == DISPOSITION_REJECTED ||
+						    outcome->disposition == DISPOSITION_INVALID))
+		health_through(server, slot);
+}
+
 static void finish(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	struct shm_call facts = *slot->call;
@@ -154,8 +176,8 @@ static void finish(struct dispatcher *d, struct slot *slot, const struct call_ca
 	if (called_off)
 		outcome = (struct ami_outcome){
 			DISPOSITION_CANCELED, "called off before it was answered"};
-	else if (!fate.channel_seen && slot->server)
-		server_failed(slot->server, str_of(outcome.reason));
+	else if (slot->server && !fate.answered)
+		judge_server(slot, &fate, &outcome);
 	end(d, slot, &facts, outcome.disposition, outcome.reason,
 		facts.ended_us ? facts.ended_us : cause->at_us);
 }
@@ -385,8 +407,10 @@ static void on_response(struct server *server, const struct ami_message *msg)
 	server_answered(server);
 	struct call_cause cause = {d->now_us, ami_header(msg, AMI_H_MESSAGE)};
 	see(d, slot, SEEN_RESPONSE);
-	if (!ami_is_success(msg))
-		server_failed(server, cause.refusal);
+	if (ami_is_success(msg))
+		health_prove(server, PROOF_HEARD);
+	else
+		health_fault(server, FAULT_REFUSED, cause.refusal);
 	(void)call_step(d, slot, ami_is_success(msg) ? EV_QUEUED : EV_REFUSED, &cause);
 }
 
@@ -467,7 +491,7 @@ static void on_event(struct server *server, const struct ami_message *msg)
 	}
 	if (!(slot->call->seen & SEEN_CHANNEL)) {
 		see(d, slot, SEEN_CHANNEL);
-		server_worked(server);
+		health_prove(server, PROOF_CHANNEL);
 		if (slot->call->seen & SEEN_CALLED_OFF) /* when there was nothing yet to hang up */
 			server_hangup(server, slot, CAUSE_NORMAL);
 	}

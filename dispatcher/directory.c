@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/health.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -325,6 +326,8 @@ static void take_servers(void *arg, const struct rows *rows)
 			continue;
 		}
 		server->row = row;
+		if (new)
+			health_adopt(server);
 		server->usage = &row->usage;
 		server->ami = &row->ami;
 		server->seen = true;

@@ -19,7 +19,8 @@ static struct gate_server view_of(const struct server *server)
 {
 	struct usage usage = usage_read(server->usage);
 	struct ami_facts ami = server_facts_now(server);
-	return gate_server_of(&server->facts, &usage, &ami);
+	struct health_facts health = health_read(&server->row->health);
+	return gate_server_of(&server->facts, &usage, &ami, &health);
 }
 
 bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
@@ -47,6 +48,8 @@ uint64_t server_room(struct dispatcher *d, const struct server *server)
 		return 0;
 	const struct gate_quota *q = &gs.quota;
 	uint64_t room = MIN(q->channels_limit - q->channels_used, gs.window - gs.unanswered);
+	if (gs.pace)
+		room = MIN(room, gs.pace - q->channels_used);
 	room = MIN(room, rate_room(&q->hourly, q->rate_us, d->now_us));
 	return MIN(room, rate_room(&q->pace, q->pace_us, d->now_us));
 }

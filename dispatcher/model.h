@@ -15,7 +15,9 @@
 
 #include "common/strbuf.h"
 #include "dispatcher/ami_conn.h"
+#include "dispatcher/breaker.h"
 #include "dispatcher/heap.h"
+#include "dispatcher/pace.h"
 #include "dispatcher/starts.h"
 #include "shm/gate.h"
 #include "shm/layout.h"
@@ -172,16 +174,16 @@ struct server {
 	char channel_template[128];
 	char extension[TEXT_BYTES];
 	struct texts prefixes, contexts, endpoints, dids;
-	struct slot *armed;	  /* to be written, oldest first */
-	uint32_t armed_n;	  /* granted and not yet written */
-	uint32_t unanswered;	  /* Originates without Response */
-	uint32_t failures;	  /* times in a row that it made no channel of an Originate */
-	bool on_trial;		  /* after a pause one call shows what it can */
-	int64_t breaker_until_us; /* it is given a pause; 0 = none */
-	struct heap waiters;	  /* edges whose clients wait for it: waiters.h */
-	int64_t vtime;		  /* of the last call on it */
-	struct heap_node timer;	  /* while it has waiters and is blocked for a known time */
-	bool is_freed;		  /* it may have room: on the list below until that is found out */
+	struct slot *armed;    /* to be written, oldest first */
+	uint32_t armed_n;      /* granted and not yet written */
+	uint32_t unanswered;   /* Originates without Response */
+	int64_t heard_mono_us; /* its last Response, or the first Originate that it owes one */
+	struct breaker breaker;
+	struct pace pace;
+	struct heap waiters;	/* edges whose clients wait for it: waiters.h */
+	int64_t vtime;		/* of the last call on it */
+	struct heap_node timer; /* while it has waiters and is blocked for a known time */
+	bool is_freed;		/* it may have room: on the list below until that is found out */
 	struct server *freed_prev, *freed_next;
 	int64_t lost_us;       /* when the connection went, 0 while it is up */
 	uint32_t tally;	       /* of the auditor */
@@ -213,6 +215,7 @@ struct slot {
 	int64_t deadline_us;   /* wall; INT64_MAX = none */
 	int64_t freed_mono_us; /* when the channel that it refills was freed; 0 = none was */
 	int64_t committed_us; /* when a worker committed it, for the latency histogram; 0 = unknown or delayed */
+	uint32_t level;		  /* its server's channels when it was written, its own included */
 	int64_t day_ends_us;	  /* of the day that it is counted in; 0 = in none */
 	struct slot *prev, *next; /* the server's armed list, or the free list */
 	UT_hash_handle hh;

@@ -10,6 +10,7 @@
 #include "dispatcher/ami_action.h"
 #include "dispatcher/ami_channel.h"
 #include "dispatcher/call.h"
+#include "dispatcher/health.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -19,12 +20,6 @@
 #include "shm/latency.h"
 
 #include "common/base.h"
-
-enum {
-	BREAKER_DOUBLINGS = 5, /* from one second to 32 */
-	TRIAL_US = OUTCOME_GRACE_US +
-		   RESPONSE_GRACE_US, /* by then a call on trial has a channel or has failed */
-};
 
 struct server *server_find(struct dispatcher *d, uint64_t id)
 {
@@ -56,7 +51,6 @@ struct ami_facts server_facts_now(const struct server *server)
 		.unanswered = server->unanswered,
 		.armed = server->armed_n,
 		.window = server_window(server),
-		.breaker_until_us = server->breaker_until_us,
 	};
 }
 
@@ -70,8 +64,6 @@ static void show_state(struct server *server)
 	atomic_store_explicit(&server->ami->unanswered, server->unanswered, memory_order_relaxed);
 	atomic_store_explicit(&server->ami->armed, server->armed_n, memory_order_relaxed);
 	atomic_store_explicit(&server->ami->window, server_window(server), memory_order_relaxed);
-	atomic_store_explicit(
-		&server->ami->breaker_until_us, server->breaker_until_us, memory_order_relaxed);
 	if (server->conn)
 		atomic_store_explicit(
 			&server->ami->lag_us, ami_conn_lag_us(server->conn), memory_order_relaxed);
@@ -136,7 +128,7 @@ static void on_up(void *arg, const struct ami_live *live, size_t n)
 	server->unanswered = 0;
 	server->lost_us = 0;
 	server->probing = false;
-	server_worked(server); /* or it is another life of it: it may try again */
+	health_reset(server);
 	compare_calls(server, sorted, n);
 	free(sorted);
 	holder_keep(server->d->holder, server->id, ami_conn_fd(server->conn));
@@ -299,9 +291,11 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 	DL_DELETE(server->armed, slot);
 	server->armed_n--;
 	strbuf_reset(out);
+	slot->level = atomic_load_explicit(&server->usage->channels, memory_order_relaxed);
 	bool encoded = encode(server, slot, out, &err);
 	(void)call_step(d, slot, EV_WRITE, &cause);
-	server->unanswered++;
+	if (!server->unanswered++)
+		server->heard_mono_us = d->now_mono_us;
 	if (!encoded) {
 		cause.refusal = str_of(err.text);
 		(void)call_step(d, slot, EV_REFUSED, &cause);
@@ -312,10 +306,7 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 		return;
 	}
 	counter_add(d->seg, COUNTER_originates, 1);
-	if (server->failures) {
-		server->on_trial = true;
-		server->breaker_until_us = d->now_us + TRIAL_US;
-	}
+	health_sent(server);
 }
 
 /* Gates that may have shut between the plan and now: the commit in between takes a fraction of a millisecond, a reconnect
@@ -334,11 +325,11 @@ void server_write_armed(struct server *server)
 	struct dispatcher *d = server->d;
 	struct strbuf out = STRBUF_INIT;
 	struct slot *slot, *next;
-	if (!server->armed || !server_is_up(server) || d->now_us < server->breaker_until_us)
+	if (!server->armed || !server_is_up(server))
 		return;
-	server->on_trial = false; /* its time is up, if there was one */
 	DL_FOREACH_SAFE (server->armed, slot, next) {
-		if (server->unanswered >= server_window(server) || server->on_trial)
+		if (server->unanswered >= server_window(server) ||
+			!breaker_lets(&server->breaker, d->now_us))
 			break;
 		if (!still_wanted(d, slot))
 			continue;
@@ -357,43 +348,16 @@ void server_answered(struct server *server)
 {
 	if (server->unanswered > 0)
 		server->unanswered--;
+	server->heard_mono_us = server->d->now_mono_us;
 	sched_server_freed(server->d, server);
 	atomic_store_explicit(&server->ami->unanswered, server->unanswered, memory_order_relaxed);
 }
 
-void server_failed(struct server *server, struct str why)
-{
-	struct dispatcher *d = server->d;
-	int64_t pause_us = US_PER_S << MIN(server->failures, (uint32_t)BREAKER_DOUBLINGS);
-	char text[80];
-
-	if (d->now_us < server->breaker_until_us && !server->on_trial)
-		return;
-	server->on_trial = false;
-	server->failures++;
-	server->breaker_until_us = d->now_us + pause_us;
-	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(why.n, sizeof(text) - 1), why.p);
-	dir_server_error(server->row, text, d->now_us);
-	show_state(server);
-	log_warn("server.paused", "server=%s ms=%lld why=%s", server->facts.server_code,
-		(long long)(pause_us / US_PER_MS), log_q(text));
-}
-
-void server_worked(struct server *server)
-{
-	if (!server->failures)
-		return;
-	server->failures = 0;
-	server->on_trial = false;
-	server->breaker_until_us = 0;
-	show_state(server);
-	sched_server_freed(server->d, server);
-	log_info("server.resumed", "server=%s", server->facts.server_code);
-}
-
 uint32_t server_window(const struct server *server)
 {
-	return server->failures ? 1 : (uint32_t)server->d->conf->dispatcher_ami_window;
+	return server->breaker.state == BREAKER_CLOSED
+		       ? (uint32_t)server->d->conf->dispatcher_ami_window
+		       : 1;
 }
 
 void server_hangup(struct server *server, const struct slot *slot, uint32_t cause)
@@ -423,6 +387,7 @@ void servers_flush(struct dispatcher *d)
 void servers_tick(struct dispatcher *d)
 {
 	for (struct server *s = d->servers; s; s = s->hh.next) {
+		health_tick(s);
 		if (!s->conn || ami_conn_deadline(s->conn) > d->now_mono_us)
 			continue;
 		ami_conn_tick(s->conn, d->now_mono_us);

@@ -22,14 +22,6 @@ void server_write_armed(struct server *server);
 /* A Response to an Originate has come. */
 void server_answered(struct server *server);
 
-/* It refused an Originate, or made no channel of it: it is shutting down, or its trunk is gone. It gets no calls for a
- * second, then one; for two seconds, then one; up to half a minute, until one has a channel: else a server that fails at
- * once would have room for every call there is. Failures of one burst count once. */
-void server_failed(struct server *server, struct str why);
-
-/* A call of it has a channel. */
-void server_worked(struct server *server);
-
 /* What its gates ask about. */
 struct ami_facts server_facts_now(const struct server *server);
 

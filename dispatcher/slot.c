@@ -44,6 +44,7 @@ struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
 	slot->committed_us = slot->freed_mono_us = slot->day_ends_us = 0;
 	slot->granted = slot->pressed = slot->lost = false;
 	slot->number = NULL;
+	slot->level = 0;
 	HASH_ADD(hh, d->by_entry, entry_id, sizeof(slot->entry_id), slot);
 	d->live_n++;
 	return slot;

@@ -87,6 +87,7 @@ static void add_live(const struct app *app, uint64_t client_id, struct shares *s
 				continue;
 			share->row.usage = now.usage;
 			share->row.server.ami = now.server.ami;
+			share->row.server.health = now.server.health;
 			share->row.server.error = now.server.error;
 			share->live = true;
 		}
@@ -180,6 +181,28 @@ static void put_last_error(struct strbuf *sb, const struct shm_server_error *err
 	put_end(sb, '}');
 }
 
+/* In a server's own words, not in its numbers: those are shared with others. */
+static void put_health(struct strbuf *sb, const struct health_facts *health)
+{
+	bool is_closed = health->breaker == BREAKER_CLOSED;
+	const char *state = health->breaker == BREAKER_OPEN    ? "paused"
+			    : health->breaker == BREAKER_TRIAL ? "trial"
+			    : health->pace		       ? "slowed"
+							       : "healthy";
+
+	put_object(sb, "health");
+	put_text(sb, "state", str_of(state));
+	put_time_ms(sb, "since", health->since_us);
+	if (is_closed) {
+		put_null(sb, "why");
+		put_null(sb, "next_try");
+	} else {
+		put_text(sb, "why", str_of(fault_words(health->fault)));
+		put_time_ms(sb, "next_try", health->next_us);
+	}
+	put_end(sb, '}');
+}
+
 /* active and allowed are the caller's own: what others do on the server is not theirs to know. */
 static void put_server(struct strbuf *sb, const struct share *share)
 {
@@ -197,10 +220,12 @@ static void put_server(struct strbuf *sb, const struct share *share)
 	if (share->live) {
 		put_u64(sb, "active", row->usage.channels);
 		put_connection(sb, &row->server.ami);
+		put_health(sb, &row->server.health);
 		put_last_error(sb, &row->server.error);
 	} else {
 		put_null(sb, "active");
 		put_null(sb, "ami");
+		put_null(sb, "health");
 		put_null(sb, "last_error");
 	}
 	put_end(sb, '}');

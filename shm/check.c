@@ -153,6 +153,7 @@ static bool server_is_sane(const struct server_facts *s)
 {
 	return s->server.id != 0 && s->server.status < SERVER_STATUS__N &&
 	       s->server.port <= 65535 && s->ami.state < AMI_STATE__N &&
+	       s->health.breaker < BREAKER_STATE__N && s->health.fault < FAULT__N &&
 	       IS_TEXT(s->server.server_code) && IS_TEXT(s->server.host) && IS_TEXT(s->error.text);
 }
 

@@ -283,8 +283,6 @@ static void read_ami(const struct shm_ami *ami, struct ami_facts *out)
 		.since_us = atomic_load_explicit(&ami->since_us, memory_order_relaxed),
 		.lag_us = atomic_load_explicit(&ami->lag_us, memory_order_relaxed),
 		.reconnects = atomic_load_explicit(&ami->reconnects, memory_order_relaxed),
-		.breaker_until_us =
-			atomic_load_explicit(&ami->breaker_until_us, memory_order_relaxed),
 	};
 }
 
@@ -298,6 +296,7 @@ static void read_server_words(const struct shm_server_row *row, struct server_fa
 {
 	out->usage = usage_read(&row->usage);
 	read_ami(&row->ami, &out->ami);
+	out->health = health_read(&row->health);
 	if (!row_read(&row->error_row, &out->error, &row->error, sizeof(out->error)))
 		out->error = (struct shm_server_error){0};
 }

@@ -13,6 +13,7 @@
 #define CCS_SHM_DIRECTORY_H
 
 #include "common/jwt.h"
+#include "shm/health.h"
 #include "shm/row.h"
 #include "shm/segment.h"
 
@@ -83,13 +84,13 @@ struct ami_facts {
 	int64_t since_us;
 	int64_t lag_us;
 	uint64_t reconnects;
-	int64_t breaker_until_us;
 };
 
 struct server_facts {
 	struct shm_server server;
 	struct usage usage;
 	struct ami_facts ami;
+	struct health_facts health;
 	struct shm_server_error error; /* text "" = none */
 };
 

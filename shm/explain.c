@@ -150,8 +150,14 @@ static void say_server(struct explained *e, const struct question *q)
 	if (e->gate == GATE_server_down)
 		say_down(e, server);
 	else if (e->gate == GATE_server_breaker)
-		say(e, "server %s has failed too often and is given a pause%s", e->server_code,
-			moment("until", server->ami.breaker_until_us, when));
+		say(e, "server %s has failed too often (%s) and is given a pause%s", e->server_code,
+			fault_words(server->health.fault),
+			moment("until", server->health.next_us, when));
+	else if (e->gate == GATE_server_pace)
+		say(e,
+			"server %s is given %u calls at once for now: its trunk refused more, or "
+			"it has just recovered",
+			e->server_code, server->health.pace);
 	else if (e->gate == GATE_server_channels)
 		say_channels(e, &q->view.server->quota, "");
 	else if (e->gate == GATE_server_rate)
@@ -182,6 +188,7 @@ static say_fn *const words[GATE__N] = {
 	[GATE_server_down] = say_server,
 	[GATE_server_breaker] = say_server,
 	[GATE_server_channels] = say_server,
+	[GATE_server_pace] = say_server,
 	[GATE_server_rate] = say_server,
 	[GATE_server_backlog] = say_server,
 };
@@ -263,8 +270,8 @@ bool explain_next_server(const struct explain *ex, uint32_t *at, struct explaine
 	if (!view_next_allocation(&ex->view, at, &share))
 		return false;
 	struct gate_allocation allocation = gate_allocation_of(&share.allocation, &share.usage);
-	struct gate_server server =
-		gate_server_of(&share.server.server, &share.server.usage, &share.server.ami);
+	struct gate_server server = gate_server_of(
+		&share.server.server, &share.server.usage, &share.server.ami, &share.server.health);
 	struct question q = {
 		ex, {.now_us = ex->now_us, .allocation = &allocation, .server = &server}, &share};
 	out->n = 0;

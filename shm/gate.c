@@ -171,6 +171,12 @@ static int64_t server_channels(const struct gate_view *v)
 	return v->server ? channels_full(&v->server->quota) : PASS;
 }
 
+static int64_t server_pace(const struct gate_view *v)
+{
+	const struct gate_server *s = v->server;
+	return blocked_if(s && s->pace && s->quota.channels_used >= s->pace, NEVER);
+}
+
 static int64_t server_rate(const struct gate_view *v)
 {
 	return v->server ? either_rate(v, &v->server->quota) : PASS;
@@ -251,12 +257,13 @@ struct gate_allocation gate_allocation_of(const struct shm_allocation *a, const 
 	};
 }
 
-struct gate_server gate_server_of(
-	const struct shm_server *s, const struct usage *usage, const struct ami_facts *ami)
+struct gate_server gate_server_of(const struct shm_server *s, const struct usage *usage,
+	const struct ami_facts *ami, const struct health_facts *health)
 {
 	return (struct gate_server){
 		.up = s->status == SERVER_ACTIVE && ami->state == AMI_UP,
-		.breaker_until_us = ami->breaker_until_us,
+		.breaker_until_us = health->next_us,
+		.pace = health->pace,
 		.unanswered = ami->unanswered + ami->armed,
 		.window = ami->window,
 		.quota = quota_of(

@@ -88,6 +88,7 @@ struct gate_allocation {
 struct gate_server {
 	bool up;		  /* connected, logged in, resynchronised, taking calls */
 	int64_t breaker_until_us; /* 0 = closed */
+	uint32_t pace;		  /* calls at once that it bears now; 0 = no limit but its own */
 	uint32_t unanswered;	  /* Originates without a Response */
 	uint32_t window;	  /* how many of these there may be */
 	struct gate_quota quota;
@@ -119,8 +120,8 @@ struct gate_client gate_client_of(const struct shm_client *client, const struct 
 	const struct gate_day *day, bool has_server);
 struct gate_allocation gate_allocation_of(
 	const struct shm_allocation *allocation, const struct usage *usage);
-struct gate_server gate_server_of(
-	const struct shm_server *server, const struct usage *usage, const struct ami_facts *ami);
+struct gate_server gate_server_of(const struct shm_server *server, const struct usage *usage,
+	const struct ami_facts *ami, const struct health_facts *health);
 
 struct gate_day gate_day_of(const struct day_usage *day);
 

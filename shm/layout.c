@@ -30,6 +30,9 @@ static const char *const names[] = {
 #define EVENT(name, help) "event " #name,
 #include "shm/events.def"
 #undef EVENT
+#define FAULT(constant, name, proof, words) "fault " #name,
+#include "shm/fault.def"
+#undef FAULT
 #define NUMBER_TYPE(constant, name, how, help) "number type " #name,
 #include "shm/number_type.def"
 #undef NUMBER_TYPE
@@ -41,6 +44,7 @@ static const uint32_t enums[] = {
 	CLIENT_STATUS__N,
 	SERVER_STATUS__N,
 	AMI_STATE__N,
+	BREAKER_STATE__N,
 	CALL_STATE__N,
 	LATENCY__N,
 };

@@ -256,9 +256,33 @@ struct shm_ami {
 	_Atomic int64_t since_us;
 	_Atomic int64_t lag_us; /* the last Ping's round trip */
 	_Atomic uint64_t reconnects;
-	_Atomic int64_t breaker_until_us; /* no call until then; 0 = none such */
-	_Atomic uint32_t armed;		  /* granted and not written yet */
-	_Atomic uint32_t window;	  /* how many may be armed and unanswered together */
+	_Atomic uint32_t armed;	 /* granted and not written yet */
+	_Atomic uint32_t window; /* how many may be armed and unanswered together */
+};
+
+/* What a server does with its calls, and how many it gets for that: facts of the dispatcher's breaker and pace, from which a
+ * successor goes on. */
+enum shm_breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_TRIAL, BREAKER_STATE__N };
+
+enum shm_fault {
+#define FAULT(constant, name, proof, words) FAULT_##constant,
+#include "shm/fault.def"
+#undef FAULT
+	FAULT__N
+};
+
+struct shm_health {
+	_Atomic uint32_t breaker;	   /* enum shm_breaker_state */
+	_Atomic uint32_t fault;		   /* enum shm_fault: what opened it */
+	_Atomic uint32_t openings;	   /* in a row */
+	_Atomic uint32_t is_rising;	   /* the pace */
+	_Atomic uint32_t faults[FAULT__N]; /* of each kind, in a row */
+	_Atomic int64_t since_us;	   /* of the breaker's state */
+	_Atomic int64_t until_us;	   /* OPEN, TRIAL: no call before */
+	_Atomic uint64_t pace;	  /* calls at once, in 1/PACE_UNIT; 0 = as many as are allowed */
+	_Atomic int64_t cut_us;	  /* the pace was lowered last */
+	_Atomic uint32_t calls;	  /* that got through since */
+	_Atomic uint32_t foreign; /* channels of others, where they are counted */
 };
 
 struct shm_server_error {
@@ -270,6 +294,7 @@ struct shm_server_row {
 	struct shm_row row;
 	struct shm_usage usage;
 	struct shm_ami ami;
+	struct shm_health health;
 	struct shm_server data;
 	struct shm_row error_row; /* last_error has a sequence of its own */
 	struct shm_server_error error;

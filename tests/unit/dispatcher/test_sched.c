@@ -12,6 +12,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
 #include "dispatcher/disposition.h"
+#include "dispatcher/health.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/sched.h"
@@ -433,15 +434,17 @@ static void unanswered_originates_hold_back(void **state)
 }
 
 /* A server that fails at once would have room for every call there is: it is given a pause, then one call, then a longer
- * pause; a channel ends all that. */
+ * pause; a channel ends all that, and then each call that gets through makes room for one more. */
 static void a_server_that_makes_no_channels_gets_no_calls(void **state)
 {
 	struct world *w = *state;
 	struct server *s = &w->server;
+	struct str why = STR("no channel");
 	announce(w, 0, 100, 9000000000);
-	server_failed(s, STR("Asterisk is shutting down"));
+	for (int i = 0; i < 5; i++)
+		health_fault(s, FAULT_NO_CHANNEL, why);
 	for (int64_t pause_us = US_PER_S; pause_us <= 4 * US_PER_S; pause_us *= 2) {
-		server_failed(s, STR("another of the same burst"));
+		health_fault(s, FAULT_NO_CHANNEL, why); /* another of the same burst */
 		uint64_t before = live(w, 0);
 		w->d.now_us += pause_us - 1;
 		sched_pass(&w->d);
@@ -451,13 +454,42 @@ static void a_server_that_makes_no_channels_gets_no_calls(void **state)
 		w->d.now_us += 1;
 		sched_pass(&w->d);
 		assert_int_equal(live(w, 0), before + 1);
-		s->armed_n = 0; /* the call on trial is written, and refused */
+		s->armed_n = 0; /* the call on trial is written, and has no channel */
 		server_answered(s);
-		server_failed(s, STR("Asterisk is shutting down"));
+		health_fault(s, FAULT_NO_CHANNEL, why);
 	}
-	server_worked(s);
+	const struct slot *slot = slot_of_entry(&w->d, 1 << 10);
+	uint64_t before = live(w, 0);
+	assert_non_null(slot);
+	health_prove(s, PROOF_CHANNEL);
+	for (int i = 1; i < 10; i++) {
+		sched_pass(&w->d);
+		assert_int_equal(live(w, 0), before + (uint64_t)i);
+		assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_pace);
+		health_through(s, slot);
+	}
+}
+
+/* A successor goes on where its predecessor was. */
+static void health_outlives_the_dispatcher(void **state)
+{
+	struct world *w = *state;
+	struct server *s = &w->server, heir = {.row = s->row, .usage = s->usage, .d = &w->d};
+	announce(w, 0, 100, 9000000000);
 	sched_pass(&w->d);
-	assert_int_equal(live(w, 0), 100);
+	struct slot *slot = slot_of_entry(&w->d, 1 << 10);
+	assert_non_null(slot);
+	slot->call->sent_us = w->d.now_us;
+	for (int i = 0; i < 2; i++)
+		health_congested(s, slot, STR("no circuit available"));
+	for (int i = 0; i < 3; i++)
+		health_fault(s, FAULT_REFUSED, STR("Asterisk is shutting down"));
+	heir.facts = s->facts;
+	health_adopt(&heir);
+	assert_memory_equal(&heir.breaker, &s->breaker, sizeof(heir.breaker));
+	assert_int_equal(heir.breaker.state, BREAKER_OPEN);
+	assert_int_equal(health_room(&heir), health_room(s));
+	assert_true(health_room(&heir) < live(w, 0));
 }
 
 /* What was allowed when it came in and is not any more is told, and never dialled. */
@@ -569,6 +601,7 @@ int main(void)
 		WORLD_TEST(a_call_is_called_off_by_its_client_only),
 		WORLD_TEST(unanswered_originates_hold_back),
 		WORLD_TEST(a_server_that_makes_no_channels_gets_no_calls),
+		WORLD_TEST(health_outlives_the_dispatcher),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,11 @@ static void close_server_channels(struct situation *s)
 	fill_channels(&s->server.quota);
 }
 
+static void close_server_pace(struct situation *s)
+{
+	s->server.quota.channels_used = s->server.pace = 1;
+}
+
 static void close_server_rate(struct situation *s)
 {
 	use_up(&s->server.quota.hourly, &s->server.quota.rate_us);
@@ -194,6 +199,7 @@ static const struct {
 	[GATE_server_down] = {close_server_down, SOMETHING},
 	[GATE_server_breaker] = {close_server_breaker, NOW + 17},
 	[GATE_server_channels] = {close_server_channels, SOMETHING},
+	[GATE_server_pace] = {close_server_pace, SOMETHING},
 	[GATE_server_rate] = {close_server_rate, NOW + 100},
 	[GATE_server_backlog] = {close_server_backlog, SOMETHING},
 };
@@ -363,7 +369,7 @@ static enum gate first_gate(struct rows *r)
 	struct gate_day day = gate_day_of(&r->c.day);
 	r->client = gate_client_of(&r->c.client, &r->c.usage, &day, true);
 	r->allocation = gate_allocation_of(&r->a.allocation, &r->a.usage);
-	r->server = gate_server_of(&r->s.server, &r->s.usage, &r->s.ami);
+	r->server = gate_server_of(&r->s.server, &r->s.usage, &r->s.ami, &r->s.health);
 	r->view = (struct gate_view){NOW, &r->client, NULL, &r->allocation, &r->server};
 	(void)gate_first_block(&r->view, &v);
 	return v.gate;
@@ -386,9 +392,9 @@ static void test_rows_of_the_segment_make_a_view(void **state)
 	r.s.server.status = SERVER_DRAINING;
 	assert_int_equal(first_gate(&r), GATE_server_down);
 	r.s.server.status = SERVER_ACTIVE;
-	r.s.ami.breaker_until_us = NOW + 1;
+	r.s.health.next_us = NOW + 1;
 	assert_int_equal(first_gate(&r), GATE_server_breaker);
-	r.s.ami.breaker_until_us = NOW;
+	r.s.health.next_us = NOW;
 	r.s.ami.armed = 2;
 	assert_int_equal(first_gate(&r), GATE_server_backlog);
 	r.a.usage.channels = 2;

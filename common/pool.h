@@ -1,7 +1,8 @@
 /* The pools of API workers: their names, where each listens, how many workers each shall have.
  *
  * Four kinds of worker run the same program. fast: answers from the segment, never waits. sql: one request at a time, waits
- * for PostgreSQL. call: quick calls, all that are there in one transaction. login: the same, for what takes a core and 64 MiB each time: passwords.
+ * for PostgreSQL. call: quick calls and small batches, all that are there in one transaction. login: as sql, for what takes a core
+ * and 64 MiB each time: passwords.
  *
  * How many is an option of each pool ([api] fast_workers and so on; 0 = as many as suit the machine). What `ccsctl workers
  * set` wishes is kept in a file of its own, [api] workers_file, and wins. Every worker has a slot in the segment, and while

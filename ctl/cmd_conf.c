@@ -112,7 +112,7 @@ static bool check_dsns(const struct conf *conf, struct err *err)
 	struct session_parameters parameters;
 
 	for (size_t i = 0; i < ARRAY_LEN(dsns); i++)
-		if (!session_parameters(&parameters, dsns[i], "ccsctl", 0, err))
+		if (!session_parameters(&parameters, dsns[i], "ccsctl", 0, false, err))
 			return false;
 	return true;
 }

@@ -68,6 +68,8 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 		app->gather = gather_new();
 	app->db = db_new(pool == POOL_LOGIN ? conf->database_login_dsn : conf->database_api_dsn,
 		"ccs-api", conf->database_statement_timeout_ms);
+	if (pool == POOL_CALL)
+		db_plan_once(app->db);
 	if (pool == POOL_LOGIN)
 		(void)password_of_nobody(); /* not at the first unknown name, who would wait longer */
 	return true;

@@ -2,8 +2,7 @@
  *
  * Four kinds of worker run the same program. fast: answers from the segment, never waits, has no
  * database. sql: one request at a time, waits for PostgreSQL, announces committed work. call: quick
- * calls, all that are there in one transaction (gather.h). login: the
- * same, for what takes a core and 64 MiB each time: passwords. Few of them, so that a flood of
+ * calls and small batches, all that are there in one transaction (gather.h). login: as sql, for what takes a core and 64 MiB each time: passwords. Few of them, so that a flood of
  * guesses holds up nobody else; and only they may read the hashes.
  */
 #ifndef CCS_FCGI_APP_H

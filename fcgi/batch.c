@@ -15,9 +15,11 @@ struct number_rules rules_of(const struct app *app, const struct shm_client *cli
 	return (struct number_rules){client->region, (enum number_check)check, &client->policy};
 }
 
-void batch_begin(struct batch *batch, struct arena *arena, const struct number_rules *rules)
+void batch_begin(struct batch *batch, const struct shm_client *client, struct arena *arena,
+	const struct number_rules *rules)
 {
-	*batch = (struct batch){.arena = arena, .rules = *rules, .rejected = STRBUF_INIT};
+	*batch = (struct batch){
+		.client = client, .arena = arena, .rules = *rules, .rejected = STRBUF_INIT};
 	put_array(&batch->rejected, NULL);
 }
 

@@ -3,7 +3,8 @@
  *
  * Entries go by binary COPY straight into the leaf partition of entry, in chunks of
  * BATCH_CHUNK_ENTRIES. (One statement with arrays saves round trips, but gains nothing from ten
- * entries on and takes PostgreSQL twice the time: docs/BENCHMARKS.md.)
+ * entries on and takes PostgreSQL twice the time: docs/BENCHMARKS.md.) Small batches that come at
+ * the same time share a transaction and a COPY (gather.h).
  *
  * The unique constraint on (client, batch_id) decides who was first, so that a batch that is sent
  * again, at the same time or after an answer that was lost, is stored once and answered alike.
@@ -14,6 +15,7 @@
 #include "fcgi/app.h"
 #include "fcgi/batch_scan.h"
 #include "fcgi/number_set.h"
+#include "fcgi/reply.h"
 #include "registry/number.h"
 
 enum { BATCH_CHUNK_ENTRIES = 1024 };
@@ -25,6 +27,7 @@ struct batch_row {
 };
 
 struct batch {
+	const struct shm_client *client; /* whose it is */
 	struct arena *arena;
 	struct number_rules rules;
 	struct batch_head head;
@@ -49,7 +52,8 @@ struct batch_receipt {
 struct number_rules rules_of(const struct app *app, const struct shm_client *client);
 
 /* Ready to gather. End with batch_end. */
-void batch_begin(struct batch *batch, struct arena *arena, const struct number_rules *rules);
+void batch_begin(struct batch *batch, const struct shm_client *client, struct arena *arena,
+	const struct number_rules *rules);
 void batch_end(struct batch *batch);
 
 /* Takes one entry of the body, or rejects it. A batch_entry_fn. */
@@ -74,6 +78,18 @@ static inline struct str region_or_null(uint16_t code, char text[REGION_TEXT_BYT
  * only the answer was lost: the same request again finds out. */
 MUST_USE bool batch_store(
 	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err);
+
+enum { BATCHES_MAX = 32 };
+
+/* The same for at most BATCHES_MAX batches in one transaction, all of them or none: none is added to another one, they are
+ * in ascending order of client and batch_id, and none has the batch_id of another. One whose receipt has no
+ * queue_master_id is not stored, because its batch_id is used: batch_store says what for. */
+MUST_USE bool batches_store(struct app *app, const struct batch *const *batches, size_t n,
+	struct batch_receipt *receipts, struct err *err);
+
+/* The answer about one that is stored. */
+void batch_answer(
+	const struct batch *batch, const struct batch_receipt *receipt, struct reply *reply);
 
 /* Everything was checked before it went to PostgreSQL: a constraint that refuses it there is our
  * own bug, not the client's. Corrects err. */

@@ -1,4 +1,4 @@
-/* Storing a batch, whole or not at all: see batch.h. */
+/* Storing batches, whole or not at all: see batch.h. */
 #include <inttypes.h>
 
 #include "fcgi/announce.h"
@@ -8,34 +8,219 @@
 
 #include "common/base.h"
 
-/* Queue master and chunks, then the entries, in one transaction. No chunks: batch_id is used. */
-static bool store(struct app *app, const struct batch *batch, struct rows *chunks, struct err *err)
+_Static_assert((int)BATCHES_MAX <= (int)DB_ACTS_MAX, "each batch may be another client's");
+
+/* ---- the batches of one client ---- */
+
+/* Columns of batches_open and batch_append. */
+enum column {
+	CHUNK_ID,
+	CHUNK_ENTRIES,
+	CHUNK_QUEUE_MASTER,
+	CHUNK_QUEUE_BATCH,
+	CHUNK_OF,
+	CHUNK_NUMBER
+};
+
+struct group {
+	const struct batch *const *batches;
+	struct batch_receipt *receipts;
+	size_t n;
+	struct sql_args args;
+	struct rows rows; /* their chunks */
+};
+
+typedef void column_fn(struct sql_array *array, const struct batch *batch);
+
+static void put_batch_id(struct sql_array *array, const struct batch *batch)
 {
-	struct sql_args args = SQL_ARGS_INIT;
-	bool appends = batch->head.queue_id != 0;
-	arg_i64(&args, (int64_t)app->client.id);
-	arg_i64(&args, (int64_t)batch->head.batch_id);
-	arg_bytes(&args, &batch->head.content, sizeof(batch->head.content));
-	arg_i64(&args, (int64_t)batch->n);
-	arg_text(&args, strbuf_view(&batch->rejected));
-	if (appends)
-		arg_i64(&args, (int64_t)batch->head.queue_id);
-	else
-		arg_bool(&args, app->client.auto_dispatch);
-	arg_i64(&args, (int64_t)batch->rejected_n);
-	if (!appends)
-		arg_text(&args, str_of(app->client.timezone));
-	bool ok = db_begin_as(app->db, app->client.id, err) &&
-		  db_query(app->db, appends ? SQL_BATCH_APPEND : SQL_BATCH_OPEN, &args, chunks,
-			  err) &&
-		  entry_copy(app, batch, chunks, err) && db_commit(app->db, err);
-	if (!ok)
+	array_i64(array, (int64_t)batch->head.batch_id);
+}
+
+static void put_content(struct sql_array *array, const struct batch *batch)
+{
+	array_bytes(array, &batch->head.content, sizeof(batch->head.content));
+}
+
+static void put_entries(struct sql_array *array, const struct batch *batch)
+{
+	array_i64(array, (int64_t)batch->n);
+}
+
+static void put_rejected(struct sql_array *array, const struct batch *batch)
+{
+	array_text(array, strbuf_view(&batch->rejected));
+}
+
+static void put_rejected_n(struct sql_array *array, const struct batch *batch)
+{
+	array_i64(array, (int64_t)batch->rejected_n);
+}
+
+/* The parameters of batches_open behind the client. */
+static const struct {
+	uint32_t type;
+	column_fn *put;
+} columns[] = {
+	{INT8OID, put_batch_id},
+	{BYTEAOID, put_content},
+	{INT8OID, put_entries},
+	{TEXTOID, put_rejected},
+	{INT8OID, put_rejected_n},
+};
+
+static void group_to_args(struct group *group)
+{
+	const struct shm_client *client = group->batches[0]->client;
+
+	arg_i64(&group->args, (int64_t)client->id);
+	for (size_t c = 0; c < ARRAY_LEN(columns); c++) {
+		struct sql_array array = arg_array(&group->args, columns[c].type);
+		for (size_t i = 0; i < group->n; i++)
+			columns[c].put(&array, group->batches[i]);
+		array_end(&array);
+	}
+	arg_bool(&group->args, client->auto_dispatch);
+	arg_text(&group->args, str_of(client->timezone));
+}
+
+static void append_to_args(struct group *group)
+{
+	const struct batch *batch = group->batches[0];
+
+	arg_i64(&group->args, (int64_t)batch->client->id);
+	arg_i64(&group->args, (int64_t)batch->head.batch_id);
+	arg_bytes(&group->args, &batch->head.content, sizeof(batch->head.content));
+	arg_i64(&group->args, (int64_t)batch->n);
+	arg_text(&group->args, strbuf_view(&batch->rejected));
+	arg_i64(&group->args, (int64_t)batch->head.queue_id);
+	arg_i64(&group->args, (int64_t)batch->rejected_n);
+}
+
+/* ---- queue masters and chunks, then the entries, in one transaction ---- */
+
+struct transaction {
+	struct group groups[BATCHES_MAX];
+	size_t groups_n;
+	struct batch_chunk *chunks;
+	size_t chunks_n;
+};
+
+static void begin_groups(struct transaction *t, const struct batch *const *batches, size_t n,
+	struct batch_receipt *receipts)
+{
+	t->groups_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		receipts[i] = (struct batch_receipt){.queue_master_id = 0};
+		if (i == 0 || batches[i]->client->id != batches[i - 1]->client->id)
+			t->groups[t->groups_n++] = (struct group){
+				&batches[i], &receipts[i], 0, SQL_ARGS_INIT, ROWS_INIT};
+		t->groups[t->groups_n - 1].n++;
+	}
+}
+
+static void end_groups(struct transaction *t)
+{
+	for (size_t i = 0; i < t->groups_n; i++) {
+		rows_free(&t->groups[i].rows);
+		args_free(&t->groups[i].args);
+	}
+}
+
+static bool open_groups(struct app *app, struct transaction *t, bool appends, struct err *err)
+{
+	struct db_act acts[BATCHES_MAX];
+
+	for (size_t i = 0; i < t->groups_n; i++) {
+		struct group *group = &t->groups[i];
+		if (appends)
+			append_to_args(group);
+		else
+			group_to_args(group);
+		acts[i] = (struct db_act){group->batches[0]->client->id,
+			appends ? SQL_BATCH_APPEND : SQL_BATCHES_OPEN, &group->args, &group->rows};
+	}
+	return db_begin_acts(app->db, acts, t->groups_n, err);
+}
+
+static struct batch_chunk take_chunk(const struct group *group, int row)
+{
+	const struct rows *rows = &group->rows;
+	size_t of = (size_t)row_i64(rows, row, CHUNK_OF) - 1;
+	const struct batch *batch = group->batches[of];
+	uint64_t queue_master_id = (uint64_t)row_i64(rows, row, CHUNK_QUEUE_MASTER);
+
+	group->receipts[of] = (struct batch_receipt){.queue_master_id = queue_master_id,
+		.inserted = batch->n,
+		.rejected = strbuf_view(&batch->rejected)};
+	return (struct batch_chunk){.id = (uint64_t)row_i64(rows, row, CHUNK_ID),
+		.queue_master_id = queue_master_id,
+		.queue_batch_id = (uint64_t)row_i64(rows, row, CHUNK_QUEUE_BATCH),
+		.entries = (uint32_t)row_i64(rows, row, CHUNK_ENTRIES),
+		.batch = batch,
+		.rows = &batch
+			->rows[(size_t)row_i64(rows, row, CHUNK_NUMBER) * BATCH_CHUNK_ENTRIES]};
+}
+
+static bool take_chunks(struct app *app, struct transaction *t, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->groups_n; i++)
+		n += (size_t)t->groups[i].rows.n;
+	t->chunks = arena_alloc(app->arena, n * sizeof(*t->chunks));
+	if (!t->chunks)
+		return fail(err, ERR_TOO_LARGE,
+			"the batch needs more memory than one request may take; send it in parts");
+	t->chunks_n = 0;
+	for (size_t i = 0; i < t->groups_n; i++)
+		for (int row = 0; row < t->groups[i].rows.n; row++)
+			t->chunks[t->chunks_n++] = take_chunk(&t->groups[i], row);
+	return true;
+}
+
+static void announce(struct app *app, const struct transaction *t)
+{
+	for (size_t i = 0; i < t->chunks_n; i++) {
+		const struct batch_chunk *chunk = &t->chunks[i];
+		const struct batch *batch = chunk->batch;
+		if (batch->client->auto_dispatch && !batch->head.queue_id)
+			announce_chunk(app, &(struct announced_chunk){.id = chunk->id,
+						    .client_id = batch->client->id,
+						    .queue_master_id = chunk->queue_master_id,
+						    .batch_id = chunk->queue_batch_id,
+						    .entries = chunk->entries,
+						    .first = chunk->rows});
+	}
+}
+
+static bool store(struct app *app, const struct batch *const *batches, size_t n, bool appends,
+	struct batch_receipt *receipts, struct err *err)
+{
+	struct transaction t;
+
+	begin_groups(&t, batches, n, receipts);
+	bool ok = open_groups(app, &t, appends, err) && take_chunks(app, &t, err) &&
+		  entry_copy(app, t.chunks, t.chunks_n, err) && db_commit(app->db, err);
+	if (ok) {
+		announce(app, &t);
+	} else {
 		db_rollback(app->db);
-	args_free(&args);
+		store_refused(err);
+	}
+	end_groups(&t);
 	return ok;
 }
 
-static bool read_receipt(const struct app *app, const struct batch *batch, const struct rows *rows,
+bool batches_store(struct app *app, const struct batch *const *batches, size_t n,
+	struct batch_receipt *receipts, struct err *err)
+{
+	return store(app, batches, n, false, receipts, err);
+}
+
+/* ---- one batch, perhaps for the second time ---- */
+
+static bool read_receipt(struct app *app, const struct batch *batch, const struct rows *rows,
 	struct batch_receipt *receipt, struct err *err)
 {
 	enum { ID, CONTENT, INSERTED, REJECTED };
@@ -67,51 +252,27 @@ static bool find_stored(
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
-	arg_i64(&args, (int64_t)app->client.id);
+	arg_i64(&args, (int64_t)batch->client->id);
 	arg_i64(&args, (int64_t)batch->head.batch_id);
-	bool ok = db_query_as(app->db, app->client.id, SQL_BATCH_FIND, &args, &rows, err) &&
-		  read_receipt(app, batch, &rows, receipt, err);
+	bool ok = db_query_as(app->db, batch->client->id, SQL_BATCH_FIND, &args, &rows, err);
+	if (!ok)
+		store_refused(err);
+	ok = ok && read_receipt(app, batch, &rows, receipt, err);
 	rows_free(&rows);
 	args_free(&args);
 	return ok;
+}
+
+bool batch_store(
+	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
+{
+	bool appends = batch->head.queue_id != 0;
+	return store(app, &batch, 1, appends, receipt, err) &&
+	       (receipt->queue_master_id != 0 || find_stored(app, batch, receipt, err));
 }
 
 void store_refused(struct err *err)
 {
 	if (err->kind == ERR_INPUT)
 		err->kind = ERR_INTERNAL;
-}
-
-static void announce(struct app *app, const struct batch *batch, const struct rows *chunks)
-{
-	for (int i = 0; i < chunks->n; i++) {
-		struct announced_chunk chunk = {.id = (uint64_t)row_i64(chunks, i, CHUNK_ID),
-			.client_id = app->client.id,
-			.queue_master_id = (uint64_t)row_i64(chunks, i, CHUNK_QUEUE_MASTER),
-			.batch_id = (uint64_t)row_i64(chunks, i, CHUNK_BATCH_ID),
-			.entries = (uint32_t)row_i64(chunks, i, CHUNK_ENTRIES),
-			.first = &batch->rows[(size_t)i * BATCH_CHUNK_ENTRIES]};
-		announce_chunk(app, &chunk);
-	}
-}
-
-bool batch_store(
-	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
-{
-	struct rows chunks = ROWS_INIT;
-	bool ok = store(app, batch, &chunks, err);
-	if (ok && chunks.n == 0) {
-		ok = find_stored(app, batch, receipt, err);
-	} else if (ok) {
-		*receipt = (struct batch_receipt){
-			.queue_master_id = (uint64_t)row_i64(&chunks, 0, CHUNK_QUEUE_MASTER),
-			.inserted = batch->n,
-			.rejected = strbuf_view(&batch->rejected)};
-		if (app->client.auto_dispatch && !batch->head.queue_id)
-			announce(app, batch, &chunks);
-	}
-	rows_free(&chunks);
-	if (!ok)
-		store_refused(err);
-	return ok;
 }

@@ -66,16 +66,14 @@ static bool copy_flush(struct app *app, struct strbuf *sb, struct err *err)
 	return ok;
 }
 
-/* One chunk's entries. */
-static bool copy_chunk(struct app *app, const struct batch *batch, const struct rows *chunks,
-	int chunk, struct strbuf *sb, struct err *err)
+static bool copy_chunk(
+	struct app *app, const struct batch_chunk *chunk, struct strbuf *sb, struct err *err)
 {
-	uint64_t entry_id = (uint64_t)row_i64(chunks, chunk, CHUNK_ID) * BATCH_CHUNK_ENTRIES;
-	uint64_t queue_master_id = (uint64_t)row_i64(chunks, chunk, CHUNK_QUEUE_MASTER);
-	const struct batch_row *row = &batch->rows[(size_t)chunk * BATCH_CHUNK_ENTRIES];
+	uint64_t entry_id = chunk->id * BATCH_CHUNK_ENTRIES;
 
-	for (int64_t left = row_i64(chunks, chunk, CHUNK_ENTRIES); left > 0; left--, row++) {
-		copy_row(sb, entry_id++, app->client.id, queue_master_id, row);
+	for (uint32_t i = 0; i < chunk->entries; i++) {
+		copy_row(sb, entry_id + i, chunk->batch->client->id, chunk->queue_master_id,
+			&chunk->rows[i]);
 		if (sb->n >= COPY_FLUSH_BYTES && !copy_flush(app, sb, err))
 			return false;
 	}
@@ -83,17 +81,18 @@ static bool copy_chunk(struct app *app, const struct batch *batch, const struct 
 }
 
 /* The partition of entry that a chunk belongs to: migration 0002. */
-static int64_t partition_of(const struct rows *chunks, int chunk)
+static int64_t partition_of(const struct batch_chunk *chunk)
 {
-	return row_i64(chunks, chunk, CHUNK_ID) >> 30;
+	return (int64_t)(chunk->id >> 30);
 }
 
-/* The chunks from *at on that lie in one partition: nearly always all of them. */
-static bool copy_partition(struct app *app, const struct batch *batch, const struct rows *chunks,
-	int *at, struct strbuf *sb, struct err *err)
+/* The first of these chunks that lie in one partition: nearly always all of them. *n becomes their number. */
+static bool copy_partition(struct app *app, const struct batch_chunk *chunks, size_t *n,
+	struct strbuf *sb, struct err *err)
 {
 	static const char signature[] = "PGCOPY\n\377\r\n"; /* its NUL belongs to it */
-	int64_t partition = partition_of(chunks, *at);
+	int64_t partition = partition_of(chunks);
+	size_t i = 0;
 
 	if (!db_copy_begin(app->db, SQL_ENTRY_COPY, partition, err))
 		return false;
@@ -101,20 +100,22 @@ static bool copy_partition(struct app *app, const struct batch *batch, const str
 	strbuf_add(sb, signature, sizeof(signature));
 	copy_i32(sb, 0); /* flags */
 	copy_i32(sb, 0); /* no header extension */
-	for (; *at < chunks->n && partition_of(chunks, *at) == partition; (*at)++)
-		if (!copy_chunk(app, batch, chunks, *at, sb, err))
+	for (; i < *n && partition_of(&chunks[i]) == partition; i++)
+		if (!copy_chunk(app, &chunks[i], sb, err))
 			return false;
+	*n = i;
 	copy_i16(sb, -1); /* the end */
 	return copy_flush(app, sb, err) && db_copy_end(app->db, err);
 }
 
-bool entry_copy(
-	struct app *app, const struct batch *batch, const struct rows *chunks, struct err *err)
+bool entry_copy(struct app *app, const struct batch_chunk *chunks, size_t n, struct err *err)
 {
 	struct strbuf sb = STRBUF_INIT;
 	bool ok = true;
-	for (int at = 0; ok && at < chunks->n;)
-		ok = copy_partition(app, batch, chunks, &at, &sb, err);
+	for (size_t at = 0, some; ok && at < n; at += some) {
+		some = n - at;
+		ok = copy_partition(app, &chunks[at], &some, &sb, err);
+	}
 	strbuf_free(&sb);
 	return ok;
 }

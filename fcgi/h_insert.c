@@ -1,14 +1,19 @@
 /* POST /queues/insertdataincallqueue: a batch of numbers. */
-#include "fcgi/batch.h"
+#include "fcgi/gather.h"
+#include "fcgi/idempotency.h"
 #include "fcgi/put.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
 
 #include "common/base.h"
 
-static void put_receipt(
-	struct strbuf *sb, const struct batch *batch, const struct batch_receipt *receipt)
+void batch_answer(
+	const struct batch *batch, const struct batch_receipt *receipt, struct reply *reply)
 {
+	struct strbuf *sb = &reply->body;
+
+	if (receipt->is_replay)
+		reply_header(reply, "Idempotent-Replayed", "true");
 	put_object(sb, NULL);
 	put_text(sb, "message", STR("Queue data inserted successfully"));
 	put_text(sb, "status", STR("success"));
@@ -28,31 +33,36 @@ static bool find_queue(
 	       own_queue(app, req, head->queue_id, true, &head->queue_id, err);
 }
 
-static bool insert(
-	struct app *app, struct req *req, struct batch *batch, struct reply *reply, struct err *err)
+static bool read_batch(struct app *app, const struct req *req, struct batch *batch, struct err *err)
 {
-	struct batch_receipt receipt;
 	bool strict = false;
 
-	if (!req_query_bool(req, "strict", &strict, err) ||
-		!req_query_bool(req, "dedupe", &batch->dedupe, err) ||
-		!batch_scan(req->body, (uint64_t)app->conf->api_max_batch_entries, req->arena,
-			batch_gather, batch, &batch->head, err) ||
-		!find_queue(app, req, &batch->head, err) || !batch_close(batch, strict, err) ||
-		!batch_store(app, batch, &receipt, err))
-		return false;
-	if (receipt.is_replay)
-		reply_header(reply, "Idempotent-Replayed", "true");
-	put_receipt(&reply->body, batch, &receipt);
-	return true;
+	return req_query_bool(req, "strict", &strict, err) &&
+	       req_query_bool(req, "dedupe", &batch->dedupe, err) &&
+	       batch_scan(req->body, (uint64_t)app->conf->api_max_batch_entries, req->arena,
+		       batch_gather, batch, &batch->head, err) &&
+	       find_queue(app, req, &batch->head, err) && batch_close(batch, strict, err);
+}
+
+/* One with an Idempotency-Key has a transaction of its own, and so has one that is added to a queue. */
+static bool is_gathered(const struct app *app, const struct req *req, const struct batch *batch)
+{
+	return app->gather && !idempotency_asked(req) && batch->head.queue_id == 0;
 }
 
 bool handle_insert_batch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	struct batch batch;
+	struct batch_receipt receipt;
 	struct number_rules rules = rules_of(app, req->client);
-	batch_begin(&batch, req->arena, &rules);
-	bool ok = insert(app, req, &batch, reply, err);
+
+	batch_begin(&batch, req->client, req->arena, &rules);
+	bool ok = read_batch(app, req, &batch, err);
+	if (ok && is_gathered(app, req, &batch))
+		return gather_batch(app->gather, req, &batch, reply);
+	ok = ok && batch_store(app, &batch, &receipt, err);
+	if (ok)
+		batch_answer(&batch, &receipt, reply);
 	batch_end(&batch);
 	return ok;
 }

@@ -14,7 +14,7 @@ bool handle_quick_call(struct app *app, struct req *req, struct reply *reply, st
 		return false;
 	/* One with an Idempotency-Key has a transaction of its own. */
 	if (app->gather && !idempotency_asked(req))
-		return gather_add(app->gather, req, &call, reply);
+		return gather_call(app->gather, req, &call, reply);
 	if (!quick_calls_store(app, &(struct quick_call *){&call}, 1, err))
 		return false;
 	quick_call_answer(&call, reply);

@@ -91,8 +91,11 @@ static void print_body(struct strbuf *out, const struct conf *conf, const struct
 
 	strbuf_puts(out, " {");
 	print_wall(out, conf, &walls[wall]);
-	strbuf_printf(out, " fastcgi_pass ccs_%s;%s }\n", pool_name(pool),
-		is_kept(pool, wall) ? " fastcgi_keep_conn on;" : "");
+	if (wall == ROUTE_BULK)
+		strbuf_puts(out, " fastcgi_pass $ccs_batch_pool; fastcgi_keep_conn on; }\n");
+	else
+		strbuf_printf(out, " fastcgi_pass ccs_%s;%s }\n", pool_name(pool),
+			is_kept(pool, wall) ? " fastcgi_keep_conn on;" : "");
 }
 
 static void print_regex(struct strbuf *out, const struct route *route)

@@ -23,7 +23,7 @@ enum pool route_home(const struct route *route)
 	static const enum pool homes[] = {[ROUTE_FAST] = POOL_FAST,
 		[ROUTE_SQL] = POOL_SQL,
 		[ROUTE_WAIT] = POOL_SQL,
-		[ROUTE_BULK] = POOL_SQL,
+		[ROUTE_BULK] = POOL_CALL,
 		[ROUTE_CALL] = POOL_CALL,
 		[ROUTE_EXPORT] = POOL_SQL,
 		[ROUTE_LOGIN] = POOL_LOGIN};

@@ -9,8 +9,7 @@
 
 #define API_PREFIX "/api/v1"
 
-/* WAIT, EXPORT, CALL and BULK are the sql pool, each behind a wall of its own: routes.def. The last one wins
- * where a path has several. BULK takes bodies up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
+/* Each has a wall of its own in front of it: nginx_print.c. The last one wins where a path has several. BULK takes bodies up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
 enum route_pool {
 	ROUTE_FAST,
 	ROUTE_SQL,

@@ -96,11 +96,12 @@ static void body_drain(FCGX_Stream *in)
 		;
 }
 
-/* What the fast pool cannot answer, the sql pool does. */
+/* What the fast pool cannot answer, and what would keep others of the call pool waiting, the sql pool does. */
 static bool is_ours(const struct app *app, const struct route *route)
 {
 	enum pool home = route_home(route);
-	return app->pool == home || (app->pool == POOL_SQL && home == POOL_FAST);
+	return app->pool == home ||
+	       (app->pool == POOL_SQL && (home == POOL_FAST || route->pool == ROUTE_BULK));
 }
 
 /* An active client, by whatever credential the route asks for. */
@@ -231,8 +232,9 @@ bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)
 	return true;
 }
 
-void serve_gathered(struct gathered *one)
+void serve_gathered(const struct app *app, struct gathered *one)
 {
+	cors_add(app, &one->req, &one->reply);
 	send_reply(&one->req, &one->reply, one->fcgx->out);
 }
 

@@ -22,7 +22,7 @@ MUST_USE bool fcgx_accept(FCGX_Request *fcgx);
 MUST_USE bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply);
 
 /* Sends the answer of a request that was gathered. */
-void serve_gathered(struct gathered *one);
+void serve_gathered(const struct app *app, struct gathered *one);
 
 /* Gives a request that has waited back to the sql pool, which knows what became of the call. */
 void serve_parked(FCGX_Request *fcgx);

@@ -92,11 +92,11 @@ static void answer_gathered(struct worker *worker)
 	gather_store(&worker->app, gather);
 	for (size_t i = 0; i < gather->n; i++) {
 		struct gathered *one = &gather->all[i];
-		serve_gathered(one);
+		serve_gathered(&worker->app, one);
 		if (!finish(worker, one->fcgx))
 			conn_close(one->conn);
 	}
-	gather->n = 0;
+	gather_clear(gather);
 }
 
 /* Reads one request and answers it, or, of a kept connection, lets it wait. False when the connection
@@ -251,7 +251,7 @@ static void watch_as_last(struct worker *worker, int fd, poll_fn *fn)
 static void on_listen(void *arg, uint32_t events)
 {
 	struct worker *worker = arg;
-	int most = worker->app.gather ? QUICK_CALLS_MAX : 1;
+	int most = worker->app.gather ? GATHER_MAX : 1;
 	(void)events;
 	if (lets_others(worker))
 		return;

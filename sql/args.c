@@ -102,6 +102,8 @@ static uint32_t array_type(uint32_t element_oid)
 	switch (element_oid) {
 	case BOOLOID:
 		return BOOLARRAYOID;
+	case BYTEAOID:
+		return BYTEAARRAYOID;
 	case INT8OID:
 		return INT8ARRAYOID;
 	case TEXTOID:
@@ -152,6 +154,11 @@ void array_text(struct sql_array *array, struct str value)
 		element(array, value.p, value.n);
 	else
 		array_null(array);
+}
+
+void array_bytes(struct sql_array *array, const void *bytes, size_t n)
+{
+	element(array, bytes, n);
 }
 
 void array_time(struct sql_array *array, int64_t wall_us)

@@ -46,10 +46,11 @@ struct sql_array {
 	uint32_t element_oid;
 };
 struct sql_array arg_array(struct sql_args *args,
-	uint32_t element_oid); /* INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID */
+	uint32_t element_oid); /* INT8OID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, BOOLOID */
 void array_i64(struct sql_array *array, int64_t value);
 void array_text(struct sql_array *array, struct str value); /* p NULL: null */
-void array_time(struct sql_array *array, int64_t wall_us);  /* INT64_MIN: null */
+void array_bytes(struct sql_array *array, const void *bytes, size_t n);
+void array_time(struct sql_array *array, int64_t wall_us); /* INT64_MIN: null */
 void array_bool(struct sql_array *array, bool value);
 void array_null(struct sql_array *array);
 void array_end(struct sql_array *array);
@@ -64,6 +65,7 @@ enum {
 	TEXTOID = 25,
 	FLOAT8OID = 701,
 	BOOLARRAYOID = 1000,
+	BYTEAARRAYOID = 1001,
 	TEXTARRAYOID = 1009,
 	INT8ARRAYOID = 1016,
 	DATEOID = 1082,

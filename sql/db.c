@@ -21,6 +21,7 @@ struct db {
 	int64_t next_try_us; /* monotonic: no attempt to connect before */
 	bool was_connected;
 	bool is_held; /* db_hold */
+	bool plans_once;
 	char constraint[CONSTRAINT_BYTES];
 	char words[256];
 	bool prepared[SQL_QUERY__N];
@@ -43,6 +44,11 @@ struct db *db_new(const char *dsn, const char *application, int64_t statement_ti
 	db->application = copy_of(application);
 	db->statement_timeout_ms = statement_timeout_ms;
 	return db;
+}
+
+void db_plan_once(struct db *db)
+{
+	db->plans_once = true;
 }
 
 static void disconnect(struct db *db)
@@ -115,7 +121,8 @@ static bool connect_now(struct db *db, struct err *err)
 
 	if (clock_mono_us() < db->next_try_us)
 		return busy(err);
-	if (!session_parameters(&with, db->dsn, db->application, db->statement_timeout_ms, err))
+	if (!session_parameters(
+		    &with, db->dsn, db->application, db->statement_timeout_ms, db->plans_once, err))
 		return false;
 	db->conn = PQconnectdbParams(with.keywords, with.values, 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {
@@ -409,7 +416,7 @@ bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 	return ok;
 }
 
-bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err)
+static bool act(struct db *db, const struct db_act *acts, size_t n, bool commit, struct err *err)
 {
 	struct sql_args as[DB_ACTS_MAX];
 	struct steps steps = {.n = 0};
@@ -424,7 +431,7 @@ bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *
 		}
 		add_run(db, &steps, acts[i].query, acts[i].args, acts[i].rows);
 	}
-	if (!db->is_held)
+	if (!db->is_held && commit)
 		add_text(&steps, "commit");
 	bool ok = pipeline(db, &steps, err);
 	for (size_t i = 0; i < n; i++)
@@ -432,11 +439,21 @@ bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *
 	return ok;
 }
 
+bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err)
+{
+	return act(db, acts, n, true, err);
+}
+
+bool db_begin_acts(struct db *db, const struct db_act *acts, size_t n, struct err *err)
+{
+	return act(db, acts, n, false, err);
+}
+
 bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 	const struct sql_args *args, struct rows *rows, struct err *err)
 {
-	const struct db_act act = {client_id, query, args, rows};
-	return db_act_all(db, &act, 1, err);
+	const struct db_act one = {client_id, query, args, rows};
+	return act(db, &one, 1, true, err);
 }
 
 bool db_hold(struct db *db, uint64_t client_id, struct err *err)

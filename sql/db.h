@@ -22,6 +22,11 @@ struct db;
 struct db *db_new(const char *dsn, const char *application, int64_t statement_timeout_ms);
 void db_free(struct db *db);
 
+/* From the next connection on every statement is planned once, for whatever parameters, not anew for each: for those who ask
+ * the same few things all the time and never search. PostgreSQL would plan a statement that unnests arrays every time, because
+ * it then knows how short they are, which takes longer than to run it. */
+void db_plan_once(struct db *db);
+
 /* Connected, and not in a transaction: connects or reconnects (at most one try a second, ERR_BUSY
  * between). */
 MUST_USE bool db_ready(struct db *db, struct err *err);
@@ -66,7 +71,10 @@ enum { DB_ACTS_MAX = 32 };
 /* At most DB_ACTS_MAX statements, all of them or none: one transaction, one round trip (pipeline). */
 MUST_USE bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err);
 
-/* The same for one statement. */
+/* The same, but the transaction goes on: until db_commit or db_rollback. */
+MUST_USE bool db_begin_acts(struct db *db, const struct db_act *acts, size_t n, struct err *err);
+
+/* All of it for one statement. */
 MUST_USE bool db_query_as(struct db *db, uint64_t client_id, enum sql_query query,
 	const struct sql_args *args, struct rows *rows, struct err *err);
 

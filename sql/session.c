@@ -28,7 +28,7 @@ static const struct {
 
 /* Ours first, then the dsn's: the last one wins. */
 static bool add_options(struct session_parameters *out, const char *dsn,
-	int64_t statement_timeout_ms, struct err *err)
+	int64_t statement_timeout_ms, bool plans_once, struct err *err)
 {
 	char *why = NULL;
 	const char *theirs = "";
@@ -45,8 +45,9 @@ static bool add_options(struct session_parameters *out, const char *dsn,
 			theirs = o->val;
 	int n = snprintf(out->options, sizeof(out->options),
 		"-c statement_timeout=%" PRId64
-		" -c idle_in_transaction_session_timeout=%d -c timezone=UTC %s",
-		statement_timeout_ms, IDLE_IN_TRANSACTION_MS, theirs);
+		" -c idle_in_transaction_session_timeout=%d -c timezone=UTC%s %s",
+		statement_timeout_ms, IDLE_IN_TRANSACTION_MS,
+		plans_once ? " -c plan_cache_mode=force_generic_plan" : "", theirs);
 	PQconninfoFree(parsed);
 	return (n > 0 && (size_t)n < sizeof(out->options)) ||
 	       fail(err, ERR_INPUT,
@@ -55,12 +56,12 @@ static bool add_options(struct session_parameters *out, const char *dsn,
 }
 
 bool session_parameters(struct session_parameters *out, const char *dsn, const char *application,
-	int64_t statement_timeout_ms, struct err *err)
+	int64_t statement_timeout_ms, bool plans_once, struct err *err)
 {
 	int n = 0;
 
 	_Static_assert(ARRAY_LEN(defaults) + 4 <= SESSION_PARAMETERS_MAX, "and the end");
-	if (!add_options(out, dsn, statement_timeout_ms, err))
+	if (!add_options(out, dsn, statement_timeout_ms, plans_once, err))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
 		out->keywords[n] = defaults[i].keyword;

@@ -17,10 +17,10 @@ struct session_parameters {
 	char options[SESSION_OPTIONS_BYTES];
 };
 
-/* Time limits, keepalives, UTC, a server that accepts writes; what the dsn says itself wins. False
- * when libpq cannot read the dsn. */
+/* Time limits, keepalives, UTC, a server that accepts writes; what the dsn says itself wins. plans_once:
+ * db_plan_once. False when libpq cannot read the dsn. */
 MUST_USE bool session_parameters(struct session_parameters *out, const char *dsn,
-	const char *application, int64_t statement_timeout_ms, struct err *err);
+	const char *application, int64_t statement_timeout_ms, bool plans_once, struct err *err);
 
 /* Sends the server's notices to the log; call once the connection exists. */
 void session_take_notices(PGconn *conn);

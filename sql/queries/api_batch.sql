@@ -2,40 +2,49 @@
 -- How work comes in. Each statement is a transaction of its own (db_query_as), except where it says otherwise. chunk_id_seq
 -- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/entry_copy.h.
 
--- name: batch_open
--- A batch without its entries, which follow by COPY in the same transaction. Returns its chunks in order, each with its queue
--- and that queue's batch_id; none: this batch_id is used, and nothing has been stored.
-with master as (
+-- name: batches_open
+-- Batches of one client without their entries, which follow by COPY in the same transaction: batch_ids that differ, in
+-- ascending order, so that two transactions cannot wait for each other. Returns their chunks: of each its batch, by position
+-- in the arrays from 1, and which of its chunks it is, from 0. None: that batch_id is used, and nothing of it is stored.
+with batches as materialized (
+    select *
+      from unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[]) with ordinality
+        as b (batch_id, content, entries, rejected, rejected_count, ord)
+), masters as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
                               open_chunks)
-    values ($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::text, case when $6::boolean then now() end, $7::bigint,
-            ($4 + 1023) / 1024)
+    select $1::bigint, batch_id, content, entries, rejected, case when $7::boolean then now() end, rejected_count,
+           (entries + 1023) / 1024
+      from batches
     on conflict (client_id, batch_id) do nothing
-    returning id, dispatched_at, (created_at at time zone $8::text)::date as local_date
+    returning id, batch_id, dispatched_at
+), today as materialized (
+    select (now() at time zone $8::text)::date as local_date, count(*) as batches from masters having count(*) > 0
 ), shard as (
-    select r.shard from rollup_queue r, master
-     where r.client_id = $1 and r.local_date = master.local_date
+    select r.shard from rollup_queue r, today
+     where r.client_id = $1 and r.local_date = today.local_date
      limit 1
        for update of r skip locked
 ), counted as (
-    update rollup_queue r set batches = batches + 1
-      from shard, master
-     where r.client_id = $1 and r.local_date = master.local_date and r.shard = shard.shard
+    update rollup_queue r set batches = r.batches + today.batches
+      from shard, today
+     where r.client_id = $1 and r.local_date = today.local_date and r.shard = shard.shard
 ), began as (
     insert into rollup_queue as r
-    select $1, master.local_date, (random() * 2147483647)::integer, 1 from master where not exists (select from shard)
-    on conflict (client_id, local_date, shard) do update set batches = r.batches + 1
+    select $1, local_date, (random() * 2147483647)::integer, batches from today where not exists (select from shard)
+    on conflict (client_id, local_date, shard) do update set batches = r.batches + excluded.batches
 ), ids as materialized (
-    select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
-      from master, generate_series(0, ($4 - 1) / 1024) as k
+    select b.ord, k, nextval('chunk_id_seq') as id, least(b.entries - k * 1024, 1024) as entry_count,
+           m.id as queue_master_id, m.batch_id, m.dispatched_at
+      from masters m join batches b using (batch_id), generate_series(0, (b.entries - 1) / 1024) as k
 ), chunks as (
     insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
-    select ids.id, $1, master.id, ids.entry_count, master.dispatched_at from ids, master
+    select id, $1, queue_master_id, entry_count, dispatched_at from ids
 )
-select ids.id, ids.entry_count, master.id, $2 from ids, master order by ids.k;
+select id, entry_count, queue_master_id, batch_id, ord, k from ids order by ord, k;
 
 -- name: batch_append
--- The same for a batch that is added to the client's queue $6: its entries join those of that queue, and are dialled with
+-- The same for one batch that is added to the client's queue $6: its entries join those of that queue, and are dialled with
 -- them when it has been dispatched. None also when that queue is canceled.
 with part as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
@@ -62,7 +71,7 @@ with part as (
     insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
     returning id, pg_notify('ccs', '') is null
 )
-select ids.id, ids.entry_count, queue.id, queue.batch_id from ids, queue order by ids.k;
+select ids.id, ids.entry_count, queue.id, queue.batch_id, 1::bigint, ids.k from ids, queue order by ids.k;
 
 -- name: entry_copy
 -- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.

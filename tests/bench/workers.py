@@ -90,7 +90,8 @@ def main():
             bench = Bench(stack, wanted)
             bench.curve("fast", "GET /clients/me", "/clients/me")
             bench.curve("sql", "GET /monitoring/callingsummary", "/monitoring/callingsummary")
-            bench.curve("sql", "POST /queues/insertdataincallqueue, 10 entries", "/queues/insertdataincallqueue/", entries=10)
+            bench.curve("call", "POST /queues/insertdataincallqueue, 10 entries", "/queues/insertdataincallqueue/",
+                        sizes=FEW, entries=10)
             bench.curve("call", "POST /queues/quickcall", "/queues/quickcall/", sizes=FEW, entries=0)
             bench.memory()
         finally:

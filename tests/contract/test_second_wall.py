@@ -17,7 +17,7 @@ ZONE, MARK = "Asia/Kolkata", "mark-of-theirs"
 # Statements by the parameters with which they reach another client's rows; $name is an id of that client. A statement that
 # is not here fails the first test.
 ASKS = {
-    "batch_open": ["$client", 999, b"x", 1, "[]", True, 0, ZONE],
+    "batches_open": ["$client", [999], [b"x"], [1], ["[]"], [0], True, ZONE],
     "batch_append": ["$client", 999, b"x", 1, "[]", "$queue", 0],
     "batch_find": ["$client", "$batch"],
     "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None]],

@@ -108,6 +108,15 @@ def test_G9_fetch_from_a_page_of_another_origin(pages, path, method, origin):
         assert answer.headers["Access-Control-Allow-Credentials"] is None
 
 
+@pytest.mark.parametrize("path, body", [
+    (CALL, {"phone_number": "9020000001"}),
+    ("/queues/insertdataincallqueue", {"batch_id": 1, "data": [{"phone_number": "9020000001"}]})])
+def test_G9_a_page_reads_the_answer_to_what_is_stored_with_others(pages, path, body):
+    answer = pages.request("POST", path, body, headers={"Origin": SHOP})
+    assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == SHOP
+    assert SHOWN <= words(answer, "Access-Control-Expose-Headers")
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://shop.example.evil.example",
                                     "https://shop.example:443", "http://shop.example", "HTTPS://SHOP.EXAMPLE", "*",
                                     f"{SHOP} {OFFICE}", ""])

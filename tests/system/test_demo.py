@@ -119,12 +119,18 @@ def test_profile_without_udp(folder):
     assert done.returncode == 0, done.stderr
 
 
+def heed_interrupts():
+    """A shell lets what it starts in the background ignore them, and whatever that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["PostgreSQL", "certificates", "Dialling"])
 def test_interrupted(folder, number, moment):
     """Ended by a signal, at first or in the middle of the batch, it takes everything with it."""
     with subprocess.Popen([DEMO, "run", "--dir", folder, "--programs", PROGRAMS],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=heed_interrupts) as child:
         guard = threading.Timer(SECONDS, child.kill)
         guard.start()
         said = ""

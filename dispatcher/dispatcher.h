@@ -29,16 +29,19 @@ struct dispatcher {
 	struct stream *commits;	    /* the one commit stream */
 	struct stream *lookups;	    /* refill, directory, LISTEN */
 	struct journal *journal;
-	bool commits_up; /* PostgreSQL takes commits: calls may be planned */
+	bool fenced; /* no other session of this node commits any more: see fence.h */
+	int64_t fence_asked_mono_us; /* when its answer is awaited, else 0 */
+	bool commits_up;	     /* PostgreSQL takes commits: calls may be planned */
 
 	int64_t now_us; /* wall clock, read once a turn */
 	int64_t now_mono_us;
-	uint64_t epoch;	   /* of this life; 0 = not known yet */
-	bool adopted;	   /* the segment's slots are from an earlier life */
-	bool recovered;	   /* they are sorted out: dialling may begin */
-	bool recovering;   /* on the way there */
-	bool segment_lost; /* its names are gone: the holder makes a new one */
-	bool stopping;	   /* no new plans; leave when nothing is in doubt */
+	uint64_t epoch;		       /* of this life; 0 = not known yet */
+	bool adopted;		       /* the segment's slots are from an earlier life */
+	bool recovered;		       /* they are sorted out: dialling may begin */
+	bool recovering;	       /* on the way there */
+	int64_t recover_after_mono_us; /* a failed attempt is not followed by the next at once */
+	bool segment_lost;	       /* its names are gone: the holder makes a new one */
+	bool stopping;		       /* no new plans; leave when nothing is in doubt */
 
 	struct client *clients;
 	struct server *servers;

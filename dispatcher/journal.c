@@ -22,7 +22,10 @@ struct journal {
 	bool sent;	     /* flight waits for its answer */
 	bool uncertain;	     /* flight's outcome is not known: it is run again */
 	int64_t sent_mono_us;
+	int64_t not_before_mono_us; /* what failed for want of room, say, is not tried again at once */
 };
+
+static const int64_t PAUSE_US = US_PER_S / 2;
 
 struct journal *journal_new(struct dispatcher *d)
 {
@@ -194,15 +197,25 @@ static void give_up(struct dispatcher *d, struct batch *piece, const struct err 
 	release(d, piece);
 }
 
+/* Lost on the way, or PostgreSQL cannot take it now: no new calls, and what is in the journal waits. */
+static void run_again(struct journal *journal)
+{
+	struct dispatcher *d = journal->d;
+	journal->uncertain = true;
+	if (!stream_is_up(d->commits))
+		return;
+	counter_add(d->seg, COUNTER_commit_failures, 1);
+	d->commits_up = false;
+	journal->not_before_mono_us = d->now_mono_us + PAUSE_US;
+}
+
 static void committed(void *arg, bool ok, const struct err *err)
 {
 	struct journal *journal = arg;
 	struct dispatcher *d = journal->d;
 	journal->sent = false;
-	if (!ok &&
-		err->kind ==
-			ERR_BUSY) { /* lost on the way: journal_commit runs it again once the stream is up */
-		journal->uncertain = true;
+	if (!ok && err->kind == ERR_BUSY) {
+		run_again(journal);
 		return;
 	}
 	if (!ok) {
@@ -214,6 +227,7 @@ static void committed(void *arg, bool ok, const struct err *err)
 		batch_reset(&journal->flight);
 		return;
 	}
+	d->commits_up = true;
 	counter_add(d->seg, COUNTER_commits, 1);
 	latency_add(d->seg, LATENCY_COMMIT, clock_mono_us() - journal->sent_mono_us);
 	struct batch done = journal->flight;
@@ -228,8 +242,9 @@ static void looked_up(void *arg, bool ok, const struct err *err)
 	struct journal *journal = arg;
 	(void)err;
 	journal->sent = false;
-	journal->uncertain = !ok;
-	journal->flight.again = !ok;
+	journal->uncertain = journal->flight.again = false;
+	if (!ok)
+		run_again(journal);
 }
 
 static void send_flight(struct journal *journal)
@@ -244,7 +259,8 @@ static void send_flight(struct journal *journal)
 
 void journal_commit(struct journal *journal)
 {
-	if (journal->sent || !stream_is_up(journal->d->commits))
+	if (journal->sent || !journal->d->fenced ||
+		journal->d->now_mono_us < journal->not_before_mono_us)
 		return;
 	if (batch_is_empty(&journal->flight)) {
 		if (!batch_is_empty(&journal->pieces)) {

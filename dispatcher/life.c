@@ -5,6 +5,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/fence.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
@@ -20,15 +21,15 @@
 static const int64_t HEARTBEAT_US = 400 * US_PER_MS; /* readers call two seconds stale */
 static const int64_t STOP_GRACE_US = 10 * US_PER_S;
 
-static const enum sql_query commit_queries[] = {SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM,
-	SQL_ENTRIES_CANCEL, SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE,
-	SQL_CONTROL_DONE, SQL_QUERY__N};
+static const enum sql_query commit_queries[] = {SQL_NODE_FENCE, SQL_NODE_START,
+	SQL_NODE_ADOPT_CHUNKS, SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM, SQL_ENTRIES_CANCEL,
+	SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE, SQL_CONTROL_DONE,
+	SQL_QUERY__N};
 
-static const enum sql_query lookup_queries[] = {SQL_NODE_START, SQL_NODE_ADOPT_CHUNKS,
-	SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
-	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
-	SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_ATTEMPTS_RECENT,
-	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
+static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS,
+	SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS,
+	SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN,
+	SQL_ATTEMPTS_RECENT, SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -41,14 +42,13 @@ static void read_clocks(void *arg)
 
 static void commits_up(void *arg)
 {
-	struct dispatcher *d = arg;
-	d->commits_up =
-		true; /* the journal sends again what was on its way, at the end of this turn */
+	fence_take(arg);
 }
 
 static void commits_down(void *arg, const char *why)
 {
 	struct dispatcher *d = arg;
+	d->fenced = false;
 	d->commits_up = false; /* no new plans; live calls go on, their details wait */
 	(void)why;	       /* logged by the stream */
 }
@@ -101,6 +101,7 @@ static void every_second(struct dispatcher *d)
 	if (d->now_us < d->next_second_us)
 		return;
 	d->next_second_us = d->now_us + US_PER_S;
+	fence_retry(d);
 	slots_audit(d);
 	servers_show(d);
 	rates_show_all(d);

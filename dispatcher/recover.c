@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/call.h"
 #include "dispatcher/directory.h"
@@ -282,16 +283,6 @@ void recover_with_directory(struct dispatcher *d)
 	}
 }
 
-static void took_chunks(void *arg, bool ok, const struct err *err)
-{
-	struct dispatcher *d = arg;
-	(void)err;
-	if (ok)
-		directory_load(d);
-	else
-		retry_from_start(d);
-}
-
 static void take_epoch(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -303,26 +294,25 @@ static void started(void *arg, bool ok, const struct err *err)
 {
 	struct dispatcher *d = arg;
 	(void)err;
-	if (!ok || !stream_is_up(d->lookups)) {
+	if (ok && stream_is_up(d->lookups))
+		directory_load(d);
+	else
 		retry_from_start(d);
-		return;
-	}
-	struct sql_args args = SQL_ARGS_INIT;
-	arg_text(&args, str_of(d->conf->common_node));
-	arg_i64(&args, (int64_t)d->epoch);
-	stream_query(d->lookups, SQL_NODE_ADOPT_CHUNKS, &args, NULL, NULL);
-	stream_end(d->lookups, took_chunks, d);
-	args_free(&args);
 }
 
+/* What it writes goes through the commit stream, behind the fence: an earlier life's way of saying the same must not come
+ * after ours. */
 void recover_step(struct dispatcher *d)
 {
-	if (d->recovered || d->recovering || !stream_is_up(d->lookups) || !stream_is_up(d->commits))
+	if (d->recovered || d->recovering || !d->fenced || !stream_is_up(d->lookups) ||
+		d->now_mono_us < d->recover_after_mono_us)
 		return;
 	struct sql_args args = SQL_ARGS_INIT;
 	d->recovering = true;
+	d->recover_after_mono_us = d->now_mono_us + US_PER_S / 2;
 	arg_text(&args, str_of(d->conf->common_node));
-	stream_query(d->lookups, SQL_NODE_START, &args, take_epoch, d);
-	stream_end(d->lookups, started, d);
+	stream_query(d->commits, SQL_NODE_START, &args, take_epoch, d);
+	stream_query(d->commits, SQL_NODE_ADOPT_CHUNKS, &args, NULL, NULL);
+	stream_end(d->commits, started, d);
 	args_free(&args);
 }

@@ -1,6 +1,6 @@
 /* The first minutes of a life: epoch, directory, the calls of the life before. Nothing is dialled until it is done.
  *
- *   both connections up ─► node_start, chunks under the new epoch ─► directory ─► slots ─► servers ─► recovered
+ *   both connections up, fence ─► node_start, chunks under the new epoch ─► directory ─► slots ─► servers ─► recovered
  *
  * The segment's slots, when they survived, say of each call how far it had come: see call.def. Without them the journal
  * says what was begun, and the servers say what is alive.

@@ -92,7 +92,7 @@ void session_take_notices(PGconn *conn)
 }
 
 /* What SQLSTATE says to our caller, by prefix; the first that fits. No text: PostgreSQL's own. */
-static const struct {
+static const struct meaning {
 	const char *sqlstate;
 	enum err_kind kind;
 	const char *text;
@@ -111,6 +111,7 @@ static const struct {
 	{"57014", ERR_BUSY,
 		"the statement took longer than its limit"}, /* or an operator cancelled it */
 	{"57", ERR_BUSY, "the database is shutting down or starting"},
+	{"58", ERR_BUSY, "the database cannot use its files"},
 };
 
 const char *session_words(const PGconn *conn, const PGresult *result)
@@ -129,15 +130,29 @@ const char *session_words(const PGconn *conn, const PGresult *result)
 	return line;
 }
 
+static const struct meaning *meaning_of(const PGresult *result)
+{
+	const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	for (size_t i = 0; sqlstate && i < ARRAY_LEN(meanings); i++)
+		if (strncmp(sqlstate, meanings[i].sqlstate, strlen(meanings[i].sqlstate)) == 0)
+			return &meanings[i];
+	return NULL;
+}
+
+enum err_kind session_error_kind(const PGresult *result)
+{
+	const struct meaning *meaning = meaning_of(result);
+	return meaning ? meaning->kind : ERR_INTERNAL;
+}
+
 bool session_error(const PGconn *conn, const PGresult *result, const char *what, struct err *err)
 {
 	const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *words = session_words(conn, result);
 
-	for (size_t i = 0; sqlstate && i < ARRAY_LEN(meanings); i++) {
-		if (strncmp(sqlstate, meanings[i].sqlstate, strlen(meanings[i].sqlstate)) != 0)
-			continue;
-		fail(err, meanings[i].kind, "%s", meanings[i].text ? meanings[i].text : words);
+	const struct meaning *meaning = meaning_of(result);
+	if (meaning) {
+		fail(err, meaning->kind, "%s", meaning->text ? meaning->text : words);
 		if (err && err->kind == ERR_BUSY)
 			err->retry_after_s = RETRY_AFTER_S;
 		return false;

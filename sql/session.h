@@ -30,6 +30,9 @@ void session_take_notices(PGconn *conn);
  * INTERNAL ones hold PostgreSQL's own words. */
 bool session_error(const PGconn *conn, const PGresult *result, const char *what, struct err *err);
 
+/* The kind that session_error would give a failed result: BUSY for what passes by itself. */
+enum err_kind session_error_kind(const PGresult *result);
+
 /* PostgreSQL's words about a failure, on one line. Valid until the next call. */
 const char *session_words(const PGconn *conn, const PGresult *result);
 

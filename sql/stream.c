@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/token.h"
+#include "sql/session.h"
 #include "sql/stream.h"
 
 #include "common/base.h"
@@ -195,9 +196,10 @@ void stream_end(struct stream *stream, stream_end_fn *fn, void *arg)
 
 static void note_error(struct stream *stream, const PGresult *result)
 {
+	enum err_kind kind = session_error_kind(result) == ERR_BUSY ? ERR_BUSY : ERR_INTERNAL;
 	if (stream->first_error.kind == ERR_NONE) /* the rest of the group is only skipped */
-		fail(&stream->first_error, ERR_INTERNAL, "%.*s",
-			first_line(PQresultErrorMessage(result)), PQresultErrorMessage(result));
+		fail(&stream->first_error, kind, "%.*s", first_line(PQresultErrorMessage(result)),
+			PQresultErrorMessage(result));
 }
 
 static void end_group(struct stream *stream, struct step *step)

@@ -27,8 +27,9 @@ struct stream_ops {
  * failed or was skipped. */
 typedef void stream_rows_fn(void *arg, const struct rows *rows);
 
-/* The group's end: ok after COMMIT, else err says why and nothing of the group took effect
- * (ERR_BUSY: unknown). */
+/* The group's end: ok after COMMIT, else err says why and nothing of the group took effect. ERR_BUSY:
+ * the connection was lost and whether it did is unknown, or PostgreSQL cannot do it now (its disk is
+ * full, say): run it again later. */
 typedef void stream_end_fn(void *arg, bool ok, const struct err *err);
 
 /* Starts to connect. application names us in pg_stat_activity; listen (or NULL) is a channel;

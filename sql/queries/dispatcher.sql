@@ -2,6 +2,12 @@
 -- What the dispatcher asks and writes. Everything in its commit stream may be run again after a lost connection without
 -- changing the result: see dispatcher/journal.c.
 
+-- name: node_fence
+-- One session of a node commits at a time: returns when the one before has ended, which may still be committing what it had
+-- been sent. What is in no table then will never be. A session whose client is gone with its machine ends within 25 s.
+select set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
+       set_config('tcp_keepalives_count', '3', false), pg_advisory_lock(hashtextextended('ccs node ' || $1::text, 0));
+
 -- name: node_start
 insert into node (name, epoch) values ($1::text, 1)
 on conflict (name) do update set epoch = node.epoch + 1, started_at = now()
@@ -9,7 +15,8 @@ returning epoch;
 
 -- name: node_adopt_chunks
 -- What an earlier life of this node owned goes on under the new epoch.
-update chunk set owner_epoch = $2::bigint where owner_node = $1::text and closed_at is null;
+update chunk set owner_epoch = (select epoch from node where name = $1::text)
+ where owner_node = $1::text and closed_at is null;
 
 -- name: directory_clients
 select * from client_facts order by id;

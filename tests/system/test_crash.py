@@ -1,4 +1,5 @@
 """kill -9 in the middle of a batch: whatever dies, nobody is rung twice and every entry ends once."""
+import psycopg2
 import pytest
 
 # What may be in doubt after a crash: the entries armed ahead and the Originates not yet answered
@@ -97,3 +98,27 @@ def test_batch_goes_on_without(stack, asterisk, part):
     report = stack.wait_finished(batch)
     check_books(stack, asterisk, report, numbers)
     assert report.unknown == 0
+
+
+def test_what_the_killed_dispatcher_was_committing_is_known_to_the_next(stack, asterisk):
+    """Its session goes on with what it had been sent. A slow commit must not come behind the back of its successor, which
+    would take the attempt for never journalled and the entry for somebody else's: it would stay open for ever."""
+    batch, numbers = start_batch(stack, asterisk, 150)
+    with psycopg2.connect(stack.stack.superuser_dsn()) as slow:
+        slow.cursor().execute("select from rollup_region where client_id = %s for update", (stack.client_id,))
+        stack.wait_until(lambda: waiting_sessions(stack, "transactionid"), "the journal waits behind a lock")
+        log = (stack.stack.log_dir / "ccs-dispatcher.log").stat().st_size
+        stack.kill("dispatcher")
+        stack.wait_until(lambda: waiting_sessions(stack, "advisory")
+                         or "recover.done" in stack.log_since("ccs-dispatcher", log),
+                         "the next dispatcher waits for it, or does not")
+    slow.close()
+    report = stack.wait_finished(batch)
+    check_books(stack, asterisk, report, numbers)
+    assert report.unknown == 0
+
+
+def waiting_sessions(stack, lock):
+    """The dispatcher's sessions that wait for a lock of this sort."""
+    return stack.sql("select pid from pg_stat_activity where application_name = 'ccs-commits' and wait_event_type = 'Lock'"
+                     " and wait_event = %s", lock)

@@ -44,6 +44,21 @@ bool view_next_call(const struct view *view, uint32_t *at, struct shm_call_view 
 	return false;
 }
 
+/* As dispatcher/slot.c locks it: until the call's end is stored. */
+bool view_number_is_live(const struct view *view, struct str number, struct str e164)
+{
+	struct str key = e164.n ? e164 : number;
+	struct shm_call_view call;
+	uint32_t n;
+	(void)seg_call_heads(view->seg, &n);
+	for (uint32_t slot = 0; slot < n; slot++)
+		if (call_state(view->seg, slot) != CALL_FREE && call_read(view->seg, slot, &call) &&
+			call.n > 0 &&
+			str_eq(key, str_of(*call.call.e164 ? call.call.e164 : call.call.number)))
+			return true;
+	return false;
+}
+
 bool view_next_waiting(const struct view *view, uint32_t *at, struct shm_window *out)
 {
 	uint32_t n;

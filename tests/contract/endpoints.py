@@ -12,7 +12,7 @@ import subprocess
 from places import PROGRAMS
 
 # What names something that belongs to one client.
-IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "call_id", "server_code")
+IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "entry_id", "call_id", "server_code")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +48,9 @@ TAKES = {
     "regenerate_api_key": Takes(body={"revoke_tokens": "off"}, spends="key"),
     "revoke_api_key": Takes(spends="key"),
     "client_limits": Takes(),
+    "explain_client": Takes(),
+    "explain_entry": Takes(path={"entry_id": "entry_id"}),
+    "explain_batch": Takes(path={"queue_id": "queue_master_id"}),
     "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
     "hang_up": Takes(path={"call_id": "call_id"}),

@@ -46,7 +46,8 @@ class World:
     def ids(self) -> dict:
         return {"accountcode": self.client.accountcode, "client_id": self.client.client_id,
                 "queue_master_id": self.queue_master_id, "batch_id": self.batch_id,
-                "call_id": self.call_id, "server_code": self.server_code}
+                "entry_id": int(self.call_id[4:18], 16), "call_id": self.call_id,
+                "server_code": self.server_code}
 
     def signs(self) -> list[bytes]:
         """What is in no answer to anybody else."""

@@ -136,3 +136,23 @@ def test_D4_what_is_in_the_way_has_the_name_of_a_gate(stack, asterisk):
               " where id = %s; delete from allocation where client_id = %s",
               client.client_id, client.client_id)
     is_blocked_by("client_channels")
+
+
+def test_D3_why_nothing_is_called_can_be_asked(stack, asterisk):
+    """Of the account, of a batch and of a number: one answer, and what to do about it."""
+    client = stack.new_client("WONDERING")
+    stack.sql("delete from allocation where client_id = %s", client.client_id)
+    stack.reload(client.client_id)
+    batch_id = client.insert(asterisk.numbers("busy"))
+    client.dispatch()
+    [entry] = client.api.get(f"/clients/calling-queue-entries/{client.client_id}/{batch_id}").ok["items"]
+    for path in "/clients/me", f"/queues/queue-masters/{batch_id}", f"/queues/entries/{entry['id']}":
+        told = stack.wait_until(lambda path=path: (answer := client.api.get(f"{path}/explain").ok)["blocked_by"] and answer,
+                                "it is known")
+        assert told["blocked_by"]["gate"] == "no_server" and told["blocked_by"]["who"] == "administrator"
+        assert told["explanation"] == "no server is allocated to the account"
+        order = [gate["gate"] for gate in told["gates"]]
+        assert order == [gate for gate in GATES if gate in order]
+    stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=1", "--rate-limit=100")
+    assert client.wait_finished(batch_id).dispositions == {"busy": 1}
+    assert client.api.get(f"/queues/entries/{entry['id']}/explain").ok["status"] == "busy"

@@ -4,6 +4,7 @@ import re
 import zoneinfo
 
 import pytest
+from described import description
 from places import ROOT
 
 DISPATCH, SETUP, CALL = "/controls/dispatch-calls", "/controls/setup-channels/", "/queues/quickcall/"
@@ -156,3 +157,7 @@ def test_D3_why_nothing_is_called_can_be_asked(stack, asterisk):
     stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=1", "--rate-limit=100")
     assert client.wait_finished(batch_id).dispositions == {"busy": 1}
     assert client.api.get(f"/queues/entries/{entry['id']}/explain").ok["status"] == "busy"
+
+
+def test_every_gate_is_described():
+    assert description().document["components"]["schemas"]["Gate"]["enum"] == GATES

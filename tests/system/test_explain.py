@@ -12,13 +12,13 @@ from live import FarEnd
 from stack import proc
 
 CHANNELS = WINDOW + 10  # of a server: more than may be unanswered
-BEHAVED, MOODY = "farm1", "farm2"
+BEHAVED, MOODY, MUTE = "farm1", "farm2", "farm3"
 INDIA = zoneinfo.ZoneInfo("Asia/Kolkata")
 
 
 @pytest.fixture(scope="module")
 def farmed(request):
-    with farmed_stack(request, 2, CHANNELS) as live:
+    with farmed_stack(request, 3, CHANNELS) as live:
         yield live
         live.stack.rig().set_mood("normal")
 
@@ -303,30 +303,36 @@ def test_what_the_operator_allows_of_a_server(farmed, far_end, limit, gate, deta
     assert client.outcome(call_id)["disposition"] == "busy"
 
 
-def test_a_server_that_fails_gets_a_pause(farmed, far_end):
+def test_a_server_that_fails_gets_a_pause_and_then_few_calls(farmed, far_end):
     client = tenant(farmed, server=MOODY)
     farmed.stack.rig().set_mood("reject", MOODY)
     batch_id = client.insert(far_end.numbers("busy", 50))
     client.dispatch()
     verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "server_breaker")
     assert verdict["server_code"] == MOODY and verdict["next_at"]
-    assert "has failed too often" in verdict["detail"]
+    assert "server farm2 has failed too often (it refused calls)" in verdict["detail"]
     client.api.post(f"/queues/batches/{batch_id}/cancel").ok
+
     farmed.stack.rig().set_mood("normal", MOODY)
+    assert client.outcome(client.call(far_end.numbers("busy")[0]))["disposition"] == "busy"
+    farmed.stack.rig().set_mood("late=2000", MOODY)  # who hears little of it gives it more calls in time
+    batch_id = client.insert(far_end.numbers("busy", WINDOW))
+    client.dispatch()
+    verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "server_pace")
+    assert "has just recovered" in verdict["detail"] and verdict["server_code"] == MOODY
+    farmed.stack.rig().set_mood("normal", MOODY)
+    client.api.post(f"/queues/batches/{batch_id}/cancel").ok
 
 
 def test_a_server_that_does_not_answer(farmed, far_end):
-    """Once its pause is over."""
-    client = tenant(farmed, server=MOODY)
-    farmed.wait_until(lambda: explain_client(client)["blocked_by"] is None, "it may be called")
-    client.outcome(client.call(far_end.numbers("busy")[0]))
-    farmed.stack.rig().set_mood("silent", MOODY)
+    client = tenant(farmed, server=MUTE)
+    farmed.stack.rig().set_mood("silent", MUTE)
     batch_id = client.insert(far_end.numbers("busy", WINDOW + 5))
     client.dispatch()
     verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "server_backlog")
-    assert verdict["detail"] == f"server farm2 owes an answer to {WINDOW} calls, of at most {WINDOW}"
+    assert verdict["detail"] == f"server farm3 owes an answer to {WINDOW} calls, of at most {WINDOW}"
     client.api.post(f"/queues/batches/{batch_id}/cancel").ok
-    farmed.stack.rig().set_mood("normal", MOODY)
+    farmed.stack.rig().set_mood("normal", MUTE)
 
 
 # Who may ask

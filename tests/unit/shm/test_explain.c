@@ -183,7 +183,8 @@ static void test_of_several_servers(void **state)
 	w.server_row->usage.channels = 10;
 	assert_true(explain_verdict(&ex, &verdict));
 	second->ami.state = AMI_UP;
-	second->ami.breaker_until_us = NOW + 9;
+	second->health.breaker = BREAKER_OPEN;
+	second->health.until_us = NOW + 9;
 	assert_true(explain_verdict(&ex, &verdict));
 	assert_int_equal(verdict.gate, GATE_server_breaker);
 	assert_string_equal(verdict.server_code, "ast2");

@@ -4,18 +4,16 @@
 
 #include "common/clock.h"
 #include "ctl/ctl.h"
+#include "registry/call_id.h"
 #include "registry/why.h"
 
 #include "common/base.h"
 
-/* "ccs-<14 hex digits of the entry><2 of the attempt>", or the entry's own number. */
-static bool entry_of(const char *text, uint64_t *entry_id)
+/* By its call_id, or by its own number. */
+static bool entry_of(struct str text, uint64_t *entry_id)
 {
-	unsigned attempt;
-	int end = 0;
-	if (sscanf(text, "ccs-%14" SCNx64 "%2x%n", entry_id, &attempt, &end) == 2 && !text[end])
-		return true;
-	return str_to_u64(str_of(text), 1, INT64_MAX, entry_id);
+	uint64_t attempt;
+	return call_id_read(text, entry_id, &attempt) || str_to_u64(text, 1, INT64_MAX, entry_id);
 }
 
 static bool not_found(const struct ctl *ctl, struct err *err)
@@ -61,7 +59,7 @@ static bool look(struct ctl *ctl, const struct segment *seg, struct why *why, st
 
 	if (!of_client(ctl, seg, why, &found, err))
 		return false;
-	if (!found && ctl->arguments_n == 1 && entry_of(ctl->arguments[0], &entry_id) &&
+	if (!found && ctl->arguments_n == 1 && entry_of(str_of(ctl->arguments[0]), &entry_id) &&
 		!why_entry(ctl->db, seg, 0, entry_id, clock_wall_us(), why, &found, err))
 		return false;
 	return found || not_found(ctl, err);

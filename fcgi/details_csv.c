@@ -2,9 +2,9 @@
  * calls than for a thousand: see details.h. Each piece is read from behind the last row of the one
  * before, in a statement of its own; calls that end meanwhile may be in it. */
 #include "common/clock.h"
-#include "fcgi/call_id.h"
 #include "fcgi/details.h"
 #include "fcgi/put_plan.h"
+#include "registry/call_id.h"
 #include "registry/number.h"
 #include "sql/db.h"
 

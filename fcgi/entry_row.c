@@ -1,7 +1,7 @@
 /* Entries: see entry_row.h. */
 #include "fcgi/entry_row.h"
-#include "fcgi/call_id.h"
 #include "fcgi/put_plan.h"
+#include "registry/call_id.h"
 #include "shm/directory.h"
 #include "sql/db.h"
 

@@ -5,11 +5,11 @@
 #include "common/clock.h"
 #include "fcgi/announce.h"
 #include "fcgi/auth.h"
-#include "fcgi/call_id.h"
 #include "fcgi/entry_row.h"
 #include "fcgi/park.h"
 #include "fcgi/put.h"
 #include "fcgi/router.h"
+#include "registry/call_id.h"
 #include "sql/db.h"
 
 #include "common/base.h"

@@ -1,13 +1,13 @@
 /* GET /client-call-details/details: every finished attempt. */
 #include "fcgi/auth.h"
 #include "fcgi/batch_scan.h"
-#include "fcgi/call_id.h"
 #include "fcgi/details.h"
 #include "fcgi/put.h"
 #include "fcgi/put_plan.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
 #include "fcgi/state.h"
+#include "registry/call_id.h"
 #include "sql/db.h"
 
 #include "common/base.h"

@@ -1,11 +1,11 @@
 /* GET .../explain: why an entry, a batch or the caller's account is not called. */
 #include "fcgi/auth.h"
-#include "fcgi/call_id.h"
 #include "fcgi/live.h"
 #include "fcgi/put.h"
 #include "fcgi/put_why.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
+#include "registry/call_id.h"
 #include "registry/why.h"
 
 #include "common/base.h"

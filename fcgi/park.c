@@ -2,8 +2,8 @@
 #include <utlist.h>
 
 #include "common/clock.h"
-#include "fcgi/call_id.h"
 #include "fcgi/park.h"
+#include "registry/call_id.h"
 
 #include "common/base.h"
 

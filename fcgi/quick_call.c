@@ -2,8 +2,8 @@
 #include "fcgi/quick_call.h"
 
 #include "fcgi/announce.h"
-#include "fcgi/call_id.h"
 #include "fcgi/put.h"
+#include "registry/call_id.h"
 #include "sql/db.h"
 
 #include "common/base.h"

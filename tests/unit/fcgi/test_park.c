@@ -1,7 +1,7 @@
 /* Who waits for the end of a call, and what ends the waiting. */
 #include "common/clock.h"
-#include "fcgi/call_id.h"
 #include "fcgi/park.h"
+#include "registry/call_id.h"
 #include "tests/unit/shm/rig.h"
 
 #include "common/base.h"

@@ -1,7 +1,7 @@
 /* The name of an attempt, which is also Asterisk's ChannelId: "ccs-", the entry id as 14 hex
  * digits, the attempt as 2. */
-#ifndef CCS_FCGI_CALL_ID_H
-#define CCS_FCGI_CALL_ID_H
+#ifndef CCS_REGISTRY_CALL_ID_H
+#define CCS_REGISTRY_CALL_ID_H
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/health.h"
 #include "dispatcher/recover.h"
+#include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/users.h"
@@ -50,24 +52,6 @@ static uint32_t by_name(struct str name, const char *const *names, uint32_t n)
 
 static const char *const client_statuses[CLIENT_STATUS__N] = {"active", "paused", "suspended"};
 static const char *const server_statuses[SERVER_STATUS__N] = {"active", "draining", "disabled"};
-
-static void read_texts(
-	const struct rows *rows, int row, int column, struct texts *texts, const char *what)
-{
-	struct row_list list = row_list(rows, row, column);
-	struct str text;
-	uint32_t n = 0;
-	while (row_list_next(&list, &text)) {
-		if (n == LIST_TEXTS_MAX || !str_copy(texts->text[n], TEXT_BYTES, text)) {
-			log_warn("directory.cut",
-				"what=%s row=%d do=\"at most %d, each shorter than %d bytes\"",
-				what, row, LIST_TEXTS_MAX, TEXT_BYTES);
-			continue;
-		}
-		n++;
-	}
-	texts->n = n;
-}
 
 /* ---- clients ---- */
 
@@ -272,10 +256,10 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 		return fail(err, ERR_INPUT, "%s", too_long);
 	d->rates_wanted |= server->facts.rate_limit != f.rate_limit;
 	server->facts = f;
-	read_texts(rows, i, 11, &server->prefixes, "provided_prefix");
-	read_texts(rows, i, 12, &server->contexts, "context");
-	read_texts(rows, i, 14, &server->dids, "allocated_dids");
-	read_texts(rows, i, 15, &server->endpoints, "provided_endpoints");
+	texts_read(rows, i, 11, &server->prefixes);
+	texts_read(rows, i, 12, &server->contexts);
+	caller_ids_read(d, rows, i, 14, &server->dids);
+	texts_read(rows, i, 15, &server->endpoints);
 	return true;
 }
 
@@ -295,6 +279,15 @@ static bool read_server(
 	}
 	secret_wipe(&access, sizeof(access));
 	return ok;
+}
+
+static void server_free(struct dispatcher *d, struct server *server)
+{
+	texts_free(&server->prefixes);
+	texts_free(&server->contexts);
+	texts_free(&server->endpoints);
+	caller_ids_drop(d, &server->dids);
+	free(server);
 }
 
 static void take_servers(void *arg, const struct rows *rows)
@@ -320,7 +313,7 @@ static void take_servers(void *arg, const struct rows *rows)
 		}
 		if (!row) {
 			if (new)
-				free(server);
+				server_free(d, server);
 			else
 				server->seen = true;
 			continue;
@@ -358,7 +351,7 @@ static void server_remove(struct dispatcher *d, struct server *server)
 	dir_remove_server(d->seg, server->id);
 	HASH_DEL(d->servers, server);
 	secret_wipe(&server->access, sizeof(server->access));
-	free(server);
+	server_free(d, server);
 }
 
 /* ---- allocations ---- */
@@ -374,6 +367,7 @@ static void edge_remove(struct dispatcher *d, struct edge *edge)
 		if (slot->edge == edge)
 			slot->edge = NULL;
 	dir_remove_allocation(d->seg, edge->client->id, edge->server->id);
+	caller_ids_drop(d, &edge->dids);
 	free(edge);
 }
 
@@ -422,7 +416,7 @@ static void take_allocations(void *arg, const struct rows *rows)
 		edge->facts = facts;
 		edge->usage = &row->usage;
 		edge->seen = true;
-		read_texts(rows, i, 5, &edge->dids, "allocated_dids");
+		caller_ids_read(d, rows, i, 5, &edge->dids);
 		sched_client_ready(d, client);
 	}
 }

@@ -54,6 +54,8 @@ struct dispatcher {
 	struct window_table window; /* the segment's */
 	struct waiting *waiting;    /* array, by the same index */
 	struct live_number *numbers;
+	struct caller_id *caller_ids;
+	int64_t caller_id_turns;
 	struct known_key *known_keys; /* directory.c */
 	struct seen_user *seen_users; /* users.c */
 	struct given *given;	      /* recover.c */

@@ -22,13 +22,33 @@
 #include "shm/gate.h"
 #include "shm/layout.h"
 
-enum { LIST_TEXTS_MAX = 32, TEXT_BYTES = 64 };
+enum { TEXT_BYTES = 64, ROUTE_TEXT_BYTES = 84, CALLER_ID_BYTES = 24 };
 
-/* Short texts of a text[] column: DIDs, prefixes, contexts, endpoints; used in turn. */
+/* Prefixes, contexts or endpoints of a server: used in turn (route.h). */
 struct texts {
-	char text[LIST_TEXTS_MAX][TEXT_BYTES];
+	char (*text)[ROUTE_TEXT_BYTES];
 	uint32_t n;
-	uint32_t next;
+};
+
+/* A number that is shown to who is called: caller_id.h. */
+struct caller_id {
+	char digits[CALLER_ID_BYTES];
+	uint32_t channels; /* grants of calls that show it */
+	uint32_t tally;	   /* of the auditor */
+	uint64_t calls;	   /* that have shown it in this life */
+	int64_t used;	   /* when it had its last turn, counted in turns; 0 = never */
+	uint32_t held;	   /* by lists and slots */
+	UT_hash_handle hh;
+};
+
+/* Those of an allocation or a server, whoever was used longest ago first. */
+struct caller_ids {
+	struct caller_id_place {
+		struct caller_id *id;
+		struct heap_node node;
+	} *v;
+	uint32_t n;
+	struct heap by_use;
 };
 
 enum chunk_state {
@@ -173,7 +193,9 @@ struct server {
 	struct access access;
 	char channel_template[128];
 	char extension[TEXT_BYTES];
-	struct texts prefixes, contexts, endpoints, dids;
+	struct texts prefixes, contexts, endpoints;
+	uint64_t routes; /* combinations of them that were used */
+	struct caller_ids dids;
 	struct slot *armed;    /* to be written, oldest first */
 	uint32_t armed_n;      /* granted and not yet written */
 	uint32_t unanswered;   /* Originates without Response */
@@ -209,6 +231,7 @@ struct slot {
 	struct edge *edge;     /* holder of the allocation's grant; NULL likewise */
 	struct chunk *chunk;
 	struct live_number *number;
+	struct caller_id *caller_id; /* that it shows; NULL: it is not dialled */
 	bool granted;
 	bool pressed; /* it was too long in its state, and the server was told to hang up */
 	bool lost;    /* and that did not help, or the server is away for longer than any call */

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/call.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
@@ -71,8 +72,10 @@ static void bind(struct dispatcher *d, struct slot *slot)
 		slot->chunk->live++;
 	}
 	enum shm_call_state state = slot_state(slot);
+	if (slot->call->did[0])
+		slot->caller_id = caller_id_hold(d, slot->call->did);
 	if (call_holds_grant(state)) {
-		grant_retake(slot);
+		grant_retake(d, slot);
 		number_lock(d, slot);
 	}
 	if (slot->server && (state == CALL_PLANNED || state == CALL_ARMED))

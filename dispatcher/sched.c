@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "dispatcher/call.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/gates.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
+#include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -121,19 +123,6 @@ static void show_gate(const struct dispatcher *d, struct client *client, enum ga
 
 /* ---- planning ---- */
 
-static const char *next_text(struct texts *texts)
-{
-	return texts->n ? texts->text[texts->next++ % texts->n] : NULL;
-}
-
-static const char *pick_did(struct edge *edge)
-{
-	const char *did = next_text(&edge->dids);
-	if (!did)
-		did = next_text(&edge->server->dids);
-	return did ? did : edge->client->facts.did;
-}
-
 static struct shm_call facts_of(const struct dispatcher *d, const struct shm_window *row)
 {
 	struct shm_call facts = {
@@ -167,13 +156,17 @@ static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting
 {
 	struct call_identity id = {w->row->entry_id, w->row->client_id, edge->server->id, 1};
 	struct shm_call facts = facts_of(d, w->row);
-	if (!str_copy(facts.did, sizeof(facts.did), str_of(pick_did(edge))))
-		return NULL;
+	struct caller_id *caller_id = caller_id_pick(d, edge, "");
+	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
+	route_pick(edge->server, &facts);
 	struct slot *slot = open_slot(d, w, &id, &facts);
-	if (!slot)
+	if (!slot) {
+		caller_id_drop(d, caller_id);
 		return NULL;
+	}
 	slot->edge = edge;
 	slot->server = edge->server;
+	slot->caller_id = caller_id;
 	return slot;
 }
 

@@ -234,11 +234,6 @@ void server_stop(struct server *server)
 
 /* ---- writing ---- */
 
-static const char *first_or(const struct texts *texts, const char *otherwise)
-{
-	return texts->n ? texts->text[0] : otherwise;
-}
-
 /* The template and its parts are checked when the server is stored, so a failure here means the number itself. */
 static bool encode(
 	struct server *server, const struct slot *slot, struct strbuf *out, struct err *err)
@@ -250,8 +245,8 @@ static bool encode(
 		.number = str_of(call->number),
 		.e164 = str_of(call->e164),
 		.country_digits = call->plan.country_digits,
-		.prefix = str_of(first_or(&server->prefixes, "")),
-		.endpoint = str_of(first_or(&server->endpoints, "")),
+		.prefix = str_of(call->prefix),
+		.endpoint = str_of(call->endpoint),
 	};
 	if (!ami_channel_expand(str_of(server->channel_template), &target, channel, err))
 		return false;
@@ -259,7 +254,7 @@ static bool encode(
 	struct ami_originate originate = {
 		.call_id = str_of(id),
 		.channel = str_of(channel),
-		.context = str_of(first_or(&server->contexts, "default")),
+		.context = str_of(call->context),
 		.exten = str_of(server->extension),
 		.caller_number = str_of(call->did),
 		.account = str_of(slot->client ? slot->client->facts.accountcode : ""),
@@ -306,6 +301,11 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 		return;
 	}
 	counter_add(d->seg, COUNTER_originates, 1);
+	log_debug("call.written",
+		"entry=%llu n=%u server=%s did=%s prefix=%s endpoint=%s context=%s",
+		(unsigned long long)slot->entry_id, slot->head->n, server->facts.server_code,
+		log_number(slot->call->did), slot->call->prefix, slot->call->endpoint,
+		slot->call->context);
 	health_sent(server);
 }
 

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
@@ -45,6 +46,7 @@ struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
 	slot->granted = slot->pressed = slot->lost = false;
 	slot->number = NULL;
 	slot->level = 0;
+	slot->caller_id = NULL;
 	HASH_ADD(hh, d->by_entry, entry_id, sizeof(slot->entry_id), slot);
 	d->live_n++;
 	return slot;
@@ -75,10 +77,18 @@ static void number_unlock(struct dispatcher *d, struct slot *slot)
 	free(number);
 }
 
+static void caller_id_forget(struct dispatcher *d, struct slot *slot)
+{
+	if (slot->caller_id)
+		caller_id_drop(d, slot->caller_id);
+	slot->caller_id = NULL;
+}
+
 void slot_close(struct dispatcher *d, struct slot *slot)
 {
 	grant_give(d, slot);
 	number_unlock(d, slot);
+	caller_id_forget(d, slot);
 	HASH_DEL(d->by_entry, slot);
 	d->live_n--;
 	call_release(&d->calls, slot->index);
@@ -102,6 +112,9 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 		slot->chunk->live--;
 	if (slot->server && slot_state(slot) <= CALL_ARMED)
 		slot->server->armed_n--;
+	if (slot->granted && slot->caller_id)
+		caller_id_give(slot->caller_id);
+	caller_id_forget(d, slot);
 	slot->chunk = NULL;
 	slot->granted = false;
 }
@@ -112,8 +125,10 @@ static void add_channel(struct shm_usage *usage, int by)
 	atomic_store_explicit(&usage->channels, (uint32_t)((int64_t)n + by), memory_order_relaxed);
 }
 
-void grant_retake(struct slot *slot)
+void grant_retake(struct dispatcher *d, struct slot *slot)
 {
+	if (slot->caller_id)
+		caller_id_take(d, slot->caller_id);
 	if (slot->client)
 		add_channel(slot->client->usage, 1);
 	if (slot->edge)
@@ -148,7 +163,7 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 	const struct shm_allocation *a = &slot->edge->facts;
 	const struct shm_server *s = &slot->server->facts;
 
-	grant_retake(slot);
+	grant_retake(d, slot);
 	take_rates(slot->client->usage, &slot->client->starts, c->rate_limit, c->calls_per_second,
 		d->now_us);
 	take_rates(slot->edge->usage, &slot->edge->starts, a->rate_limit, a->calls_per_second,
@@ -162,6 +177,8 @@ void grant_give(struct dispatcher *d, struct slot *slot)
 	if (!slot->granted)
 		return;
 	slot->granted = false;
+	if (slot->caller_id)
+		caller_id_give(slot->caller_id);
 	if (slot->edge)
 		add_channel(slot->edge->usage, -1);
 	if (slot->server) {
@@ -225,6 +242,23 @@ static bool differs(struct dispatcher *d, struct shm_usage *usage, uint32_t coun
 	return true;
 }
 
+/* Caller ids have no limit: their count decides nothing, but who looks at it may believe it. */
+static unsigned caller_ids_audit(struct dispatcher *d)
+{
+	unsigned drift = 0;
+	for (struct caller_id *id = d->caller_ids; id; id = id->hh.next) {
+		if (id->channels != id->tally) {
+			log_error("grant.drift", "did=%s believed=%u counted=%u",
+				log_number(id->digits), id->channels, id->tally);
+			counter_add(d->seg, COUNTER_drift, 1);
+			drift++;
+		}
+		id->channels = id->tally;
+		id->tally = 0;
+	}
+	return drift;
+}
+
 /* One pass over the slots per limited thing would be quadratic; one pass in all, with a tally beside each thing. */
 unsigned slots_audit(struct dispatcher *d)
 {
@@ -245,7 +279,10 @@ unsigned slots_audit(struct dispatcher *d)
 			slot->edge->tally++;
 		if (slot->server)
 			slot->server->tally++;
+		if (slot->caller_id)
+			slot->caller_id->tally++;
 	}
+	drift += caller_ids_audit(d);
 	for (struct client *c = d->clients; c; c = c->hh.next) {
 		drift += differs(d, c->usage, c->tally, "client", c->id);
 		for (struct edge *e = c->edges; e; e = e->next_of_client)

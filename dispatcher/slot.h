@@ -32,11 +32,11 @@ static inline enum shm_call_state slot_state(const struct slot *slot)
 	return (enum shm_call_state)atomic_load_explicit(&slot->head->state, memory_order_relaxed);
 }
 
-/* Channels of client, allocation and server, and the rates' next arrival times. The gates have passed. */
+/* Channels of client, allocation, server and caller id, and the rates' next arrival times. The gates have passed. */
 void grant_take(struct dispatcher *d, struct slot *slot);
 
 /* Channels only (a successor counts what it adopts; the rates remember by themselves). */
-void grant_retake(struct slot *slot);
+void grant_retake(struct dispatcher *d, struct slot *slot);
 
 /* Once the channel is gone; harmless when nothing is held. Wakes who waits for it. */
 void grant_give(struct dispatcher *d, struct slot *slot);

@@ -353,6 +353,10 @@ struct shm_call {
 	char e164[16];
 	char phone_number[40];
 	char did[24];
+	/* of its server: fixed when it is planned */
+	char prefix[12];
+	char context[80];
+	char endpoint[84];
 	char reason[48];
 	uint8_t pad[4];
 };

@@ -5,16 +5,19 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "dispatcher/call.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/health.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -360,6 +363,92 @@ static void calls_per_hour_hold_and_go_on_in_time(void **state)
 	assert_int_equal(live(w, 0), 3);
 }
 
+/* Lists as the directory reads them. */
+static struct texts texts_of(unsigned n, ...)
+{
+	struct texts texts = {calloc(n, sizeof(*texts.text)), n};
+	va_list args;
+	va_start(args, n);
+	for (unsigned i = 0; i < n; i++)
+		assert_true(
+			str_copy(texts.text[i], ROUTE_TEXT_BYTES, str_of(va_arg(args, char *))));
+	va_end(args);
+	return texts;
+}
+
+static struct caller_ids dids_of(struct world *w, unsigned n, ...)
+{
+	struct caller_ids dids = {.v = calloc(n, sizeof(*dids.v)), .n = n};
+	va_list args;
+	va_start(args, n);
+	for (unsigned i = 0; i < n; i++) {
+		dids.v[i].id = caller_id_hold(&w->d, va_arg(args, char *));
+		heap_put(&dids.by_use, &dids.v[i].node, dids.v[i].id->used);
+	}
+	va_end(args);
+	return dids;
+}
+
+/* The next call of the client. */
+static const struct shm_call *call_of(struct world *w, uint32_t client)
+{
+	static uint64_t number = UINT64_C(20000000000);
+	uint64_t entry = w->next_chunk << 10;
+	announce(w, client, 1, number++);
+	sched_pass(&w->d);
+	return slot_of_entry(&w->d, entry)->call;
+}
+
+/* Two prefixes, three endpoints, two contexts: twelve calls use each combination once. */
+static void prefixes_endpoints_and_contexts_are_used_in_all_combinations(void **state)
+{
+	struct world *w = *state;
+	struct server *s = &w->server;
+	bool used[12] = {false};
+	s->prefixes = texts_of(2, "00", "01");
+	s->endpoints = texts_of(3, "a", "b", "c");
+	s->contexts = texts_of(2, "x", "y");
+	for (int i = 0; i < 12; i++) {
+		const struct shm_call *call = call_of(w, 0);
+		int which = call->endpoint[0] - 'a' + 3 * (call->prefix[1] - '0') +
+			    6 * (call->context[0] - 'x');
+		assert_in_range(which, 0, 11);
+		assert_false(used[which]);
+		used[which] = true;
+	}
+	texts_free(&s->prefixes);
+	texts_free(&s->endpoints);
+	texts_free(&s->contexts);
+}
+
+/* A number that two clients show is one number: nobody shows it again before the others have had their turn. */
+static void the_number_that_was_shown_longest_ago_is_next(void **state)
+{
+	struct world *w = *state;
+	w->edges[0].dids = dids_of(w, 3, "100", "101", "102");
+	w->edges[1].dids = dids_of(w, 2, "101", "103");
+	w->server.dids = dids_of(w, 1, "104");
+	char first[CALLER_ID_BYTES];
+	memcpy(first, call_of(w, 1)->did, sizeof(first));
+	if (strcmp(first, "101") != 0)
+		assert_string_equal(call_of(w, 1)->did, "101");
+	const char *one = call_of(w, 0)->did, *two = call_of(w, 0)->did;
+	assert_string_not_equal(one, "101");
+	assert_string_not_equal(two, "101");
+	assert_string_not_equal(one, two);
+	assert_string_equal(call_of(w, 0)->did, "101");
+	assert_string_equal(call_of(w, 2)->did, "104"); /* the server's */
+	const struct caller_id *id = w->edges[1].dids.v[0].id;
+	assert_string_equal(id->digits, "101");
+	assert_int_equal(id->channels, 2);
+	assert_int_equal(id->calls, 2);
+	assert_int_equal(slots_audit(&w->d), 0);
+	caller_ids_drop(&w->d, &w->edges[0].dids);
+	caller_ids_drop(&w->d, &w->edges[1].dids);
+	caller_ids_drop(&w->d, &w->server.dids);
+	assert_string_equal(call_of(w, 0)->did, "911140000000"); /* the client's */
+}
+
 static void nothing_is_dialled_outside_the_window(void **state)
 {
 	struct world *w = *state;
@@ -595,6 +684,8 @@ int main(void)
 		WORLD_TEST(a_freed_channel_goes_to_who_waits),
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),
+		WORLD_TEST(prefixes_endpoints_and_contexts_are_used_in_all_combinations),
+		WORLD_TEST(the_number_that_was_shown_longest_ago_is_next),
 		WORLD_TEST(nothing_is_dialled_outside_the_window),
 		WORLD_TEST(one_number_is_dialled_once_at_a_time),
 		WORLD_TEST(who_waits_for_a_number_may_leave),

@@ -1,0 +1,100 @@
+/* Caller ids: see caller_id.h. */
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "dispatcher/caller_id.h"
+
+#include "common/base.h"
+
+struct caller_id *caller_id_hold(struct dispatcher *d, const char *digits)
+{
+	struct caller_id *id;
+	HASH_FIND_STR(d->caller_ids, digits, id);
+	if (!id) {
+		id = calloc(1, sizeof(*id));
+		if (!id)
+			die("memory.exhausted", "bytes=%zu", sizeof(*id));
+		if (!str_copy(id->digits, sizeof(id->digits), str_of(digits)))
+			die("caller_id.too_long", "did=%s", digits);
+		HASH_ADD_STR(d->caller_ids, digits, id);
+	}
+	id->held++;
+	return id;
+}
+
+void caller_id_drop(struct dispatcher *d, struct caller_id *id)
+{
+	if (--id->held)
+		return;
+	HASH_DEL(d->caller_ids, id);
+	free(id);
+}
+
+void caller_id_take(struct dispatcher *d, struct caller_id *id)
+{
+	id->channels++;
+	id->calls++;
+	id->used = ++d->caller_id_turns;
+}
+
+void caller_id_give(struct caller_id *id)
+{
+	id->channels--;
+}
+
+/* A number that another list has shown since is later here, too: it moves back before it is believed. */
+static struct caller_id *longest_ago(struct caller_ids *list)
+{
+	struct heap_node *first;
+	while ((first = heap_first(&list->by_use))) {
+		struct caller_id_place *place = CONTAINER(first, struct caller_id_place, node);
+		if (heap_first_key(&list->by_use) == place->id->used)
+			return place->id;
+		heap_put(&list->by_use, &place->node, place->id->used);
+	}
+	return NULL;
+}
+
+struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const char *asked)
+{
+	if (*asked)
+		return caller_id_hold(d, asked);
+	struct caller_id *id = longest_ago(&edge->dids);
+	if (!id)
+		id = longest_ago(&edge->server->dids);
+	if (!id)
+		return caller_id_hold(d, edge->client->facts.did);
+	id->held++;
+	return id;
+}
+
+void caller_ids_drop(struct dispatcher *d, struct caller_ids *list)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		caller_id_drop(d, list->v[i].id);
+	heap_free(&list->by_use);
+	free(list->v);
+	*list = (struct caller_ids){0};
+}
+
+void caller_ids_read(
+	struct dispatcher *d, const struct rows *rows, int row, int column, struct caller_ids *list)
+{
+	struct row_list texts = row_list(rows, row, column);
+	struct caller_ids fresh = {0};
+	struct str text;
+	char digits[CALLER_ID_BYTES];
+
+	fresh.v = texts.left ? calloc((size_t)texts.left, sizeof(*fresh.v)) : NULL;
+	if (texts.left && !fresh.v)
+		die("memory.exhausted", "dids=%d", texts.left);
+	while (row_list_next(&texts, &text)) {
+		if (!str_copy(digits, sizeof(digits), text))
+			die("caller_id.too_long", "why=\"the schema's check is narrower\"");
+		struct caller_id_place *place = &fresh.v[fresh.n++];
+		place->id = caller_id_hold(d, digits);
+		heap_put(&fresh.by_use, &place->node, place->id->used);
+	}
+	caller_ids_drop(d, list);
+	*list = fresh;
+}

@@ -99,6 +99,12 @@ void ami_conn_enter(struct ami_conn *conn, enum phase phase)
 	conn->deadline_us = conn->now_us + conn->conf.timeout_us;
 }
 
+static void tell_deadline(struct ami_conn *conn)
+{
+	if (conn->ops->timed)
+		conn->ops->timed(conn->arg);
+}
+
 void ami_conn_flush(struct ami_conn *conn)
 {
 	struct err err;
@@ -108,10 +114,11 @@ void ami_conn_flush(struct ami_conn *conn)
 	enum ami_sent sent = ami_sock_send(&conn->sock, &err);
 	conn->blocked = sent == AMI_SENT_NOTHING;
 	conn->retry_us = conn->now_us + RETRY_SEND_US;
-	if (sent != AMI_SENT_BROKEN)
-		return;
-	conn->broken = true;
-	set_error(conn, err.text);
+	if (sent == AMI_SENT_BROKEN) {
+		conn->broken = true;
+		set_error(conn, err.text);
+	}
+	tell_deadline(conn);
 }
 
 static void closed(struct ami_conn *conn)
@@ -295,6 +302,7 @@ static void on_ready(void *arg, uint32_t events)
 		secured(conn, hung_up);
 	else
 		(void)read_messages(conn, hung_up);
+	tell_deadline(conn);
 }
 
 /* The time of a phase is up. What has arrived is read first: perhaps it was us who slept. */

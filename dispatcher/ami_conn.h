@@ -59,6 +59,9 @@ struct ami_conn_ops {
 
 	/* After ami_conn_adopt: whatever was written before has been answered by now. */
 	void (*probed)(void *arg);
+
+	/* ami_conn_deadline may say something else than before; may be NULL. */
+	void (*timed)(void *arg);
 };
 
 /* Starts DOWN; the first tick connects. poll, ops and arg are borrowed. Fails with INPUT when user

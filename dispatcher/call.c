@@ -47,8 +47,10 @@ typedef void action_fn(struct dispatcher *d, struct slot *slot, const struct cal
 static void enqueue(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;
-	if (slot->server)
+	if (slot->server) {
 		DL_APPEND(slot->server->armed, slot);
+		server_wants_flush(slot->server);
+	}
 	slot->deadline_us = d->now_us + us(NEVER_SENT_LIMIT_S);
 }
 

@@ -60,11 +60,13 @@ struct dispatcher {
 	struct seen_user *seen_users; /* users.c */
 	struct given *given;	      /* recover.c */
 
-	struct heap ready;	   /* clients that may dial, least vtime first */
-	struct heap timers;	   /* parked clients, by the time (wall us) at which they wake */
-	struct heap server_timers; /* servers that loosen at a known time */
-	struct server *freed;	   /* servers that may have room for who waits */
-	int64_t vtime;		   /* of the last pick */
+	struct heap ready;	      /* clients that may dial, least vtime first */
+	struct heap timers;	      /* parked clients, by the time (wall us) at which they wake */
+	struct heap server_timers;    /* servers that loosen at a known time */
+	struct server *freed;	      /* servers that may have room for who waits */
+	struct server *to_flush;      /* servers with something to be written */
+	struct heap server_deadlines; /* of their connections, mono us */
+	int64_t vtime;		      /* of the last pick */
 
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
 	bool sweep_running, directory_running, control_running, rates_running;

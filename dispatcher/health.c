@@ -125,13 +125,17 @@ void health_reset(struct server *server)
 	server->heard_mono_us = server->d->now_mono_us;
 }
 
+int64_t health_deadline(const struct server *server)
+{
+	int64_t patience_us = server->d->conf->dispatcher_response_timeout_ms * US_PER_MS;
+	bool owes = server->unanswered && server_is_up(server);
+	return owes ? server->heard_mono_us + patience_us : INT64_MAX;
+}
+
 void health_tick(struct server *server)
 {
 	struct dispatcher *d = server->d;
-	int64_t patience_us = d->conf->dispatcher_response_timeout_ms * US_PER_MS;
-
-	if (!server->unanswered || !server_is_up(server) ||
-		d->now_mono_us - server->heard_mono_us < patience_us)
+	if (d->now_mono_us < health_deadline(server))
 		return;
 	server->heard_mono_us = d->now_mono_us;
 	health_fault(server, FAULT_SILENT, STR("no Response to an Originate in time"));

@@ -26,8 +26,11 @@ void health_sent(struct server *server);
 /* A new connection: the earlier one's faults are over, but for those of the trunk. */
 void health_reset(struct server *server);
 
-/* Once a turn: does it owe a Response for too long? */
+/* Does it owe a Response for too long? */
 void health_tick(struct server *server);
+
+/* The next moment (mono us) at which it may; INT64_MAX: it owes none. */
+int64_t health_deadline(const struct server *server);
 
 /* Calls at once that it may have now. */
 uint32_t health_room(const struct server *server);

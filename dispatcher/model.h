@@ -113,7 +113,7 @@ struct edge {
 	struct shm_allocation facts;
 	struct shm_usage *usage;
 	struct starts starts;
-	struct texts dids;
+	struct caller_ids dids;
 	bool seen;	       /* in the load under way */
 	uint32_t tally;	       /* of the auditor */
 	int64_t vtime;	       /* of its calls, beside the others' on that server: waiters.h */
@@ -207,9 +207,12 @@ struct server {
 	struct heap_node timer; /* while it has waiters and is blocked for a known time */
 	bool is_freed;		/* it may have room: on the list below until that is found out */
 	struct server *freed_prev, *freed_next;
-	int64_t lost_us;       /* when the connection went, 0 while it is up */
-	uint32_t tally;	       /* of the auditor */
-	int64_t freed_mono_us; /* when, for the refill histogram; 0 = already refilled */
+	bool wants_flush; /* it has something to be written: on the list below */
+	struct server *flush_prev, *flush_next;
+	struct heap_node deadline; /* of its connection */
+	int64_t lost_us;	   /* when the connection went, 0 while it is up */
+	uint32_t tally;		   /* of the auditor */
+	int64_t freed_mono_us;	   /* when, for the refill histogram; 0 = already refilled */
 	bool seen;
 	UT_hash_handle hh;
 };

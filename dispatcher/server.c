@@ -181,8 +181,16 @@ static void on_probed(void *arg)
 	sched_server_freed(d, server);
 }
 
-static const struct ami_conn_ops conn_ops = {
-	.up = on_up, .down = on_down, .message = on_message, .probed = on_probed};
+static void on_timed(void *arg)
+{
+	server_set_deadline(arg);
+}
+
+static const struct ami_conn_ops conn_ops = {.up = on_up,
+	.down = on_down,
+	.message = on_message,
+	.probed = on_probed,
+	.timed = on_timed};
 
 void server_start(struct dispatcher *d, struct server *server, int fd)
 {
@@ -219,6 +227,7 @@ void server_start(struct dispatcher *d, struct server *server, int fd)
 		server->probing = true;
 		ami_conn_adopt(server->conn, fd, d->now_mono_us);
 	}
+	server_set_deadline(server);
 	show_state(server);
 }
 
@@ -229,6 +238,7 @@ void server_stop(struct server *server)
 	holder_drop(server->d->holder, server->id);
 	ami_conn_free(server->conn);
 	server->conn = NULL;
+	server_set_deadline(server);
 	show_state(server);
 }
 
@@ -341,6 +351,7 @@ void server_write_armed(struct server *server)
 	}
 	strbuf_free(&out);
 	ami_conn_flush(server->conn);
+	server_set_deadline(server);
 	show_state(server);
 }
 
@@ -371,41 +382,23 @@ void server_hangup(struct server *server, const struct slot *slot, uint32_t caus
 		log_warn(
 			"call.hangup_not_sent", "call=%s server=%s", id, server->facts.server_code);
 	strbuf_free(&out);
+	server_wants_flush(server);
 }
 
 /* ---- every turn ---- */
 
-void servers_flush(struct dispatcher *d)
+void server_tick(struct server *server)
 {
-	for (struct server *s = d->servers; s; s = s->hh.next) {
-		server_write_armed(s);
-		if (s->conn)
-			ami_conn_flush(s->conn);
-	}
-}
-
-void servers_tick(struct dispatcher *d)
-{
-	for (struct server *s = d->servers; s; s = s->hh.next) {
-		health_tick(s);
-		if (!s->conn || ami_conn_deadline(s->conn) > d->now_mono_us)
-			continue;
-		ami_conn_tick(s->conn, d->now_mono_us);
-		show_state(s);
-	}
+	int64_t now_us = server->d->now_mono_us;
+	health_tick(server);
+	if (!server->conn || ami_conn_deadline(server->conn) > now_us)
+		return;
+	ami_conn_tick(server->conn, now_us);
+	show_state(server);
 }
 
 void servers_show(struct dispatcher *d)
 {
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		show_state(s);
-}
-
-int64_t servers_deadline_mono_us(const struct dispatcher *d)
-{
-	int64_t least = INT64_MAX;
-	for (const struct server *s = d->servers; s; s = s->hh.next)
-		if (s->conn)
-			least = MIN(least, ami_conn_deadline(s->conn));
-	return least;
 }

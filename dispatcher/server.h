@@ -16,7 +16,7 @@ bool server_is_up(const struct server *server);
 /* And the operator wants calls on it. */
 bool server_takes_calls(const struct server *server);
 
-/* Writes armed calls, oldest first, as far as the window of unanswered Originates allows. Once a turn, for each. */
+/* Writes armed calls, oldest first, as far as the window of unanswered Originates allows. */
 void server_write_armed(struct server *server);
 
 /* A Response to an Originate has come. */
@@ -31,15 +31,25 @@ uint32_t server_window(const struct server *server);
 /* Asks for the end of a call; its Hangup follows. */
 void server_hangup(struct server *server, const struct slot *slot, uint32_t cause);
 
-/* Timers: reconnects, Pings, deadlines. */
+/* Its timers: reconnects, Pings, deadlines. */
+void server_tick(struct server *server);
+
+/* ---- every turn, for those servers that have something to do: servers.c ---- */
+
+/* It has calls to write, or bytes: until they are gone. */
+void server_wants_flush(struct server *server);
+void servers_flush(struct dispatcher *d);
+
+/* Its next deadline may be another one. */
+void server_set_deadline(struct server *server);
 void servers_tick(struct dispatcher *d);
 int64_t servers_deadline_mono_us(const struct dispatcher *d);
 
+/* Before it is freed. */
+void server_forget_turns(struct server *server);
+
 /* The words in the segment that no event has renewed. Once a second, for all. */
 void servers_show(struct dispatcher *d);
-
-/* Sends what is queued, for all. */
-void servers_flush(struct dispatcher *d);
 
 struct server *server_find(struct dispatcher *d, uint64_t id);
 

@@ -173,7 +173,7 @@ static void on_probed(void *arg)
 	say("probed");
 }
 
-static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed};
+static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed, NULL};
 
 static struct str decode(char *text)
 {

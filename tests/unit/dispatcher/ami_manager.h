@@ -96,7 +96,7 @@ static inline void on_probed(void *arg)
 	((struct rig *)arg)->probes++;
 }
 
-static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed};
+static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed, NULL};
 
 static inline uint16_t listen_somewhere(int *listener)
 {

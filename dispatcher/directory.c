@@ -6,6 +6,7 @@
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/health.h"
+#include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/route.h"
 #include "dispatcher/sched.h"
@@ -105,6 +106,20 @@ static struct client *client_add(struct dispatcher *d, const struct shm_client *
 	return client;
 }
 
+/* What changes takes effect with the next pick; who may do more than before is woken for it. */
+static void take_client(struct dispatcher *d, struct client *client, const struct shm_client *facts)
+{
+	const struct shm_client *old = &client->facts;
+	if (memcmp(old, facts, sizeof(*facts)) == 0)
+		return;
+	if (old->id)
+		rates_changed(d, client->usage, &client->starts,
+			(struct rate_limits){old->rate_limit, old->calls_per_second},
+			(struct rate_limits){facts->rate_limit, facts->calls_per_second});
+	client->facts = *facts;
+	sched_client_ready(d, client);
+}
+
 static void take_clients(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -123,10 +138,8 @@ static void take_clients(void *arg, const struct rows *rows)
 			client = client_add(d, &facts);
 		if (!client)
 			continue;
-		d->rates_wanted |= client->facts.rate_limit != facts.rate_limit;
-		client->facts = facts;
 		client->seen = true;
-		sched_client_ready(d, client);
+		take_client(d, client, &facts);
 	}
 }
 
@@ -238,6 +251,17 @@ static bool read_access(const struct dispatcher *d, const struct rows *rows, int
 	return read_secret(d, rows, i, access, err);
 }
 
+static void take_limits(struct dispatcher *d, struct server *server, const struct shm_server *facts)
+{
+	const struct shm_server *old = &server->facts;
+	if (memcmp(old, facts, sizeof(*facts)) == 0 || !old->id)
+		return;
+	rates_changed(d, server->usage, &server->starts,
+		(struct rate_limits){old->rate_limit, old->calls_per_second},
+		(struct rate_limits){facts->rate_limit, facts->calls_per_second});
+	sched_server_freed(d, server);
+}
+
 static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, struct server *server,
 	struct err *err)
 {
@@ -254,7 +278,7 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
 		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
 		return fail(err, ERR_INPUT, "%s", too_long);
-	d->rates_wanted |= server->facts.rate_limit != f.rate_limit;
+	take_limits(d, server, &f);
 	server->facts = f;
 	texts_read(rows, i, 11, &server->prefixes);
 	texts_read(rows, i, 12, &server->contexts);
@@ -330,7 +354,6 @@ static void take_servers(void *arg, const struct rows *rows)
 			server_stop(server);
 		if (!server->conn && d->recovered)
 			server_start(d, server, -1);
-		sched_server_freed(d, server);
 	}
 }
 
@@ -348,6 +371,7 @@ static void server_remove(struct dispatcher *d, struct server *server)
 		if (slot->server == server)
 			slot->server = NULL;
 	sched_forget_server(d, server);
+	server_forget_turns(server);
 	dir_remove_server(d->seg, server->id);
 	HASH_DEL(d->servers, server);
 	secret_wipe(&server->access, sizeof(server->access));
@@ -385,6 +409,20 @@ static struct edge *edge_add(struct client *client, struct server *server)
 	return edge;
 }
 
+static void take_allocation(
+	struct dispatcher *d, struct edge *edge, const struct shm_allocation *facts)
+{
+	const struct shm_allocation *old = &edge->facts;
+	if (memcmp(old, facts, sizeof(*facts)) == 0)
+		return;
+	if (old->client_id)
+		rates_changed(d, edge->usage, &edge->starts,
+			(struct rate_limits){old->rate_limit, old->calls_per_second},
+			(struct rate_limits){facts->rate_limit, facts->calls_per_second});
+	edge->facts = *facts;
+	sched_client_ready(d, edge->client);
+}
+
 static void take_allocations(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -412,12 +450,10 @@ static void take_allocations(void *arg, const struct rows *rows)
 		struct edge *edge = edge_find(client, server->id);
 		if (!edge)
 			edge = edge_add(client, server);
-		d->rates_wanted |= edge->facts.rate_limit != facts.rate_limit;
-		edge->facts = facts;
 		edge->usage = &row->usage;
 		edge->seen = true;
+		take_allocation(d, edge, &facts);
 		caller_ids_read(d, rows, i, 5, &edge->dids);
-		sched_client_ready(d, client);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* Calls per hour, from the journal: see rates.h. */
 #include "dispatcher/rates.h"
+#include "common/clock.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/server.h"
 #include "shm/rate.h"
@@ -39,14 +40,47 @@ static void forget_all(struct dispatcher *d)
 		forget(s->usage, &s->starts);
 }
 
+static int64_t hourly_word(const struct starts *starts, uint32_t per_hour, int64_t now_us)
+{
+	const int64_t minute_us = 60 * US_PER_S;
+	struct rate hourly = rate_per_hour(per_hour);
+	int64_t tat = 0, newest = now_us / minute_us;
+	for (int64_t minute = newest - STARTS_MINUTES; minute <= newest; minute++)
+		tat = rate_take_many(&hourly, tat, MIN((minute + 1) * minute_us, now_us),
+			starts_in(starts, minute));
+	return tat;
+}
+
+/* The debt stays the same number of calls. That may be too little once calls cost more: then all of the last second's is
+ * waited for. */
+static int64_t pace_word(int64_t tat_us, uint32_t before, uint32_t per_second, int64_t now_us)
+{
+	struct rate old = rate_per_second(before), new = rate_per_second(per_second);
+	if (before == 0 || per_second < before)
+		return now_us + new.period_us + new.tolerance_us;
+	return now_us + MAX(tat_us - now_us, INT64_C(0)) * new.interval_us / old.interval_us;
+}
+
+void rates_changed(struct dispatcher *d, struct shm_usage *usage, const struct starts *starts,
+	struct rate_limits before, struct rate_limits now)
+{
+	if (now.per_hour != before.per_hour)
+		atomic_store_explicit(&usage->rate_us, hourly_word(starts, now.per_hour, d->now_us),
+			memory_order_relaxed);
+	if (now.per_second == before.per_second || now.per_second == 0)
+		return;
+	int64_t tat = atomic_load_explicit(&usage->pace_us, memory_order_relaxed);
+	atomic_store_explicit(&usage->pace_us,
+		pace_word(tat, before.per_second, now.per_second, d->now_us), memory_order_relaxed);
+}
+
 static void remember(
 	struct shm_usage *usage, struct starts *starts, uint32_t per_hour, int64_t at_us, int64_t n)
 {
 	struct rate hourly = rate_per_hour(per_hour);
 	int64_t tat = atomic_load_explicit(&usage->rate_us, memory_order_relaxed);
 	starts_add(starts, at_us, (uint32_t)n);
-	for (int64_t i = 0; i < n; i++)
-		tat = rate_take(&hourly, tat, at_us);
+	tat = rate_take_many(&hourly, tat, at_us, (uint32_t)n);
 	atomic_store_explicit(&usage->rate_us, tat, memory_order_relaxed);
 }
 

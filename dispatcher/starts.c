@@ -9,14 +9,19 @@ static int64_t minute_of(int64_t at_us)
 	return at_us / (60 * US_PER_S);
 }
 
+static uint32_t *place_of(struct starts *starts, int64_t minute)
+{
+	return &starts->of[minute % STARTS_KEPT];
+}
+
 static void move_to(struct starts *starts, int64_t minute)
 {
-	if (minute - starts->minute >= STARTS_MINUTES)
+	if (minute - starts->minute >= STARTS_KEPT)
 		*starts = (struct starts){.minute = minute};
 	while (starts->minute < minute) {
-		uint32_t *oldest = &starts->of[++starts->minute % STARTS_MINUTES];
-		starts->sum -= *oldest;
-		*oldest = 0;
+		starts->minute++;
+		starts->sum -= *place_of(starts, starts->minute - STARTS_MINUTES);
+		*place_of(starts, starts->minute) = 0;
 	}
 }
 
@@ -25,10 +30,17 @@ void starts_add(struct starts *starts, int64_t at_us, uint32_t n)
 	int64_t minute = minute_of(at_us);
 
 	move_to(starts, minute);
-	if (starts->minute - minute >= STARTS_MINUTES)
+	if (starts->minute - minute >= STARTS_KEPT)
 		return;
-	starts->of[minute % STARTS_MINUTES] += n;
-	starts->sum += n;
+	*place_of(starts, minute) += n;
+	if (starts->minute - minute < STARTS_MINUTES)
+		starts->sum += n;
+}
+
+uint32_t starts_in(const struct starts *starts, int64_t minute)
+{
+	bool is_kept = minute <= starts->minute && starts->minute - minute < STARTS_KEPT;
+	return is_kept ? starts->of[minute % STARTS_KEPT] : 0;
 }
 
 uint32_t starts_now(struct starts *starts, int64_t now_us)

@@ -57,13 +57,20 @@ uint64_t rate_room(const struct rate *rate, int64_t tat_us, int64_t now_us)
 	       1;
 }
 
-int64_t rate_take(const struct rate *rate, int64_t tat_us, int64_t now_us)
+int64_t rate_take_many(const struct rate *rate, int64_t tat_us, int64_t now_us, uint32_t n)
 {
 	/* One period after the last start nothing counts any more, whatever was owed. */
 	int64_t forgiven = now_us + rate->period_us + rate->tolerance_us;
+	if (n == 0)
+		return tat_us;
 	if (rate->interval_us == RATE_NEVER)
 		return forgiven;
-	return MIN(MAX(tat_us, now_us) + rate->interval_us, forgiven);
+	return MIN(MAX(tat_us, now_us) + n * rate->interval_us, forgiven);
+}
+
+int64_t rate_take(const struct rate *rate, int64_t tat_us, int64_t now_us)
+{
+	return rate_take_many(rate, tat_us, now_us, 1);
 }
 
 int64_t rate_rebuild(const struct rate *rate, const int64_t *starts_us, size_t n)

@@ -42,6 +42,9 @@ uint64_t rate_room(const struct rate *rate, int64_t tat_us, int64_t now_us);
  * the period. */
 int64_t rate_take(const struct rate *rate, int64_t tat_us, int64_t now_us);
 
+/* The same after n of them at once. */
+int64_t rate_take_many(const struct rate *rate, int64_t tat_us, int64_t now_us, uint32_t n);
+
 /* The TAT that a history of starts (ascending) leaves: after a limit changed, or when the segment
  * is made from PostgreSQL. */
 int64_t rate_rebuild(const struct rate *rate, const int64_t *starts_us, size_t n);

@@ -55,6 +55,10 @@ static void test_agrees_with_a_list(void **state)
 		for (int k = 0; k <= i; k++)
 			expected += now / MINUTE - at[k] / MINUTE < STARTS_MINUTES;
 		assert_int_equal(starts_now(&starts, now), expected);
+		expected = 0;
+		for (int k = 0; k <= i; k++)
+			expected += now / MINUTE - at[k] / MINUTE == STARTS_MINUTES;
+		assert_int_equal(starts_in(&starts, now / MINUTE - STARTS_MINUTES), expected);
 	}
 }
 

@@ -21,14 +21,16 @@ enum ami_dial_status ami_dial_status(struct str text)
 	return AMI_DIAL_OTHER;
 }
 
+enum { HERE = false, ELSEWHERE = true };
+
 static struct ami_outcome of_refusal(struct str message)
 {
 	static const struct {
 		struct str message;
 		struct ami_outcome outcome;
 	} table[] = {
-#define OUTCOME_REFUSAL(message, disposition, words)                                               \
-	{{message, sizeof(message) - 1}, {DISPOSITION_##disposition, words}},
+#define OUTCOME_REFUSAL(message, disposition, where, words)                                        \
+	{{message, sizeof(message) - 1}, {DISPOSITION_##disposition, words, where}},
 #include "dispatcher/outcome.def"
 	};
 	size_t i = 0;
@@ -46,18 +48,20 @@ struct row {
 };
 
 static const struct row reasons[] = {
-#define OUTCOME_REASON(reason, disposition, words) {reason, {DISPOSITION_##disposition, words}},
+#define OUTCOME_REASON(reason, disposition, where, words)                                          \
+	{reason, {DISPOSITION_##disposition, words, where}},
 #include "dispatcher/outcome.def"
 };
 
 static const struct row dials[] = {
-#define OUTCOME_DIAL(status, disposition, words)                                                   \
-	{AMI_DIAL_##status, {DISPOSITION_##disposition, words}},
+#define OUTCOME_DIAL(status, disposition, where, words)                                            \
+	{AMI_DIAL_##status, {DISPOSITION_##disposition, words, where}},
 #include "dispatcher/outcome.def"
 };
 
 static const struct row causes[] = {
-#define OUTCOME_CAUSE(cause, disposition, words) {cause, {DISPOSITION_##disposition, words}},
+#define OUTCOME_CAUSE(cause, disposition, where, words)                                            \
+	{cause, {DISPOSITION_##disposition, words, where}},
 #include "dispatcher/outcome.def"
 };
 
@@ -86,21 +90,22 @@ struct ami_outcome ami_outcome(const struct ami_fate *fate)
 	if (fate->refused)
 		return of_refusal(fate->refusal);
 	if (fate->answered)
-		return (struct ami_outcome){DISPOSITION_COMPLETED, "answered"};
+		return (struct ami_outcome){DISPOSITION_COMPLETED, "answered", HERE};
 	if (!fate->originate_seen && !fate->channel_seen && !fate->hangup_seen)
-		return (struct ami_outcome){DISPOSITION_UNKNOWN, "outcome could not be learned"};
+		return (struct ami_outcome){
+			DISPOSITION_UNKNOWN, "outcome could not be learned", HERE};
 	if (find(reasons, ARRAY_LEN(reasons), fate->originate_seen ? fate->reason : 0, &found))
 		return found;
 	if (!fate->channel_seen && !fate->hangup_seen)
 		return (struct ami_outcome){
-			DISPOSITION_FAILED, "no channel: trunk or endpoint unavailable"};
+			DISPOSITION_FAILED, "no channel: trunk or endpoint unavailable", ELSEWHERE};
 	if (is_ring_timeout(fate))
-		return (struct ami_outcome){DISPOSITION_NO_ANSWER, "no answer"};
+		return (struct ami_outcome){DISPOSITION_NO_ANSWER, "no answer", HERE};
 	if (fate->cause == 0 && find(dials, ARRAY_LEN(dials), fate->dialed, &found))
 		return found;
 	if (find(causes, ARRAY_LEN(causes), fate->cause, &found))
 		return found;
 	if (fate->cause)
-		return (struct ami_outcome){DISPOSITION_FAILED, "failed on the way"};
-	return (struct ami_outcome){DISPOSITION_FAILED, "failed without a cause"};
+		return (struct ami_outcome){DISPOSITION_FAILED, "failed on the way", HERE};
+	return (struct ami_outcome){DISPOSITION_FAILED, "failed without a cause", HERE};
 }

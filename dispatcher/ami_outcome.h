@@ -35,6 +35,7 @@ struct ami_fate {
 struct ami_outcome {
 	enum disposition disposition;
 	const char *reason; /* a few words for people, at most 47 bytes, static */
+	bool elsewhere;	    /* the way failed, not the called party: another server may try */
 };
 
 struct ami_outcome ami_outcome(const struct ami_fate *fate);

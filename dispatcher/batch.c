@@ -275,7 +275,7 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		str_of(disposition_name((enum disposition)call->disposition)));
 	COLUMN(&args, INT8OID, batch->finishes, array_cause, call->hangup_cause);
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call->reason));
-	COLUMN(&args, BOOLOID, batch->finishes, array_bool, true);
+	COLUMN(&args, BOOLOID, batch->finishes, array_bool, !(call->seen & SEEN_NOT_FINAL));
 	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_ESTIMATED) != 0);
 	COLUMN(&args, TIMESTAMPTZOID, batch->finishes, array_time, started_us(call));
 	COLUMN(&args, TIMESTAMPTZOID, batch->finishes, array_time, time_or_null(call->answered_us));

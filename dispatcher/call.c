@@ -9,6 +9,7 @@
 #include "dispatcher/ami_outcome.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
+#include "dispatcher/failover.h"
 #include "dispatcher/health.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
@@ -137,9 +138,10 @@ static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
 	if (slot->server && slot_state(slot) >= CALL_SENT && !(facts->seen & SEEN_RESPONSE))
 		server_answered(slot->server); /* no Response will find the slot any more */
 	grant_give(d, slot);
-	news_call(d, slot,
-		disposition == DISPOSITION_COMPLETED ? EVENT_call_ended : EVENT_call_failed,
-		facts->ended_us, false);
+	if (!failover_is_withdrawn(facts)) /* nothing has happened that anybody could see */
+		news_call(d, slot,
+			disposition == DISPOSITION_COMPLETED ? EVENT_call_ended : EVENT_call_failed,
+			facts->ended_us, false);
 	journal_finish(d->journal, slot);
 }
 
@@ -160,6 +162,13 @@ static void judge_server(
 		health_through(server, slot);
 }
 
+static void may_fail_over(
+	const struct dispatcher *d, const struct slot *slot, struct shm_call *facts, bool elsewhere)
+{
+	if (elsewhere && failover_possible(d, slot))
+		facts->seen |= SEEN_NOT_FINAL;
+}
+
 static void finish(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	struct shm_call facts = *slot->call;
@@ -177,9 +186,10 @@ static void finish(struct dispatcher *d, struct slot *slot, const struct call_ca
 	bool called_off = (facts.seen & SEEN_CALLED_OFF) && !fate.answered;
 	if (called_off)
 		outcome = (struct ami_outcome){
-			DISPOSITION_CANCELED, "called off before it was answered"};
+			DISPOSITION_CANCELED, "called off before it was answered", false};
 	else if (slot->server && !fate.answered)
 		judge_server(slot, &fate, &outcome);
+	may_fail_over(d, slot, &facts, outcome.elsewhere && !fate.answered && !facts.ringing_us);
 	end(d, slot, &facts, outcome.disposition, outcome.reason,
 		facts.ended_us ? facts.ended_us : cause->at_us);
 }
@@ -193,6 +203,7 @@ static void finish_refused(struct dispatcher *d, struct slot *slot, const struct
 	log_warn("call.refused", "server=%s why=%.*s",
 		slot->server ? slot->server->facts.server_code : "-",
 		(int)MIN(cause->refusal.n, (size_t)80), cause->refusal.p);
+	may_fail_over(d, slot, &facts, outcome.elsewhere);
 	end(d, slot, &facts, outcome.disposition, outcome.reason, cause->at_us);
 }
 
@@ -209,7 +220,18 @@ static void finish_never_sent(
 {
 	struct shm_call facts = *slot->call;
 	leave_armed(slot);
+	may_fail_over(d, slot, &facts, true);
 	end(d, slot, &facts, DISPOSITION_FAILED, "never sent: the server stayed away",
+		cause->at_us);
+}
+
+static void finish_withdrawn(
+	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	leave_armed(slot);
+	facts.seen |= SEEN_NOT_FINAL;
+	end(d, slot, &facts, DISPOSITION_CANCELED, "taken back before it was dialled",
 		cause->at_us);
 }
 
@@ -275,6 +297,12 @@ static void drop(struct dispatcher *d, struct slot *slot, const struct call_caus
 			slot->server->armed_n--;
 	}
 	slot_close(d, slot);
+}
+
+static void let_go(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	failover_requeue(d, slot);
+	drop(d, slot, cause);
 }
 
 /* ---- the table ---- */

@@ -103,6 +103,7 @@ struct waiting {
 	struct shm_window *row;
 	struct chunk *chunk;
 	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
+	int64_t avoids_until_us;     /* the server where its last attempt failed */
 	bool held;		     /* waits for a live number, not in the client's queue */
 	struct waiting *prev, *next; /* its queue's line, a number's held list, or the free list */
 };

@@ -58,8 +58,8 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 		strbuf_printf(&sb, ",\"batch_id\":%llu", (unsigned long long)call->batch_id);
 	else
 		strbuf_puts(&sb, ",\"batch_id\":null");
-	strbuf_printf(
-		&sb, ",\"attempt\":%u,\"is_final\":%s", slot->head->n, ended ? "true" : "false");
+	strbuf_printf(&sb, ",\"attempt\":%u,\"is_final\":%s", slot->head->n,
+		ended && !(call->seen & SEEN_NOT_FINAL) ? "true" : "false");
 	add_text(&sb, "phone_number", call->phone_number);
 	add_text(&sb, "accountcode", slot->client ? slot->client->facts.accountcode : "");
 	add_text(&sb, "server_code", slot->server ? slot->server->facts.server_code : "");

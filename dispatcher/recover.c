@@ -8,6 +8,7 @@
 #include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/disposition.h"
+#include "dispatcher/failover.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
 #include "dispatcher/recover.h"
@@ -96,7 +97,9 @@ static void retell(struct dispatcher *d, struct slot *slot)
 	if (state != CALL_ENDED)
 		return;
 	bool completed = call->disposition == DISPOSITION_COMPLETED;
-	news_call(d, slot, completed ? EVENT_call_ended : EVENT_call_failed, call->ended_us, true);
+	if (!failover_is_withdrawn(call))
+		news_call(d, slot, completed ? EVENT_call_ended : EVENT_call_failed, call->ended_us,
+			true);
 	journal_finish(d->journal, slot);
 }
 
@@ -230,6 +233,7 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 			.armed_us = row_time(rows, i, 6),
 			.sent_us = row_time(rows, i, 6),
 			.seen = SEEN_RESPONSE, /* none will come any more */
+			.tried_server_id = id.n > 1 ? id.server_id : 0, /* no third one */
 			.plan = {.country_digits = (uint8_t)row_i64(rows, i, 10),
 				.type = (uint8_t)row_i64(rows, i, 12),
 				.region = region_code(row_text(rows, i, 13))},

@@ -5,6 +5,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
+#include "dispatcher/failover.h"
 #include "dispatcher/gates.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
@@ -92,15 +93,17 @@ static bool edge_shut(
 	return true;
 }
 
-/* The open edge with the largest free share. NULL: what shuts the one that opens first, and when to try again unless somebody
+/* The open edge with the largest free share, of those that w, if there is one, does not avoid. NULL: what shuts the one that opens first, and when to try again unless somebody
  * wakes the client before. */
-static struct edge *best_edge(
-	struct dispatcher *d, struct client *client, enum gate *why, int64_t *wake_us)
+static struct edge *best_edge(struct dispatcher *d, struct client *client, const struct waiting *w,
+	enum gate *why, int64_t *wake_us)
 {
 	struct edge *best = NULL;
 	struct gate_verdict v, first = {.gate = GATE_NONE};
 	*wake_us = INT64_MAX;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
+		if (w && failover_avoids(d, w, e->server))
+			continue;
 		if (!edge_shut(d, e, &v, wake_us)) {
 			if (!best || free_share(e) > free_share(best))
 				best = e;
@@ -129,6 +132,7 @@ static struct shm_call facts_of(const struct dispatcher *d, const struct shm_win
 		.queue_master_id = row->queue_master_id,
 		.batch_id = row->batch_id,
 		.plan = row->plan,
+		.tried_server_id = row->tried_server_id,
 		.armed_us = d->now_us,
 	};
 	memcpy(facts.number, row->number, sizeof(facts.number));
@@ -154,7 +158,8 @@ static struct slot *open_slot(struct dispatcher *d, struct waiting *w,
 
 static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting *w)
 {
-	struct call_identity id = {w->row->entry_id, w->row->client_id, edge->server->id, 1};
+	struct call_identity id = {
+		w->row->entry_id, w->row->client_id, edge->server->id, w->row->n};
 	struct shm_call facts = facts_of(d, w->row);
 	struct caller_id *caller_id = caller_id_pick(d, edge, "");
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
@@ -212,10 +217,22 @@ static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 	return NULL;
 }
 
+/* edge, or another one for an entry that has failed on its server. NULL: the entry makes way for the next. */
+static struct edge *edge_for(struct dispatcher *d, struct waiting *w, struct edge *edge)
+{
+	struct gate_verdict why;
+	if (!failover_avoids(d, w, edge->server))
+		return edge;
+	edge = best_edge(d, w->chunk->client, w, &why.gate, &why.next_us);
+	if (!edge)
+		waiting_stand_back(w);
+	return edge;
+}
+
 static bool arm_one(struct dispatcher *d, struct client *client, struct edge *edge)
 {
 	struct waiting *w = next_entry(d, client);
-	if (!w)
+	if (!w || !(edge = edge_for(d, w, edge)))
 		return false;
 	struct queue *queue = w->chunk->queue;
 	struct slot *slot = plan(d, edge, w);
@@ -253,7 +270,7 @@ static bool turn(struct dispatcher *d, struct client *client)
 		park(d, client, why.next_us);
 		return false;
 	}
-	struct edge *edge = best_edge(d, client, &why.gate, &why.next_us);
+	struct edge *edge = best_edge(d, client, NULL, &why.gate, &why.next_us);
 	if (!edge) {
 		show_gate(d, client, why.gate);
 		park(d, client, why.next_us);

@@ -23,6 +23,9 @@ enum { SUBMITS_PER_TURN = 1024 };
 
 static const int64_t FULL_SWEEP_US = 10 * US_PER_S;
 
+/* So long an entry leaves the server alone where it failed; then it takes what there is. */
+static const int64_t AVOID_US = 10 * US_PER_S;
+
 /* ---- waiting entries ---- */
 
 void work_bind(struct dispatcher *d)
@@ -40,22 +43,40 @@ static void show_waiting(struct client *client)
 	atomic_store_explicit(&client->usage->waiting, client->waiting_n, memory_order_relaxed);
 }
 
-/* False when the window is full: the entry stays in PostgreSQL. */
-static bool waiting_add(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts,
-	int64_t announced_us)
+/* NULL when the window is full: the entry stays in PostgreSQL. */
+static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
+	const struct shm_window *facts, int64_t announced_us)
 {
 	uint32_t i = window_put(&d->window, facts);
 	if (i == WINDOW_NO_ROW)
-		return false;
+		return NULL;
 	struct waiting *w = &d->waiting[i];
 	w->chunk = chunk;
 	w->announced_us = announced_us;
+	w->avoids_until_us = d->now_us + AVOID_US;
 	w->held = false;
 	queue_add(w);
 	chunk->waiting++;
 	chunk->client->waiting_n++;
 	show_waiting(chunk->client);
-	return true;
+	return w;
+}
+
+void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts)
+{
+	struct waiting *w = chunk->state == CHUNK_LOADED && chunk->order == CHUNK_GO
+				    ? waiting_add(d, chunk, facts, 0)
+				    : NULL;
+	if (!w) /* the next load of its chunk finds it */
+		return;
+	queue_remove(w);
+	waiting_return(d, w);
+}
+
+void waiting_stand_back(struct waiting *w)
+{
+	queue_remove(w);
+	queue_add(w);
 }
 
 void waiting_drop(struct dispatcher *d, struct waiting *w)
@@ -206,6 +227,8 @@ static bool fill_window_row(
 		.plan = {.country_digits = (uint8_t)row_i64(rows, i, 6),
 			.type = (uint8_t)row_i64(rows, i, 7),
 			.region = region_code(row_text(rows, i, 8))},
+		.n = (uint32_t)row_i64(rows, i, 9),
+		.tried_server_id = (uint64_t)row_i64(rows, i, 10),
 	};
 	return row_copy(rows, i, 3, w->phone_number, sizeof(w->phone_number)) &&
 	       row_copy(rows, i, 4, w->number, sizeof(w->number)) &&
@@ -296,6 +319,7 @@ static void announce_quick(
 		.entry_id = rec->id << 10,
 		.client_id = rec->client_id,
 		.plan = rec->plan,
+		.n = 1,
 	};
 	memcpy(facts.number, rec->number, sizeof(facts.number));
 	memcpy(facts.e164, rec->e164, sizeof(facts.e164));

@@ -38,6 +38,12 @@ void work_forget_client(struct dispatcher *d, struct client *client);
 
 /* ---- waiting entries ---- */
 
+/* An entry whose attempt has ended, and not for good: in front of its queue, unless its chunk is to be loaded anyway. */
+void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts);
+
+/* Behind the others of its queue. */
+void waiting_stand_back(struct waiting *w);
+
 /* Out of the window: it has become a call. */
 void waiting_drop(struct dispatcher *d, struct waiting *w);
 

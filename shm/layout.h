@@ -328,6 +328,7 @@ enum shm_call_seen {
 	SEEN_HANGUP = 8,
 	SEEN_ESTIMATED = 16,  /* the end was inferred, not seen */
 	SEEN_CALLED_OFF = 32, /* its client wanted it hung up */
+	SEEN_NOT_FINAL = 64,  /* ENDED: another attempt follows */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */
@@ -342,7 +343,8 @@ struct shm_call {
 	struct shm_row row;
 	uint64_t queue_master_id; /* 0: a quick call */
 	uint64_t batch_id;
-	uint32_t seen; /* enum shm_call_seen */
+	uint64_t tried_server_id; /* where an earlier attempt failed; 0 = nowhere */
+	uint32_t seen;		  /* enum shm_call_seen */
 	uint32_t originate_reason;
 	uint32_t hangup_cause;
 	uint32_t dial_status; /* enum ami_dial_status */
@@ -375,13 +377,14 @@ struct shm_window {
 	uint64_t client_id;
 	uint64_t queue_master_id;
 	uint64_t batch_id;
-	int64_t due_us; /* not before */
+	int64_t due_us;		  /* not before */
+	uint64_t tried_server_id; /* where an earlier attempt failed; 0 = nowhere */
 	struct shm_plan plan;
 	uint32_t gate; /* enum gate: what blocked it last */
 	char number[20];
 	char e164[16];
 	char phone_number[40];
-	uint8_t pad[4];
+	uint32_t n; /* the attempt to come */
 };
 
 enum shm_counter {

@@ -17,20 +17,25 @@ WINDOW = 20  # dispatcher.ami_window
 _AROUND_CUT_S = 1
 _NEVER_SENT = "never sent"  # how ccs begins its reason for a call that it did not write
 
+# By attempt; an entry that has none is a row, too.
 _CALLS = """
-select e.entry_id, d.disposition::text, d.reason, s.server_code,
+select e.entry_id, a.n, d.disposition::text, d.reason, d.is_final, s.server_code,
        extract(epoch from a.armed_at)::float8 as armed,
        (select count(*) from attempt t where t.entry_id = e.entry_id) as attempts,
        (select count(*) from call_detail f where f.entry_id = e.entry_id and f.is_final) as finals,
-       (select count(*) from event v where v.entry_id = e.entry_id
+       (select count(*) from event v where v.entry_id = e.entry_id and v.n = a.n
            and v.type in ('call_ended', 'call_failed')) as ends,
-       (select count(*) from event v where v.entry_id = e.entry_id
+       (select count(*) from event v where v.entry_id = e.entry_id and v.n = a.n
            and v.type = 'call_started') as starts
   from entry e
-  left join call_detail d on d.entry_id = e.entry_id and d.is_final
   left join attempt a on a.entry_id = e.entry_id
+  left join call_detail d on d.entry_id = e.entry_id and d.n = a.n
   left join server s on s.id = a.server_id
 """
+
+# What is tried elsewhere: the way failed, not the called party. An attempt that was taken back before it was written is canceled,
+# and nobody is told of it.
+_FAILS_OVER = "failed", "congestion", "canceled"
 
 
 @contextlib.contextmanager
@@ -91,15 +96,23 @@ def compare(live) -> Ledger:
         ledger.cuts[server] = sum(fact == "cut" for _, fact, _ in incidents)
     refused = {o.call_id for o in book.originates if o.verdict != "queued"}
     for row in live.sql(_CALLS):
-        call_id = f"ccs-{row['entry_id']:014x}01"
+        call_id = f"ccs-{row['entry_id']:014x}{row['n'] or 1:02x}"
         begun.add(call_id)
         ending = book.endings.get(call_id)
         did = "nothing" if call_id not in dialled else "failed" if call_id in refused \
             else ending.disposition if ending else None
-        ledger.dispositions[row["disposition"]] += 1
+        last = row["n"] == row["attempts"]
+        taken_back = row["disposition"] == "canceled" and not row["is_final"]
+        if last:
+            ledger.dispositions[row["disposition"]] += 1
         ledger.of_server[row["server_code"]][row["disposition"]] += 1
-        if (row["finals"], row["attempts"], row["ends"]) != (1, 1, 1) or row["starts"] > 1:
+        if (row["finals"], row["is_final"], row["ends"]) != (1, last, int(not taken_back)) or row["starts"] > 1:
             ledger.not_one_end.append((call_id, dict(row)))
+        elif not last and row["disposition"] not in _FAILS_OVER:
+            ledger.wrong.append(f"{call_id} was {row['disposition']}, and its number was dialled again")
+        elif taken_back:
+            if call_id in dialled:
+                ledger.wrong.append(f"{call_id}: taken back, and dialled")
         elif row["disposition"] == "failed" and row["reason"].startswith(_NEVER_SENT):
             ledger.never_sent += 1
             if call_id in dialled:

@@ -86,15 +86,25 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
  limit 50000;
 
 -- name: chunk_entries
--- The entries of a chunk that were never attempted and are not finished.
+-- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed,
+-- unless it was taken back before it was dialled.
+with tried as (
+    select entry_id, max(n) as n from attempt
+     where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
+     group by entry_id
+), ended as (
+    select entry_id, max(n) as n, bool_or(is_final) as finally,
+           (array_agg(server_id order by n desc) filter (where disposition <> 'canceled'))[1] as server_id
+      from call_detail
+     where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
+     group by entry_id
+)
 select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
-       coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, '')
-  from entry e
+       coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(t.n, 0)::bigint + 1,
+       coalesce(d.server_id, 0)
+  from entry e left join tried t using (entry_id) left join ended d using (entry_id)
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
-   and not exists (select from attempt a
-                    where a.entry_id = e.entry_id and a.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023)
-   and not exists (select from call_detail d
-                    where d.entry_id = e.entry_id and d.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023)
+   and not coalesce(d.finally, false) and coalesce(t.n, 0) = coalesce(d.n, 0)
  order by e.entry_id;
 
 -- name: chunk_claim
@@ -140,15 +150,16 @@ select p.entry_id, p.n
  where (select count(*) from added) < (select count(*) from planned);
 
 -- name: entries_cancel
--- What was never tried of these entries ends here. No row of rollup_hour: nothing was dialled.
+-- What of these entries is not finished and has no attempt under way ends here. No row of rollup_hour: nothing was dialled.
 with added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
                              duration_ms, billsec_ms)
     select e.entry_id, 0, e.client_id, e.queue_master_id, 'canceled', 'called off before it was dialled', true, now(), now(), 0, 0
       from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as c (client_id, first, last)
       join entry e on e.entry_id between c.first and c.last and e.client_id = c.client_id
-     where not exists (select from attempt a where a.entry_id = e.entry_id)
-       and not exists (select from call_detail d where d.entry_id = e.entry_id)
+     where not exists (select from call_detail d where d.entry_id = e.entry_id and d.is_final)
+       and not exists (select from attempt a where a.entry_id = e.entry_id
+                          and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n))
     on conflict do nothing
     returning queue_master_id
 )

@@ -134,10 +134,10 @@ static void reasons_fit_a_call_slot(void **state)
 {
 	(void)state;
 	static const char *const words[] = {
-#define OUTCOME_REFUSAL(message, disposition, words) words,
-#define OUTCOME_REASON(reason, disposition, words)   words,
-#define OUTCOME_DIAL(status, disposition, words)     words,
-#define OUTCOME_CAUSE(cause, disposition, words)     words,
+#define OUTCOME_REFUSAL(message, disposition, where, words) words,
+#define OUTCOME_REASON(reason, disposition, where, words)   words,
+#define OUTCOME_DIAL(status, disposition, where, words)	    words,
+#define OUTCOME_CAUSE(cause, disposition, where, words)	    words,
 #include "dispatcher/outcome.def"
 	};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)

@@ -1,0 +1,86 @@
+/* Second attempts: see failover.h. */
+#include "dispatcher/failover.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/disposition.h"
+#include "dispatcher/journal.h"
+#include "dispatcher/server.h"
+#include "dispatcher/work.h"
+#include "shm/counters.h"
+
+#include "common/base.h"
+
+/* An attempt's number has two digits in the call id. */
+enum { ATTEMPTS_MOST = 0xf0 };
+
+static bool takes_calls(const struct dispatcher *d, const struct edge *edge)
+{
+	const struct server *server = edge->server;
+	return edge->facts.status == SERVER_ACTIVE && edge->facts.allowed_active_calls > 0 &&
+	       server->facts.allowed_active_calls > 0 && server_takes_calls(server) &&
+	       breaker_lets(&server->breaker, d->now_us);
+}
+
+bool failover_possible(const struct dispatcher *d, const struct slot *slot)
+{
+	if (!d->conf->dispatcher_failover || slot->call->tried_server_id || !slot->client ||
+		!slot->chunk || slot->chunk->order != CHUNK_GO || !failover_may_withdraw(slot))
+		return false;
+	for (const struct edge *e = slot->client->edges; e; e = e->next_of_client)
+		if (e->server->id != slot->head->server_id && takes_calls(d, e))
+			return true;
+	return false;
+}
+
+bool failover_may_withdraw(const struct slot *slot)
+{
+	return slot->head->n < ATTEMPTS_MOST;
+}
+
+bool failover_is_withdrawn(const struct shm_call *call)
+{
+	return (call->seen & SEEN_NOT_FINAL) && call->disposition == DISPOSITION_CANCELED;
+}
+
+static struct shm_window next_attempt(const struct slot *slot)
+{
+	const struct shm_call *call = slot->call;
+	struct shm_window facts = {
+		.entry_id = slot->entry_id,
+		.client_id = slot->head->client_id,
+		.queue_master_id = call->queue_master_id,
+		.batch_id = call->batch_id,
+		.plan = call->plan,
+		.n = slot->head->n + 1,
+		.tried_server_id =
+			failover_is_withdrawn(call) ? call->tried_server_id : slot->head->server_id,
+	};
+	memcpy(facts.number, call->number, sizeof(facts.number));
+	memcpy(facts.e164, call->e164, sizeof(facts.e164));
+	memcpy(facts.phone_number, call->phone_number, sizeof(facts.phone_number));
+	return facts;
+}
+
+void failover_requeue(struct dispatcher *d, struct slot *slot)
+{
+	struct chunk *chunk = slot->chunk;
+	if (!(slot->call->seen & SEEN_NOT_FINAL))
+		return;
+	counter_add(d->seg,
+		failover_is_withdrawn(slot->call) ? COUNTER_withdrawn : COUNTER_failed_over, 1);
+	if (!chunk) /* its client is gone */
+		return;
+	if (chunk->order == CHUNK_CANCEL) {
+		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
+		return;
+	}
+	struct shm_window facts = next_attempt(slot);
+	waiting_again(d, chunk, &facts);
+}
+
+bool failover_avoids(
+	const struct dispatcher *d, const struct waiting *w, const struct server *server)
+{
+	return w->row->tried_server_id == server->id && d->now_us < w->avoids_until_us;
+}

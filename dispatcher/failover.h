@@ -1,0 +1,29 @@
+/* A second attempt on another server: where the first failed for a technical reason before anything rang, and only once.
+ *
+ * The detail of the failed attempt is stored as not final; when it is committed the entry stands in line again, in front,
+ * with the number of its next attempt and the server to avoid. After a crash between the two, or where its chunk has left
+ * memory, the load of its chunk finds it: an entry without a final detail and without an open attempt. An intent that was
+ * journalled and is not to be written after all goes the same way, and does not count as a try.
+ */
+#ifndef CCS_DISPATCHER_FAILOVER_H
+#define CCS_DISPATCHER_FAILOVER_H
+
+#include "dispatcher/dispatcher.h"
+
+/* May the entry of this attempt, which failed before anything rang, be tried on another server? */
+bool failover_possible(const struct dispatcher *d, const struct slot *slot);
+
+/* May an armed attempt be taken back, so that another one follows? Not for ever: attempts have numbers. */
+bool failover_may_withdraw(const struct slot *slot);
+
+/* The attempt was journalled and never written, on purpose. */
+bool failover_is_withdrawn(const struct shm_call *call);
+
+/* Its detail is committed: if that was not final, the entry waits again. Before slot_close. */
+void failover_requeue(struct dispatcher *d, struct slot *slot);
+
+/* Must w not be dialled on this server now? It avoids the one that failed for a while. */
+bool failover_avoids(
+	const struct dispatcher *d, const struct waiting *w, const struct server *server);
+
+#endif

@@ -215,6 +215,9 @@ void life_begin(struct dispatcher *d)
 
 	read_clocks(d);
 	(void)segment_begin_epoch(d->seg);
+	/* A life that ended while it made the slots from the journal has left some of them, or one that is not SENT yet. */
+	d->adopted = d->adopted && atomic_load_explicit(&seg_status(d->seg, NULL)->recovered,
+					   memory_order_acquire);
 	poll_on_wake(d->poll, read_clocks, d);
 	d->journal = journal_new(d);
 	slots_bind(d);

@@ -51,6 +51,7 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 	struct strbuf sb = STRBUF_INIT;
 	char id[AMI_CALL_ID_CHARS + 1];
 	bool ended = type == EVENT_call_ended || type == EVENT_call_failed;
+	bool maybe_told = again || (call->seen & SEEN_REBUILT);
 
 	call_id_of(slot->entry_id, slot->head->n, id);
 	strbuf_printf(&sb, "{\"call_id\":\"%s\"", id);
@@ -69,6 +70,6 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 	if (ended)
 		add_end(&sb, call, type);
 	strbuf_putc(&sb, '}');
-	journal_event(d->journal, slot, type, occurred_us, strbuf_view(&sb), again);
+	journal_event(d->journal, slot, type, occurred_us, strbuf_view(&sb), maybe_told);
 	strbuf_free(&sb);
 }

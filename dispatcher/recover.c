@@ -81,7 +81,7 @@ static void bind(struct dispatcher *d, struct slot *slot)
 	}
 	if (slot->server && (state == CALL_PLANNED || state == CALL_ARMED))
 		slot->server->armed_n++;
-	if (slot->server && state == CALL_SENT && !(slot->call->seen & SEEN_RESPONSE))
+	if (slot->server && slot_owes_response(slot))
 		slot->server->unanswered++;
 }
 
@@ -103,10 +103,21 @@ static void retell(struct dispatcher *d, struct slot *slot)
 	journal_finish(d->journal, slot);
 }
 
+/* A step that was not finished may have left the time of an answer, whose message is still to be read. */
+static void forget_unfinished(struct dispatcher *d, struct slot *slot)
+{
+	struct shm_call facts = *slot->call;
+	if (slot_state(slot) >= CALL_UP || !facts.answered_us)
+		return;
+	facts.answered_us = 0;
+	call_update(d->seg, slot->index, &facts);
+}
+
 static void resume(struct dispatcher *d, struct slot *slot)
 {
 	struct call_cause cause = {.at_us = d->now_us};
 	enum shm_call_state state = slot_state(slot);
+	forget_unfinished(d, slot);
 	retell(d, slot);
 	if (state == CALL_ARMED)
 		call_resume_armed(d, slot);
@@ -142,6 +153,7 @@ static void finish_recovery(struct dispatcher *d)
 	HASH_ITER (hh, d->by_entry, slot, next)
 		resume(d, slot);
 	d->recovered = true;
+	atomic_store_explicit(&seg_status(d->seg, NULL)->recovered, 1, memory_order_release);
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		server_start(d, s, recover_take(d, s->id));
 	close_untaken(d);
@@ -232,7 +244,7 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 			.batch_id = (uint64_t)row_i64(rows, i, 11),
 			.armed_us = row_time(rows, i, 6),
 			.sent_us = row_time(rows, i, 6),
-			.seen = SEEN_RESPONSE, /* none will come any more */
+			.seen = SEEN_RESPONSE | SEEN_REBUILT, /* no Response will come any more */
 			.tried_server_id = id.n > 1 ? id.server_id : 0, /* no third one */
 			.plan = {.country_digits = (uint8_t)row_i64(rows, i, 10),
 				.type = (uint8_t)row_i64(rows, i, 12),

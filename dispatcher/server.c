@@ -100,6 +100,7 @@ static void compare_calls(struct server *server, const struct ami_live *live, si
 		const struct ami_live *l = find_live(live, n, slot);
 		if (l) {
 			adopted++;
+			slot->pressed = false; /* what it was told may be lost */
 			(void)call_step(d, slot, EV_QUEUED, &cause);
 			if (l->channel_state == STATE_UP)
 				(void)call_step(d, slot, EV_ANSWERED, &cause);

@@ -23,6 +23,8 @@ void slots_bind(struct dispatcher *d)
 		die("memory.exhausted", "slots=%u", d->calls.n);
 	for (uint32_t i = 0; i < d->calls.n; i++) {
 		struct slot *slot = &d->slots[i];
+		if (!d->adopted && call_state(d->seg, i) != CALL_FREE) /* half of a rebuild */
+			call_release(&d->calls, i);
 		slot->index = i;
 		slot->head = &seg_call_heads(d->seg, NULL)[i];
 		slot->call = &seg_calls(d->seg, NULL)[i];
@@ -103,6 +105,22 @@ void slot_close(struct dispatcher *d, struct slot *slot)
 	slot->deadline_us = INT64_MAX;
 }
 
+static void add_channel(struct shm_usage *usage, int by)
+{
+	uint32_t n = atomic_load_explicit(&usage->channels, memory_order_relaxed);
+	atomic_store_explicit(&usage->channels, (uint32_t)((int64_t)n + by), memory_order_relaxed);
+}
+
+static void add_channels(struct slot *slot, int by)
+{
+	if (slot->client)
+		add_channel(slot->client->usage, by);
+	if (slot->edge)
+		add_channel(slot->edge->usage, by);
+	if (slot->server)
+		add_channel(slot->server->usage, by);
+}
+
 void slot_unbind(struct dispatcher *d, struct slot *slot)
 {
 	number_unlock(d, slot);
@@ -112,6 +130,10 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 		slot->chunk->live--;
 	if (slot->server && slot_state(slot) <= CALL_ARMED)
 		slot->server->armed_n--;
+	if (slot->server && slot_owes_response(slot))
+		slot->server->unanswered--;
+	if (slot->granted)
+		add_channels(slot, -1);
 	if (slot->granted && slot->caller_id)
 		caller_id_give(slot->caller_id);
 	caller_id_forget(d, slot);
@@ -119,22 +141,11 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 	slot->granted = false;
 }
 
-static void add_channel(struct shm_usage *usage, int by)
-{
-	uint32_t n = atomic_load_explicit(&usage->channels, memory_order_relaxed);
-	atomic_store_explicit(&usage->channels, (uint32_t)((int64_t)n + by), memory_order_relaxed);
-}
-
 void grant_retake(struct dispatcher *d, struct slot *slot)
 {
 	if (slot->caller_id)
 		caller_id_take(d, slot->caller_id);
-	if (slot->client)
-		add_channel(slot->client->usage, 1);
-	if (slot->edge)
-		add_channel(slot->edge->usage, 1);
-	if (slot->server)
-		add_channel(slot->server->usage, 1);
+	add_channels(slot, 1);
 	slot->granted = true;
 }
 

@@ -32,6 +32,12 @@ static inline enum shm_call_state slot_state(const struct slot *slot)
 	return (enum shm_call_state)atomic_load_explicit(&slot->head->state, memory_order_relaxed);
 }
 
+/* Its Originate is written, and Asterisk has not said what it thinks of it. */
+static inline bool slot_owes_response(const struct slot *slot)
+{
+	return slot_state(slot) == CALL_SENT && !(slot->call->seen & SEEN_RESPONSE);
+}
+
 /* Channels of client, allocation, server and caller id, and the rates' next arrival times. The gates have passed. */
 void grant_take(struct dispatcher *d, struct slot *slot);
 

@@ -134,7 +134,8 @@ struct shm_status {
 	_Atomic int64_t started_us;
 	_Atomic uint32_t holder_pid, child_pid;
 	_Atomic uint32_t ready; /* 1: the directory is complete */
-	uint32_t pad;
+	/* 1: all that is open has its call slot: a life has come to the end of its recovery here */
+	_Atomic uint32_t recovered;
 	_Atomic uint64_t respawns;
 	uint8_t line_pad[16];
 };
@@ -329,6 +330,7 @@ enum shm_call_seen {
 	SEEN_ESTIMATED = 16,  /* the end was inferred, not seen */
 	SEEN_CALLED_OFF = 32, /* its client wanted it hung up */
 	SEEN_NOT_FINAL = 64,  /* ENDED: another attempt follows */
+	SEEN_REBUILT = 128,   /* made from the journal: what was told of it is not known */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */

@@ -224,11 +224,13 @@ with incoming as (
 select ord, base + k as seq from numbered join sized using (client_id) order by ord;
 
 -- name: events_known
--- Which of these are stored already: asked when it is not known whether a commit took effect, or after a respawn.
+-- Which of these are stored already: asked when it is not known whether a commit took effect, or after a respawn. When the
+-- segment was lost, too, the moment of a start or an answer is not known as it was stored; no call is longer than a day.
 select e.ord, s.seq
   from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[])
         as e (ord, client_id, type, occurred_at, entry_id, n)
-  join event s on s.entry_id = e.entry_id and s.n = e.n and s.type = e.type and s.occurred_at = e.occurred_at;
+  join event s on s.entry_id = e.entry_id and s.n = e.n and s.type = e.type
+               and s.occurred_at between e.occurred_at - interval '2 days' and e.occurred_at + interval '2 days';
 
 -- name: chunk_close
 -- Only when each entry has its final detail. Answers what is closed now, also by an earlier run.

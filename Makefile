@@ -170,7 +170,7 @@ page: $(OUT)/web/docs/index.html
 .PHONY: format format-check lint clean
 # Releases of clang-format differ in taste; this one is in Debian 12 and 13.
 CLANG_FORMAT := clang-format-19
-SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/unit/*/*.cc tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch])
+SOURCES := $(wildcard $(foreach m,$(MODULES),$(m)/*.[ch] $(m)/*.cc) tests/unit/*/*.[ch] tests/unit/*/*.cc tests/bench/*.[ch] tests/system/*.[ch] tests/farm/*.[ch] tests/sim/*.[ch])
 format:
 	$(CLANG_FORMAT) -i $(SOURCES)
 format-check:

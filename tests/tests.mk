@@ -33,6 +33,19 @@ $(FARM): $(call objects,tests/farm) $(call archive,common)
 .PHONY: farm
 farm: $(FARM)
 
+# Days of the dispatcher, each from its seed: clock, PostgreSQL and Asterisk are simulated (tests/sim/sim.h), and stand here
+# before the archives, whose own are then not taken. The rest is wrapped.
+SIM      := $(OUT)/tests/sim/ccs-sim
+SIM_WRAP := clock_wall_us clock_mono_us random_bytes segment_still_named call_state_set call_update event_publish
+$(SIM): $(call objects,tests/sim) $(foreach l,dispatcher $(LIBS.program),$(call archive,$(l)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
+$(call objects,tests/sim): | $(OUT)/sql/embedded.h
+SEEDS ?= 500
+.PHONY: sim
+sim: $(SIM)
+	$(Q)$(SIM) --seeds $(SEEDS)
+
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
@@ -45,7 +58,7 @@ check: export ASAN_OPTIONS ?= quarantine_size_mb=4
 
 # Every suite runs, whatever the others did; the sum decides.
 .PHONY: check
-check: all page unit-programs $(TORTURE) $(FARM)
+check: all page unit-programs $(TORTURE) $(FARM) $(SIM)
 	$(if $(ASAN_OUT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=asan OUT=$(ASAN_OUT) unit-programs)
 	$(if $(TSAN_UNIT),$(Q)$(MAKE) --no-print-directory NO_INSTALL=1 BUILD=tsan OUT=$(TSAN_OUT) $(TSAN_UNIT))
 	@rm -f $(RESULTS)
@@ -54,6 +67,7 @@ check: all page unit-programs $(TORTURE) $(FARM)
 	$(if $(ASAN_UNIT),@$(RUN) 'unit with asan' tap $(ASAN_UNIT) || :)
 	$(if $(TSAN_UNIT),@$(RUN) 'unit with tsan' tap $(TSAN_UNIT) || :)
 	@$(RUN) torture exit $(TORTURE) || :
+	@$(RUN) simulation exit '$(SIM) --seeds 500' || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) $(RUN) system $(SYSTEM) || :
 	@$(RUN) sum
 
@@ -71,8 +85,9 @@ mutate:
 # What takes longer: chaos on large farms, all of the bad input of which `make check` takes a sample, a browser on the
 # reference page.
 .PHONY: check-long
-check-long: all unit-programs page $(FARM)
+check-long: all unit-programs page $(FARM) $(SIM)
 	@rm -f $(RESULTS)-long
+	@tests/run -r $(RESULTS)-long simulation exit '$(SIM) --seeds 10000' || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
 	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \
 		tests/run -r $(RESULTS)-long nasty pytest tests/contract/test_nasty.py || :

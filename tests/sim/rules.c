@@ -1,0 +1,400 @@
+/* What must hold, at every step and at the end. Counted from what reaches the world: bytes written, rows committed, channels
+ * that begin and end. The dispatcher's own counts are only compared with it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "dispatcher/call.h"
+#include "dispatcher/journal.h"
+#include "shm/calls.h"
+#include "shm/check.h"
+#include "shm/counters.h"
+#include "tests/sim/sim.h"
+
+#include "common/base.h"
+
+static const int64_t PLAN_GOOD = PLAN_GOOD_US; /* what is written later has met its gates again */
+
+/* ---- what the dispatcher was told, and when ---- */
+
+static bool same(const struct limits *x, const struct limits *y)
+{
+	return x->channels == y->channels && x->per_hour == y->per_hour &&
+	       x->per_second == y->per_second && x->active == y->active;
+}
+
+static void told(struct limited *l, const struct limits *limits)
+{
+	if (l->told_n && same(&l->told[l->told_n - 1].limits, limits))
+		return;
+	if (l->told_n == HISTORY_MAX) {
+		memmove(l->told, l->told + 1, sizeof(l->told) - sizeof(l->told[0]));
+		l->told_n--;
+	}
+	l->told[l->told_n].at_us = sim.now_us;
+	l->told[l->told_n++].limits = *limits;
+}
+
+static struct limits limits_in(const struct table *t, uint32_t row, uint32_t column, bool active)
+{
+	return (struct limits){(uint32_t)table_i64(t, row, column),
+		(uint32_t)table_i64(t, row, column + 1), (uint32_t)table_i64(t, row, column + 2),
+		active};
+}
+
+static struct sim_client *client_of(uint64_t id)
+{
+	return &sim.clients[id - sim.clients[0].id];
+}
+
+static struct sim_server *server_of(uint64_t id)
+{
+	return &sim.servers[id - sim.servers[0].id];
+}
+
+static struct limited *allocation_of(uint64_t client_id, uint64_t server_id)
+{
+	return &sim.allocations[client_id - sim.clients[0].id][server_id - sim.servers[0].id]
+			.limited;
+}
+
+void rules_told(enum sql_query query, const struct table *t)
+{
+	for (uint32_t i = 0; i < table_rows(t); i++) {
+		uint64_t id = (uint64_t)table_i64(t, i, 0);
+		if (query == SQL_DIRECTORY_CLIENTS) {
+			bool active =
+				table_i64(t, i, 14) && str_eq(table_text(t, i, 13), STR("active"));
+			struct limits limits = limits_in(t, i, 8, active);
+			told(&client_of(id)->limited, &limits);
+		} else if (query == SQL_DIRECTORY_SERVERS) {
+			bool active = str_eq(table_text(t, i, 16), STR("active"));
+			struct limits limits = limits_in(t, i, 8, active);
+			told(&server_of(id)->limited, &limits);
+		} else if (query == SQL_DIRECTORY_ALLOCATIONS) {
+			struct limits limits = limits_in(t, i, 2, true);
+			told(allocation_of(id, (uint64_t)table_i64(t, i, 1)), &limits);
+		}
+	}
+}
+
+/* The widest limits that were in force at any moment from from_us to now. */
+static struct limits widest(const struct limited *l, int64_t from_us)
+{
+	struct limits w = {.per_second = 1};
+	for (uint32_t i = 0; i < l->told_n; i++) {
+		if (i + 1 < l->told_n && l->told[i + 1].at_us <= from_us)
+			continue;
+		const struct limits *t = &l->told[i].limits;
+		w.channels = MAX(w.channels, t->channels);
+		w.per_hour = MAX(w.per_hour, t->per_hour);
+		w.per_second = t->per_second && w.per_second ? MAX(w.per_second, t->per_second) : 0;
+		w.active |= t->active;
+	}
+	return w;
+}
+
+/* ---- an Originate is written ---- */
+
+static uint32_t written_since(const struct limited *l, int64_t since_us)
+{
+	uint32_t n = 0;
+	for (uint32_t i = l->writes_n; i-- > 0 && l->writes[i] > since_us;)
+		n++;
+	return n;
+}
+
+static void note_write(struct limited *l)
+{
+	if (l->writes_n == l->writes_cap) {
+		l->writes_cap = MAX(2 * l->writes_cap, 64u);
+		l->writes = reallocarray(l->writes, l->writes_cap, sizeof(*l->writes));
+		if (!l->writes)
+			die("memory.exhausted", "writes=%u", l->writes_cap);
+	}
+	l->writes[l->writes_n++] = sim.now_us;
+	l->live++;
+}
+
+static void judge_limits(struct limited *l, const char *what, uint64_t id, int64_t armed_us)
+{
+	struct limits w = widest(l, armed_us);
+	note_write(l);
+	if (l->live > w.channels)
+		violated("%s %llu: call %u at once, of %u channels", what, (unsigned long long)id,
+			l->live, w.channels);
+	uint32_t hour = written_since(l, sim.now_us - 3600 * US_PER_S);
+	if (hour > w.per_hour)
+		violated("%s %llu: call %u within an hour, of %u", what, (unsigned long long)id,
+			hour, w.per_hour);
+	if (!w.active)
+		violated("%s %llu is called for, but not active", what, (unsigned long long)id);
+}
+
+static bool is_live(const struct sim_attempt *a)
+{
+	return a->written && !a->over;
+}
+
+static void judge_number(const struct sim_entry *entry)
+{
+	for (uint32_t i = 0; i < sim.entries_n; i++) {
+		const struct sim_entry *other = &sim.entries[i];
+		if (other == entry || strcmp(other->number, entry->number) != 0)
+			continue;
+		for (uint32_t n = 1; n < ATTEMPTS_MAX; n++)
+			if (is_live(&other->attempts[n]))
+				violated("entry %llu: its number is being called for entry %llu",
+					(unsigned long long)entry->id,
+					(unsigned long long)other->id);
+	}
+}
+
+static struct sim_attempt *attempt_of(uint64_t entry_id, uint32_t n)
+{
+	struct sim_entry *e = entry_of(entry_id);
+	if (!e || n == 0 || n >= ATTEMPTS_MAX)
+		violated("attempt %u of entry %llu, which there is not", n,
+			(unsigned long long)entry_id);
+	return &e->attempts[n];
+}
+
+void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
+{
+	struct sim_attempt *a = attempt_of(entry_id, n);
+	struct sim_entry *e = entry_of(entry_id);
+	struct sim_client *c = &sim.clients[e->client];
+	say("written entry=%llu n=%u server=s%u armed=%lld ms ago", (unsigned long long)entry_id, n,
+		server, (long long)((sim.now_us - a->armed_us) / 1000));
+	if (!a->exists)
+		violated("entry %llu: an Originate without a journal row",
+			(unsigned long long)entry_id);
+	if (a->server != server)
+		violated("entry %llu: journalled for s%u, written to s%u",
+			(unsigned long long)entry_id, a->server, server);
+	if (a->written)
+		violated(
+			"entry %llu: attempt %u is written twice", (unsigned long long)entry_id, n);
+	if (e->finals || a->has_detail)
+		violated("entry %llu: written after its end", (unsigned long long)entry_id);
+	bool late = sim.now_us - a->armed_us > PLAN_GOOD + 100 * US_PER_MS;
+	if (!sim.calm && (!window_open(c, a->armed_us) || (late && !window_open(c, sim.now_us))))
+		violated("entry %llu: outside its client's hours", (unsigned long long)entry_id);
+	judge_number(e);
+	judge_limits(&c->limited, "client", c->id, a->armed_us);
+	judge_limits(&sim.servers[server].limited, "server", sim.servers[server].id, a->armed_us);
+	judge_limits(&sim.allocations[e->client][server].limited, "allocation of client", c->id,
+		a->armed_us);
+	a->written = true;
+	a->written_us = sim.now_us;
+}
+
+void rules_dialled(uint64_t entry_id, uint32_t n, uint32_t server, const char *number)
+{
+	struct sim_attempt *a = attempt_of(entry_id, n);
+	(void)server;
+	if (a->dialled)
+		violated(
+			"entry %llu: attempt %u is dialled twice", (unsigned long long)entry_id, n);
+	if (strcmp(number, entry_of(entry_id)->number) != 0)
+		violated("entry %llu: dialled as %s", (unsigned long long)entry_id, number);
+	a->dialled = true;
+	sim.dialled_n++;
+}
+
+void rules_over(uint64_t entry_id, uint32_t n)
+{
+	struct sim_attempt *a = attempt_of(entry_id, n);
+	uint32_t client = entry_of(entry_id)->client;
+	if (!is_live(a))
+		return;
+	a->over = true;
+	say("over entry=%llu n=%u", (unsigned long long)entry_id, n);
+	sim.clients[client].limited.live--;
+	sim.servers[a->server].limited.live--;
+	sim.allocations[client][a->server].limited.live--;
+}
+
+/* ---- rows are committed ---- */
+
+void rules_journalled(struct sim_entry *e, uint32_t n)
+{
+	for (uint32_t k = 1; k < ATTEMPTS_MAX; k++)
+		if (k != n && e->attempts[k].exists && !e->attempts[k].has_detail)
+			violated("entry %llu: attempt %u is journalled while %u is open",
+				(unsigned long long)e->id, n, k);
+	if (n == 0)
+		violated("entry %llu: attempt 0 is journalled", (unsigned long long)e->id);
+}
+
+/* Of an unknown outcome nobody waits any longer. */
+void rules_finished(struct sim_entry *e, uint32_t n, struct str disposition)
+{
+	say("finished entry=%llu n=%u %.*s", (unsigned long long)e->id, n, (int)disposition.n,
+		disposition.p);
+	if (n > 0 && !e->attempts[n].exists)
+		violated("entry %llu: a detail of attempt %u, which was not journalled",
+			(unsigned long long)e->id, n);
+	if (e->finals > 1)
+		violated("entry %llu has %u final details", (unsigned long long)e->id, e->finals);
+	if (n > 0 && str_eq(disposition, STR("unknown")))
+		rules_over(e->id, n);
+}
+
+/* ---- after each turn ---- */
+
+static struct event_cursor cursor;
+static uint64_t published_seq[CLIENTS_MAX];
+static unsigned turns;
+
+void rules_new_ring(void)
+{
+	event_cursor_oldest(&sim.seg, &cursor);
+	memset(published_seq, 0, sizeof(published_seq));
+}
+
+static const struct sim_event *stored_event(uint32_t client, uint64_t seq)
+{
+	for (uint32_t i = sim.events_n; i-- > 0;)
+		if (sim.events[i].client == client && sim.events[i].seq == seq)
+			return &sim.events[i];
+	return NULL;
+}
+
+/* What is told is committed, once, and in order. */
+static void judge_ring(void)
+{
+	static struct event_copy copy;
+	uint64_t missed;
+	enum event_result result;
+	while ((result = event_next(&sim.seg, &cursor, &copy, &missed)) == EVENT_OK) {
+		uint32_t client = (uint32_t)(copy.head.client_id - sim.clients[0].id);
+		const struct sim_event *e = stored_event(client, copy.head.seq);
+		if (!e || e->type != (enum event_type)copy.head.type)
+			violated("event %llu of client %llu is told, but not stored",
+				(unsigned long long)copy.head.seq,
+				(unsigned long long)copy.head.client_id);
+		if (copy.head.seq <= published_seq[client])
+			violated("event %llu of client %llu is told after event %llu",
+				(unsigned long long)copy.head.seq,
+				(unsigned long long)copy.head.client_id,
+				(unsigned long long)published_seq[client]);
+		published_seq[client] = copy.head.seq;
+	}
+	if (result != EVENT_NONE)
+		violated("the ring is not readable: %d", (int)result);
+}
+
+static void compare_grants(const struct shm_usage *usage, uint64_t client_id, uint64_t server_id)
+{
+	uint32_t channels = atomic_load_explicit(&usage->channels, memory_order_relaxed);
+	uint32_t slots = call_count(&sim.seg, client_id, server_id);
+	if (channels != slots)
+		violated("client %llu server %llu: %u grants, %u slots",
+			(unsigned long long)client_id, (unsigned long long)server_id, channels,
+			slots);
+}
+
+static void judge_grants(void)
+{
+	for (const struct client *c = sim.d->clients; c; c = c->hh.next) {
+		compare_grants(c->usage, c->id, 0);
+		for (const struct edge *e = c->edges; e; e = e->next_of_client)
+			compare_grants(e->usage, c->id, e->server->id);
+	}
+	for (const struct server *s = sim.d->servers; s; s = s->hh.next)
+		compare_grants(s->usage, 0, s->id);
+	if (counter_read(&sim.seg, COUNTER_drift))
+		violated("the auditor has found a drift");
+}
+
+void rules_turn(void)
+{
+	judge_ring();
+	if (sim.d->recovered && turns++ % 8 == 0)
+		judge_grants();
+}
+
+/* ---- at the end ---- */
+
+static void judge_events(const struct sim_entry *e)
+{
+	uint32_t of[ATTEMPTS_MAX][EVENT_TYPE__N] = {0};
+	for (uint32_t i = e->events; i; i = sim.events[i - 1].next)
+		of[sim.events[i - 1].n][sim.events[i - 1].type]++;
+	for (uint32_t n = 0; n < ATTEMPTS_MAX; n++) {
+		const uint32_t *k = of[n];
+		uint32_t ends = k[EVENT_call_ended] + k[EVENT_call_failed];
+		bool odd = k[EVENT_call_started] > 1 || k[EVENT_call_answered] > 1 || ends > 1 ||
+			   k[EVENT_call_answered] > k[EVENT_call_started] ||
+			   k[EVENT_call_ended] > k[EVENT_call_answered];
+		bool missing = n > 0 && e->attempts[n].has_detail && ends != 1;
+		if (odd || missing)
+			violated("entry %llu attempt %u: %u started, %u answered, %u ended, %u "
+				 "failed",
+				(unsigned long long)e->id, n, k[EVENT_call_started],
+				k[EVENT_call_answered], k[EVENT_call_ended], k[EVENT_call_failed]);
+	}
+}
+
+static void judge_entry(const struct sim_entry *e)
+{
+	if (e->finals != 1)
+		violated("entry %llu has %u final details at the end", (unsigned long long)e->id,
+			e->finals);
+	for (uint32_t n = 0; n < ATTEMPTS_MAX; n++)
+		if (e->attempts[n].exists != e->attempts[n].has_detail && n > 0)
+			violated("entry %llu: attempt %u is open at the end",
+				(unsigned long long)e->id, n);
+	judge_events(e);
+}
+
+static void judge_seqs(void)
+{
+	for (uint32_t i = 0; i < sim.clients_n; i++) {
+		uint64_t n = 0;
+		for (uint32_t k = 0; k < sim.events_n; k++)
+			if (sim.events[k].client == i && sim.events[k].seq != ++n)
+				violated("client %llu: event %llu follows %llu",
+					(unsigned long long)sim.clients[i].id,
+					(unsigned long long)sim.events[k].seq,
+					(unsigned long long)n - 1);
+		if (n != sim.clients[i].seq)
+			violated("client %llu: %llu events, seq %llu",
+				(unsigned long long)sim.clients[i].id, (unsigned long long)n,
+				(unsigned long long)sim.clients[i].seq);
+	}
+}
+
+static void report(void *arg, const char *invariant, const char *text)
+{
+	(void)arg;
+	violated("shm_check: %s %s", invariant, text);
+}
+
+void rules_end(void)
+{
+	const struct dispatcher *d = sim.d;
+	for (uint32_t i = 0; i < sim.entries_n; i++)
+		judge_entry(&sim.entries[i]);
+	for (uint32_t i = 0; i < sim.chunks_n; i++)
+		if (!sim.chunks[i].closed)
+			violated("chunk %llu is open at the end",
+				(unsigned long long)sim.chunks[i].id);
+	for (uint32_t i = 0; i < sim.batches_n; i++)
+		if (sim.batches[i].open_chunks)
+			violated("batch %llu has %u open chunks at the end",
+				(unsigned long long)sim.batches[i].id, sim.batches[i].open_chunks);
+	judge_seqs();
+	judge_grants();
+	if (d->live_n || d->by_entry || d->numbers || d->chunks ||
+		d->window.free_n != d->window.n || !journal_is_idle(d->journal))
+		violated("something is left at the end: live=%u numbers=%d chunks=%d window=%u",
+			d->live_n, d->numbers != NULL, d->chunks != NULL,
+			d->window.n - d->window.free_n);
+	for (const struct server *s = d->servers; s; s = s->hh.next)
+		if (s->unanswered || s->armed || s->armed_n)
+			violated("server %llu: unanswered=%u armed=%u at the end",
+				(unsigned long long)s->id, s->unanswered, s->armed_n);
+	(void)shm_check(&sim.seg, report, NULL);
+}

@@ -1,0 +1,589 @@
+/* What is stored, and what the dispatcher's statements mean: each as sql/queries/dispatcher.sql has it, on arrays instead of
+ * tables. A statement that is not here answers nothing, a column that is not here is null. */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "dispatcher/call.h"
+#include "sql/wire.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/table.h"
+
+#include "common/base.h"
+
+static struct strbuf sealed; /* the secret of every server */
+
+void tables_seal_secret(const struct secret_key *key)
+{
+	secret_seal(key, STR("secret"), &sealed);
+}
+
+/* ---- look-ups ---- */
+
+struct sim_chunk *chunk_of(uint64_t id)
+{
+	bool known = id >= CHUNK_FIRST && id < CHUNK_FIRST + sim.chunks_n;
+	return known ? &sim.chunks[id - CHUNK_FIRST] : NULL;
+}
+
+struct sim_entry *entry_of(uint64_t id)
+{
+	struct sim_chunk *c = chunk_of(id >> 10);
+	return c && (id & 1023) < c->entries ? &sim.entries[c->first + (id & 1023)] : NULL;
+}
+
+static struct sim_batch *batch_of(const struct sim_chunk *c)
+{
+	return c->batch == BATCHES_MAX ? NULL : &sim.batches[c->batch];
+}
+
+static uint64_t batch_id_of(const struct sim_chunk *c)
+{
+	return c->batch == BATCHES_MAX ? 0 : sim.batches[c->batch].id;
+}
+
+static bool is_canceled(const struct sim_chunk *c)
+{
+	return batch_of(c) && batch_of(c)->canceled;
+}
+
+/* Not finished, and no attempt is under way. */
+static bool may_be_tried(const struct sim_entry *e)
+{
+	bool under_way = false;
+	for (uint32_t n = 1; n < ATTEMPTS_MAX; n++)
+		under_way |= e->attempts[n].exists && !e->attempts[n].has_detail;
+	return !e->finals && !under_way;
+}
+
+bool window_open(const struct sim_client *c, int64_t at_us)
+{
+	int64_t minute = at_us / (60 * US_PER_S) % 1440;
+	if (c->open_minute == c->close_minute)
+		return true;
+	bool over_midnight = c->open_minute > c->close_minute;
+	return over_midnight ? minute >= c->open_minute || minute < c->close_minute
+			     : minute >= c->open_minute && minute < c->close_minute;
+}
+
+/* ---- the directory ---- */
+
+static const int64_t DAY_US = 86400 * US_PER_S;
+
+/* calling_window() of migration 0001, in UTC. */
+static void put_window(struct table *t, const struct sim_client *c)
+{
+	int64_t day = sim.now_us / DAY_US - 1;
+	int32_t wraps = c->open_minute > c->close_minute ? 1440 : 0;
+	if (c->open_minute == c->close_minute) {
+		put_time(t, INT64_MIN + 1);
+		put_time(t, INT64_MAX);
+		return;
+	}
+	int64_t close_us;
+	do
+		close_us = day++ * DAY_US + (c->close_minute + wraps) * 60 * US_PER_S;
+	while (close_us <= sim.now_us);
+	put_time(t, (day - 1) * DAY_US + c->open_minute * 60 * US_PER_S);
+	put_time(t, close_us);
+}
+
+static void directory_clients(struct table *t)
+{
+	static const char *const statuses[] = {"active", "paused", "suspended"};
+	for (uint32_t i = 0; i < sim.clients_n; i++) {
+		const struct sim_client *c = &sim.clients[i];
+		const struct limits *l = &c->limited.sql;
+		table_row(t);
+		put_i64(t, (int64_t)c->id);
+		put_text(t, STR("client"));
+		put_text(t, STR("account"));
+		put_text(t, STR("911140000000"));
+		put_text(t, STR("911140000000"));
+		put_text(t, STR(""));
+		put_text(t, STR("UTC"));
+		put_text(t, STR("IN"));
+		put_i64(t, l->channels);
+		put_i64(t, l->per_hour);
+		put_i64(t, l->per_second);
+		put_i64(t, 0);
+		put_i64(t, c->weight);
+		put_text(t, str_of(statuses[c->status]));
+		put_i64(t, l->active);
+		put_i64(t, 1);
+		put_window(t, c);
+		put_time(t, sim.began_us);
+		put_time(t, sim.began_us);
+		put_text(t, STR("syntax"));
+		put_text(t, STR("all"));
+		put_text(t, STR("all"));
+	}
+}
+
+static void directory_days(struct table *t, int64_t at_us)
+{
+	static char caps[CLIENTS_MAX][32];
+	for (uint32_t i = 0; i < sim.clients_n; i++) {
+		const struct sim_client *c = &sim.clients[i];
+		(void)snprintf(caps[i], sizeof(caps[i]), c->cap ? "all:%u" : "", c->cap);
+		table_row(t);
+		put_i64(t, (int64_t)c->id);
+		put_time(t, (at_us / DAY_US + 1) * DAY_US);
+		put_text(t, str_of(caps[i]));
+		put_text(t, STR(""));
+		put_i64(t, c->day == at_us / DAY_US ? c->day_calls : 0);
+	}
+}
+
+static const char *const server_statuses[] = {"active", "draining", "disabled"};
+
+static void directory_servers(struct table *t)
+{
+	static const char *const codes[SERVERS_MAX] = {"s0", "s1", "s2", "s3", "s4"};
+	for (uint32_t i = 0; i < sim.servers_n; i++) {
+		const struct sim_server *s = &sim.servers[i];
+		table_row(t);
+		put_i64(t, (int64_t)s->id);
+		put_text(t, str_of(codes[i]));
+		put_text(t, STR("127.0.0.1"));
+		put_i64(t, 5000 + i);
+		put_text(t, STR("ccs"));
+		put_text(t, strbuf_view(&sealed));
+		put_i64(t, false);
+		put_text(t, STR("PJSIP/{number}@trunk"));
+		put_i64(t, s->limited.sql.channels);
+		put_i64(t, s->limited.sql.per_hour);
+		put_i64(t, s->limited.sql.per_second);
+		put_null(t);
+		put_null(t);
+		put_text(t, STR("s"));
+		put_null(t);
+		put_null(t);
+		put_text(t, str_of(server_statuses[s->status]));
+	}
+}
+
+static void directory_allocations(struct table *t)
+{
+	for (uint32_t i = 0; i < sim.clients_n; i++)
+		for (uint32_t k = 0; k < sim.servers_n; k++) {
+			const struct sim_allocation *a = &sim.allocations[i][k];
+			if (!a->exists)
+				continue;
+			table_row(t);
+			put_i64(t, (int64_t)sim.clients[i].id);
+			put_i64(t, (int64_t)sim.servers[k].id);
+			put_i64(t, a->limited.sql.channels);
+			put_i64(t, a->limited.sql.per_hour);
+			put_i64(t, a->limited.sql.per_second);
+			put_null(t);
+			put_text(t, STR("active"));
+		}
+}
+
+/* ---- work ---- */
+
+static void node_start(struct table *t)
+{
+	table_row(t);
+	put_i64(t, (int64_t)++sim.node_epoch);
+}
+
+static void node_adopt_chunks(uint64_t epoch)
+{
+	for (uint32_t i = 0; i < sim.chunks_n; i++)
+		if (sim.chunks[i].owner_epoch && !sim.chunks[i].closed)
+			sim.chunks[i].owner_epoch = epoch;
+}
+
+static void control_open(struct table *t)
+{
+	while (sim.controls_done < sim.controls_n && sim.controls[sim.controls_done].done)
+		sim.controls_done++;
+	for (uint32_t i = sim.controls_done; i < sim.controls_n; i++) {
+		const struct sim_control *c = &sim.controls[i];
+		if (c->done)
+			continue;
+		table_row(t);
+		put_i64(t, (int64_t)c->id);
+		put_i64(t, (int64_t)c->client_id);
+		put_text(t, str_of(c->kind));
+		put_i64(t, (int64_t)c->entry_id);
+	}
+}
+
+static void chunks_open(struct table *t)
+{
+	for (uint32_t i = 0; i < sim.chunks_n; i++) {
+		const struct sim_chunk *c = &sim.chunks[i];
+		if (c->closed || (!c->dispatched && !is_canceled(c)))
+			continue;
+		table_row(t);
+		put_i64(t, (int64_t)c->id);
+		put_i64(t, (int64_t)sim.clients[c->client].id);
+		put_i64(t, (int64_t)batch_id_of(c));
+		put_i64(t, (int64_t)batch_id_of(c));
+		put_i64(t, c->entries);
+		put_i64(t, batch_of(c) && batch_of(c)->paused);
+		put_i64(t, is_canceled(c));
+	}
+}
+
+static void chunk_entries(struct table *t, const struct sim_chunk *c)
+{
+	for (uint32_t i = 0; c && i < c->entries; i++) {
+		const struct sim_entry *e = &sim.entries[c->first + i];
+		if (!may_be_tried(e))
+			continue;
+		uint32_t n = 0;
+		uint64_t failed_on = 0;
+		while (n + 1 < ATTEMPTS_MAX && e->attempts[n + 1].exists)
+			if (!e->attempts[++n].is_canceled)
+				failed_on = sim.servers[e->attempts[n].server].id;
+		table_row(t);
+		put_i64(t, (int64_t)e->id);
+		put_i64(t, (int64_t)sim.clients[e->client].id);
+		put_i64(t, (int64_t)batch_id_of(c));
+		put_text(t, str_of(e->number));
+		put_text(t, str_of(e->number));
+		put_text(t, STR(""));
+		put_i64(t, 0);
+		put_i64(t, 0);
+		put_text(t, STR(""));
+		put_i64(t, n + 1);
+		put_i64(t, (int64_t)failed_on);
+	}
+}
+
+static void attempts_known(struct table *t, const struct sql_args *args)
+{
+	struct column entries = arg_column(args, 0), ns = arg_column(args, 1);
+	while (column_next(&entries) && column_next(&ns)) {
+		const struct sim_entry *e = entry_of((uint64_t)entries.i64);
+		if (!e || !e->attempts[ns.i64].exists)
+			continue;
+		table_row(t);
+		put_i64(t, entries.i64);
+		put_i64(t, ns.i64);
+	}
+}
+
+static void put_open_attempt(struct table *t, const struct sim_entry *e, uint32_t n)
+{
+	const struct sim_chunk *c = &sim.chunks[e->chunk];
+	const struct sim_attempt *a = &e->attempts[n];
+	table_row(t);
+	put_i64(t, (int64_t)e->id);
+	put_i64(t, n);
+	put_i64(t, (int64_t)sim.clients[e->client].id);
+	put_i64(t, (int64_t)batch_id_of(c));
+	put_i64(t, (int64_t)sim.servers[a->server].id);
+	put_text(t, STR("911140000000"));
+	put_time(t, a->armed_us);
+	put_text(t, str_of(e->number));
+	put_text(t, str_of(e->number));
+	put_text(t, STR(""));
+	put_i64(t, 0);
+	put_i64(t, (int64_t)batch_id_of(c));
+	put_i64(t, 0);
+	put_text(t, STR(""));
+}
+
+static void attempts_open(struct table *t)
+{
+	for (uint32_t i = 0; i < sim.entries_n; i++) {
+		const struct sim_entry *e = &sim.entries[i];
+		const struct sim_chunk *c = &sim.chunks[e->chunk];
+		if (c->closed || !c->owner_epoch)
+			continue;
+		for (uint32_t n = 1; n < ATTEMPTS_MAX; n++)
+			if (e->attempts[n].exists && !e->attempts[n].has_detail)
+				put_open_attempt(t, e, n);
+	}
+}
+
+/* In order of time: by walking the seconds of the hour is too slow, so each start is a row of its own. */
+static int by_second(const void *a, const void *b)
+{
+	const struct sim_attempt *x = *(struct sim_attempt *const *)a;
+	const struct sim_attempt *y = *(struct sim_attempt *const *)b;
+	return (x->armed_us > y->armed_us) - (x->armed_us < y->armed_us);
+}
+
+static void attempts_recent(struct table *t)
+{
+	static const struct sim_attempt *recent[ENTRIES_MAX * ATTEMPTS_MAX];
+	static uint32_t client_of[ENTRIES_MAX];
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < sim.entries_n; i++) {
+		client_of[i] = sim.entries[i].client;
+		for (uint32_t k = 1; k < ATTEMPTS_MAX; k++) {
+			const struct sim_attempt *a = &sim.entries[i].attempts[k];
+			if (a->exists && a->armed_us > sim.now_us - 3600 * US_PER_S)
+				recent[n++] = a;
+		}
+	}
+	qsort(recent, n, sizeof(*recent), by_second);
+	for (uint32_t i = 0; i < n; i++) {
+		size_t entry = (size_t)((const char *)recent[i] - (const char *)sim.entries) /
+			       sizeof(*sim.entries);
+		table_row(t);
+		put_i64(t, (int64_t)sim.clients[client_of[entry]].id);
+		put_i64(t, (int64_t)sim.servers[recent[i]->server].id);
+		put_time(t, (recent[i]->armed_us / US_PER_S + 1) * US_PER_S);
+		put_i64(t, 1);
+	}
+}
+
+/* ---- the commit stream ---- */
+
+static void chunk_claim(uint64_t epoch, const struct sql_args *args)
+{
+	struct column ids = arg_column(args, 2);
+	while (column_next(&ids)) {
+		struct sim_chunk *c = chunk_of((uint64_t)ids.i64);
+		if (c && !c->closed)
+			c->owner_epoch = epoch;
+	}
+}
+
+static uint32_t server_index(uint64_t id)
+{
+	for (uint32_t i = 0; i < sim.servers_n; i++)
+		if (sim.servers[i].id == id)
+			return i;
+	violated("server %llu is none of this world", (unsigned long long)id);
+}
+
+static void count_day(struct sim_client *c, int64_t armed_us)
+{
+	if (c->day != armed_us / DAY_US)
+		c->day_calls = 0;
+	c->day = armed_us / DAY_US;
+	c->day_calls++;
+}
+
+static void attempt_arm(struct table *t, uint64_t epoch, const struct sql_args *args)
+{
+	struct column entries = arg_column(args, 2), ns = arg_column(args, 3);
+	struct column servers = arg_column(args, 6), armed = arg_column(args, 8);
+	while (column_next(&entries) && column_next(&ns) && column_next(&servers) &&
+		column_next(&armed)) {
+		struct sim_entry *e = entry_of((uint64_t)entries.i64);
+		if (!e)
+			continue;
+		const struct sim_chunk *c = &sim.chunks[e->chunk];
+		uint32_t n = (uint32_t)ns.i64;
+		struct sim_attempt *a = &e->attempts[n];
+		if (!a->exists && c->owner_epoch == epoch && !c->closed && !e->finals) {
+			a->exists = true;
+			a->server = server_index((uint64_t)servers.i64);
+			a->epoch = epoch;
+			a->armed_us = armed.i64;
+			a->stored_us = sim.now_us;
+			count_day(&sim.clients[e->client], armed.i64);
+			rules_journalled(e, n);
+		} else if (!a->exists || a->epoch != epoch) {
+			continue;
+		}
+		table_row(t);
+		put_i64(t, entries.i64);
+		put_i64(t, ns.i64);
+	}
+}
+
+static void finish(struct sim_entry *e, uint32_t n, struct str disposition, bool is_final)
+{
+	struct sim_attempt *a = &e->attempts[n];
+	a->has_detail = true;
+	a->is_final = is_final;
+	a->is_canceled = str_eq(disposition, STR("canceled"));
+	e->finals += is_final;
+	sim.ended_n += is_final;
+	rules_finished(e, n, disposition);
+}
+
+static void entries_cancel(const struct sql_args *args)
+{
+	struct column clients = arg_column(args, 0), first = arg_column(args, 1);
+	struct column last = arg_column(args, 2);
+	while (column_next(&clients) && column_next(&first) && column_next(&last))
+		for (uint64_t id = (uint64_t)first.i64; id <= (uint64_t)last.i64; id++) {
+			struct sim_entry *e = entry_of(id);
+			if (e && sim.clients[e->client].id == (uint64_t)clients.i64 &&
+				may_be_tried(e))
+				finish(e, 0, STR("canceled"), true);
+		}
+}
+
+static void detail_finish(const struct sql_args *args)
+{
+	struct column entries = arg_column(args, 0), ns = arg_column(args, 1);
+	struct column finals = arg_column(args, 9), dispositions = arg_column(args, 6);
+	while (column_next(&entries) && column_next(&ns) && column_next(&finals) &&
+		column_next(&dispositions)) {
+		struct sim_entry *e = entry_of((uint64_t)entries.i64);
+		if (!e)
+			violated("a detail of entry %lld, which there is not",
+				(long long)entries.i64);
+		if (!e->attempts[ns.i64].has_detail && !(finals.i64 && e->finals))
+			finish(e, (uint32_t)ns.i64, dispositions.text, finals.i64 != 0);
+	}
+}
+
+static void chunk_close(struct table *t, const struct sql_args *args)
+{
+	struct column ids = arg_column(args, 0);
+	while (column_next(&ids)) {
+		struct sim_chunk *c = chunk_of((uint64_t)ids.i64);
+		uint32_t finals = 0;
+		for (uint32_t i = 0; c && i < c->entries; i++)
+			finals += sim.entries[c->first + i].finals;
+		if (!c || (!c->closed && finals != c->entries))
+			continue;
+		if (!c->closed && batch_of(c))
+			batch_of(c)->open_chunks--;
+		c->closed = true;
+		table_row(t);
+		put_i64(t, ids.i64);
+	}
+}
+
+static void control_done(const struct sql_args *args)
+{
+	struct column ids = arg_column(args, 0);
+	while (column_next(&ids))
+		if (ids.i64 > 0 && ids.i64 <= sim.controls_n)
+			sim.controls[ids.i64 - 1].done = true;
+}
+
+/* ---- events ---- */
+
+static enum event_type event_type_of(struct str name)
+{
+	for (int type = 0; type < EVENT_TYPE__N; type++)
+		if (str_eq(name, str_of(event_type_name((enum event_type)type))))
+			return (enum event_type)type;
+	violated("an event of an unknown type");
+}
+
+struct event_columns {
+	struct column ords, clients, types, times, entries, ns;
+};
+
+static struct event_columns event_columns(const struct sql_args *args)
+{
+	return (struct event_columns){arg_column(args, 0), arg_column(args, 1), arg_column(args, 2),
+		arg_column(args, 3), arg_column(args, 4), arg_column(args, 5)};
+}
+
+static bool event_next_row(struct event_columns *c)
+{
+	return column_next(&c->ords) && column_next(&c->clients) && column_next(&c->types) &&
+	       column_next(&c->times) && column_next(&c->entries) && column_next(&c->ns);
+}
+
+/* One of that attempt and type, not further away than apart_us. */
+static const struct sim_event *stored_event(const struct event_columns *c, int64_t apart_us)
+{
+	const struct sim_entry *entry = entry_of((uint64_t)c->entries.i64);
+	for (uint32_t i = entry ? entry->events : 0; i; i = sim.events[i - 1].next) {
+		const struct sim_event *e = &sim.events[i - 1];
+		if (e->n == (uint32_t)c->ns.i64 && e->type == event_type_of(c->types.text) &&
+			llabs(e->occurred_us - c->times.i64) <= apart_us)
+			return e;
+	}
+	return NULL;
+}
+
+static void event_append(struct table *t, const struct sql_args *args)
+{
+	struct event_columns c = event_columns(args);
+	while (event_next_row(&c)) {
+		struct sim_entry *entry = entry_of((uint64_t)c.entries.i64);
+		if (!entry || sim.clients[entry->client].id != (uint64_t)c.clients.i64)
+			violated("an event of a call that is not the client's");
+		if (sim.events_n == EVENTS_MAX)
+			violated("more than %d events of %u entries", EVENTS_MAX, sim.entries_n);
+		sim.events[sim.events_n++] = (struct sim_event){.client = entry->client,
+			.seq = ++sim.clients[entry->client].seq,
+			.entry_id = entry->id,
+			.n = (uint32_t)c.ns.i64,
+			.type = event_type_of(c.types.text),
+			.occurred_us = c.times.i64,
+			.next = entry->events};
+		entry->events = sim.events_n;
+		table_row(t);
+		put_i64(t, c.ords.i64);
+		put_i64(t, (int64_t)sim.clients[entry->client].seq);
+	}
+}
+
+static void events_known(struct table *t, const struct sql_args *args)
+{
+	struct event_columns c = event_columns(args);
+	while (event_next_row(&c)) {
+		const struct sim_event *e = stored_event(&c, 2 * DAY_US);
+		if (!e)
+			continue;
+		table_row(t);
+		put_i64(t, c.ords.i64);
+		put_i64(t, (int64_t)e->seq);
+	}
+}
+
+/* event_of_attempt is unique; nothing else that the dispatcher writes can be refused. */
+bool tables_would_refuse(enum sql_query query, const struct sql_args *args)
+{
+	if (query != SQL_EVENT_APPEND)
+		return false;
+	struct event_columns c = event_columns(args), other;
+	while (event_next_row(&c)) {
+		if (stored_event(&c, 0))
+			return true;
+		for (other = c; event_next_row(&other);)
+			if (other.entries.i64 == c.entries.i64 && other.ns.i64 == c.ns.i64 &&
+				str_eq(other.types.text, c.types.text) &&
+				other.times.i64 == c.times.i64)
+				return true;
+	}
+	return false;
+}
+
+/* ---- all of them ---- */
+
+struct table *tables_execute(enum sql_query query, const struct sql_args *args)
+{
+	struct table *t = table_new();
+	switch ((int)query) {
+#define ANSWERS(constant, call)                                                                    \
+	case constant:                                                                             \
+		call;                                                                              \
+		break
+		ANSWERS(SQL_NODE_START, node_start(t));
+		ANSWERS(SQL_NODE_ADOPT_CHUNKS, node_adopt_chunks(sim.node_epoch));
+		ANSWERS(SQL_DIRECTORY_CLIENTS, directory_clients(t));
+		ANSWERS(SQL_DIRECTORY_DAYS, directory_days(t, arg_at(args, 0)));
+		ANSWERS(SQL_DIRECTORY_SERVERS, directory_servers(t));
+		ANSWERS(SQL_DIRECTORY_ALLOCATIONS, directory_allocations(t));
+		ANSWERS(SQL_CONTROL_OPEN, control_open(t));
+		ANSWERS(SQL_CONTROL_DONE, control_done(args));
+		ANSWERS(SQL_CHUNKS_OPEN, chunks_open(t));
+		ANSWERS(SQL_CHUNK_ENTRIES,
+			chunk_entries(t, chunk_of((uint64_t)arg_number(args, 0))));
+		ANSWERS(SQL_CHUNK_CLAIM, chunk_claim((uint64_t)arg_number(args, 1), args));
+		ANSWERS(SQL_CHUNK_CLOSE, chunk_close(t, args));
+		ANSWERS(SQL_ATTEMPT_ARM, attempt_arm(t, (uint64_t)arg_number(args, 1), args));
+		ANSWERS(SQL_ATTEMPTS_KNOWN, attempts_known(t, args));
+		ANSWERS(SQL_ATTEMPTS_OPEN, attempts_open(t));
+		ANSWERS(SQL_ATTEMPTS_RECENT, attempts_recent(t));
+		ANSWERS(SQL_ENTRIES_CANCEL, entries_cancel(args));
+		ANSWERS(SQL_DETAIL_FINISH, detail_finish(args));
+		ANSWERS(SQL_EVENT_APPEND, event_append(t, args));
+		ANSWERS(SQL_EVENTS_KNOWN, events_known(t, args));
+#undef ANSWERS
+	}
+	return t;
+}

@@ -74,7 +74,7 @@ class Report:
 class Client:
     """One tenant of the stack."""
 
-    _batch_ids = itertools.count(1)
+    _batch_ids = itertools.count(1_000_001)  # nowhere near a queue master's id, which may stand in the same place
 
     def __init__(self, live, tenant):
         self._live = live

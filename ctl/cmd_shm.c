@@ -81,6 +81,20 @@ static const struct shm_latency *latency_of(const struct segment *seg, int kind)
 	return (uint32_t)kind < n ? &rows[kind] : NULL;
 }
 
+/* [highest microsecond, samples] of each step that has any: two looks give what was between them. */
+static json_t *steps_json(const struct shm_latency *latency)
+{
+	json_t *steps = json_array();
+	for (uint32_t i = 0; i < LATENCY_BUCKETS; i++) {
+		uint64_t n = atomic_load_explicit(&latency->count[i], memory_order_relaxed);
+		if (n)
+			json_array_append_new(
+				steps, json_pack("[I, I]", (json_int_t)latency_bucket_end(i),
+					       (json_int_t)n));
+	}
+	return steps;
+}
+
 static json_t *latencies_json(const struct segment *seg)
 {
 	json_t *latencies = json_object();
@@ -88,10 +102,12 @@ static json_t *latencies_json(const struct segment *seg)
 		const struct shm_latency *l = latency_of(seg, i);
 		if (l)
 			json_object_set_new(latencies, latency_name((enum shm_latency_kind)i),
-				json_pack("{s:I, s:I, s:I, s:I}", "n", (json_int_t)latency_count(l),
-					"p50_us", (json_int_t)latency_percentile(l, 0.5), "p99_us",
+				json_pack("{s:I, s:I, s:I, s:I, s:o}", "n",
+					(json_int_t)latency_count(l), "p50_us",
+					(json_int_t)latency_percentile(l, 0.5), "p99_us",
 					(json_int_t)latency_percentile(l, 0.99), "max_us",
-					(json_int_t)latency_percentile(l, 1)));
+					(json_int_t)latency_percentile(l, 1), "steps",
+					steps_json(l)));
 	}
 	return latencies;
 }

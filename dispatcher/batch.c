@@ -25,8 +25,8 @@ static void *grown(void *v, size_t *cap, size_t size)
 
 void batch_reset(struct batch *batch)
 {
-	batch->arms.n = batch->cancels.n = batch->finishes.n = batch->events.n = batch->closes.n =
-		batch->controls.n = 0;
+	batch->arms.n = batch->withdraws.n = batch->cancels.n = batch->finishes.n =
+		batch->events.n = batch->closes.n = batch->controls.n = 0;
 	strbuf_reset(&batch->payloads);
 	batch->again = false;
 }
@@ -34,6 +34,7 @@ void batch_reset(struct batch *batch)
 void batch_free(struct batch *batch)
 {
 	free(batch->arms.v);
+	free(batch->withdraws.v);
 	free(batch->cancels.v);
 	free(batch->finishes.v);
 	free(batch->events.v);
@@ -44,8 +45,8 @@ void batch_free(struct batch *batch)
 
 size_t batch_pieces(const struct batch *batch)
 {
-	return batch->arms.n + batch->cancels.n + batch->finishes.n + batch->events.n +
-	       batch->closes.n + batch->controls.n;
+	return batch->arms.n + batch->withdraws.n + batch->cancels.n + batch->finishes.n +
+	       batch->events.n + batch->closes.n + batch->controls.n;
 }
 
 bool batch_is_empty(const struct batch *batch)
@@ -56,6 +57,11 @@ bool batch_is_empty(const struct batch *batch)
 void batch_add_arm(struct batch *batch, struct slot *slot)
 {
 	LIST_ADD(batch->arms, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
+}
+
+void batch_add_withdraw(struct batch *batch, struct slot *slot)
+{
+	LIST_ADD(batch->withdraws, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
 }
 
 void batch_add_cancel(
@@ -97,6 +103,8 @@ void batch_move(struct batch *to, struct batch *from)
 {
 	for (size_t i = 0; i < from->arms.n; i++)
 		LIST_ADD(to->arms, from->arms.v[i]);
+	for (size_t i = 0; i < from->withdraws.n; i++)
+		LIST_ADD(to->withdraws, from->withdraws.v[i]);
 	for (size_t i = 0; i < from->cancels.n; i++)
 		LIST_ADD(to->cancels, from->cancels.v[i]);
 	for (size_t i = 0; i < from->finishes.n; i++)
@@ -116,6 +124,8 @@ void batch_take_piece(struct batch *to, struct batch *from)
 	to->again = from->again;
 	if (from->arms.n)
 		LIST_ADD(to->arms, from->arms.v[--from->arms.n]);
+	else if (from->withdraws.n)
+		LIST_ADD(to->withdraws, from->withdraws.v[--from->withdraws.n]);
 	else if (from->cancels.n)
 		LIST_ADD(to->cancels, from->cancels.v[--from->cancels.n]);
 	else if (from->finishes.n)
@@ -213,6 +223,17 @@ static void send_arms(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, TEXTOID, batch->arms, array_text,
 		str_of(region_text(call->plan.region, region)));
 	stream_query(d->commits, SQL_ATTEMPT_ARM, &args, take_armed, batch);
+	args_free(&args);
+}
+
+/* With the moment in which each was planned: another plan of the same attempt is another row. */
+static void send_withdraws(struct dispatcher *d, const struct batch *batch)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	COLUMN(&args, INT8OID, batch->withdraws, array_i64, (int64_t)slot->entry_id);
+	COLUMN(&args, INT8OID, batch->withdraws, array_i64, (int64_t)slot->head->n);
+	COLUMN(&args, TIMESTAMPTZOID, batch->withdraws, array_time, call->armed_us);
+	stream_query(d->commits, SQL_ATTEMPT_WITHDRAW, &args, NULL, NULL);
 	args_free(&args);
 }
 
@@ -365,7 +386,10 @@ void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, v
 		send_claims(d, batch);
 		send_arms(d, batch);
 	}
-	if (batch->cancels.n) /* after the arms: what is armed is no longer canceled */
+	if (batch->withdraws.n)
+		send_withdraws(d, batch);
+	if (batch->cancels
+			.n) /* after both: what is armed is no longer canceled, what is withdrawn may be */
 		send_cancels(d, batch);
 	if (batch->finishes.n)
 		send_finishes(d, batch);

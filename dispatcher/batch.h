@@ -43,6 +43,7 @@ struct batch_id {
 
 struct batch {
 	BATCH_LIST(struct batch_call) arms;
+	BATCH_LIST(struct batch_call) withdraws;
 	BATCH_LIST(struct batch_cancel) cancels;
 	BATCH_LIST(struct batch_call) finishes;
 	BATCH_LIST(struct batch_event) events;
@@ -56,10 +57,11 @@ void batch_reset(struct batch *batch);
 void batch_free(struct batch *batch);
 bool batch_is_empty(const struct batch *batch);
 
-/* Pieces: arms, cancels, finishes with their events, closings, controls. */
+/* Pieces: arms, withdrawals, cancels, finishes with their events, closings, controls. */
 size_t batch_pieces(const struct batch *batch);
 
 void batch_add_arm(struct batch *batch, struct slot *slot);
+void batch_add_withdraw(struct batch *batch, struct slot *slot);
 void batch_add_cancel(
 	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry);
 void batch_add_finish(struct batch *batch, struct slot *slot);

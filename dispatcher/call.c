@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/ami_outcome.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
@@ -15,6 +16,7 @@
 #include "dispatcher/news.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/work.h"
 #include "shm/counters.h"
 #include "shm/latency.h"
 
@@ -48,6 +50,8 @@ typedef void action_fn(struct dispatcher *d, struct slot *slot, const struct cal
 static void enqueue(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;
+	if (slot_is_ahead(slot)) /* stands in line since it was planned */
+		return;
 	if (slot->server) {
 		DL_APPEND(slot->server->armed, slot);
 		server_wants_flush(slot->server);
@@ -209,6 +213,10 @@ static void finish_refused(struct dispatcher *d, struct slot *slot, const struct
 
 static void leave_armed(struct slot *slot)
 {
+	if (slot_is_ahead(slot)) {
+		ahead_leave(slot);
+		return;
+	}
 	if (!slot->server)
 		return;
 	DL_DELETE(slot->server->armed, slot);
@@ -288,12 +296,27 @@ static void finish_suppressed(
 	end(d, slot, &facts, DISPOSITION_SUPPRESSED, cause->refusal.p, cause->at_us);
 }
 
+static void take_back(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	ahead_leave(slot);
+	journal_withdraw(d->journal, slot);
+}
+
+static void wait_again(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	(void)cause;
+	day_give(slot);
+	failover_undo(d, slot);
+	slot_close(d, slot);
+}
+
 static void drop(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;
 	if (slot_state(slot) == CALL_PLANNED) {
 		day_give(slot);
-		if (slot->server)
+		if (slot->server && !slot_is_ahead(slot))
 			slot->server->armed_n--;
 	}
 	slot_close(d, slot);
@@ -541,6 +564,8 @@ void call_message(struct server *server, const struct ami_message *msg)
 	else if (msg->kind == AMI_KIND_EVENT && msg->event != AMI_E_OTHER &&
 		 msg->event != AMI_E_CDR)
 		on_event(server, msg);
+	if (server->freed_mono_us)
+		ahead_refill(server);
 }
 
 /* ---- deadlines ---- */

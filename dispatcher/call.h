@@ -7,6 +7,8 @@
 enum call_event {
 	EV_JOURNALLED,	   /* its row is committed */
 	EV_NOT_JOURNALLED, /* the chunk is not ours, or closed */
+	EV_TAKEN_BACK,	   /* armed ahead, and never to be written */
+	EV_FORGOTTEN,	   /* and its row is deleted */
 	EV_DENIED,	   /* attempt 0: the number must not be dialled */
 	EV_WRITE,	   /* about to be written: from here on it is never dialled again */
 	EV_NEVER_WRITTEN,  /* proven after a respawn */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
@@ -149,6 +150,7 @@ static void client_remove(struct dispatcher *d, struct client *client)
 	sched_forget_client(d, client);
 	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
 		if (slot->client == client) {
+			ahead_orphan(d, slot);
 			slot->client = NULL;
 			slot->edge = NULL;
 			slot->chunk = NULL;
@@ -368,8 +370,10 @@ static void server_remove(struct dispatcher *d, struct server *server)
 			edge_remove(d, edge);
 	}
 	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
-		if (slot->server == server)
+		if (slot->server == server) {
+			ahead_orphan(d, slot);
 			slot->server = NULL;
+		}
 	sched_forget_server(d, server);
 	server_forget_turns(server);
 	dir_remove_server(d->seg, server->id);
@@ -388,8 +392,10 @@ static void edge_remove(struct dispatcher *d, struct edge *edge)
 		link = &(*link)->next_of_client;
 	*link = edge->next_of_client;
 	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
-		if (slot->edge == edge)
+		if (slot->edge == edge) {
+			ahead_orphan(d, slot);
 			slot->edge = NULL;
+		}
 	dir_remove_allocation(d->seg, edge->client->id, edge->server->id);
 	caller_ids_drop(d, &edge->dids);
 	free(edge);

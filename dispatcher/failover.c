@@ -43,7 +43,7 @@ bool failover_is_withdrawn(const struct shm_call *call)
 	return (call->seen & SEEN_NOT_FINAL) && call->disposition == DISPOSITION_CANCELED;
 }
 
-static struct shm_window next_attempt(const struct slot *slot)
+static struct shm_window row_of(const struct slot *slot, uint32_t n, uint64_t tried_server_id)
 {
 	const struct shm_call *call = slot->call;
 	struct shm_window facts = {
@@ -52,9 +52,8 @@ static struct shm_window next_attempt(const struct slot *slot)
 		.queue_master_id = call->queue_master_id,
 		.batch_id = call->batch_id,
 		.plan = call->plan,
-		.n = slot->head->n + 1,
-		.tried_server_id =
-			failover_is_withdrawn(call) ? call->tried_server_id : slot->head->server_id,
+		.n = n,
+		.tried_server_id = tried_server_id,
 	};
 	memcpy(facts.number, call->number, sizeof(facts.number));
 	memcpy(facts.e164, call->e164, sizeof(facts.e164));
@@ -75,8 +74,21 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
 		return;
 	}
-	struct shm_window facts = next_attempt(slot);
+	struct shm_window facts = row_of(slot, slot->head->n + 1,
+		failover_is_withdrawn(slot->call) ? slot->call->tried_server_id
+						  : slot->head->server_id);
 	waiting_again(d, chunk, &facts);
+}
+
+void failover_undo(struct dispatcher *d, struct slot *slot)
+{
+	bool called_off = slot->call->seen & SEEN_CALLED_OFF;
+	if (called_off || (slot->chunk && slot->chunk->order == CHUNK_CANCEL)) {
+		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
+	} else if (slot->chunk) {
+		struct shm_window facts = row_of(slot, slot->head->n, slot->call->tried_server_id);
+		waiting_again(d, slot->chunk, &facts);
+	}
 }
 
 bool failover_avoids(

@@ -22,6 +22,10 @@ bool failover_is_withdrawn(const struct shm_call *call);
 /* Its detail is committed: if that was not final, the entry waits again. Before slot_close. */
 void failover_requeue(struct dispatcher *d, struct slot *slot);
 
+/* The attempt is deleted from the journal, as if it had never been planned: the entry waits again, or is canceled if that was
+ * ordered meanwhile. Before slot_close. */
+void failover_undo(struct dispatcher *d, struct slot *slot);
+
 /* Must w not be dialled on this server now? It avoids the one that failed for a while. */
 bool failover_avoids(
 	const struct dispatcher *d, const struct waiting *w, const struct server *server);

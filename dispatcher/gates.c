@@ -6,42 +6,91 @@
 
 #include "common/base.h"
 
-bool client_blocked(struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
+/* Channels count, or are taken to be without end. */
+enum channels { CHANNELS_COUNT, CHANNELS_ENOUGH };
+
+static struct gate_quota with(enum channels channels, struct gate_quota quota)
+{
+	if (channels == CHANNELS_ENOUGH)
+		quota.channels_limit = UINT32_MAX;
+	return quota;
+}
+
+static bool client_shut(struct dispatcher *d, struct client *client, enum channels channels,
+	struct gate_verdict *verdict)
 {
 	struct usage usage = usage_read(client->usage);
 	struct gate_day day = day_of_client(client);
 	struct gate_client g = gate_client_of(&client->facts, &usage, &day, client->edges);
 	struct gate_view view = {.now_us = d->now_us, .client = &g};
+	g.quota = with(channels, g.quota);
 	return gate_first_block(&view, verdict);
 }
 
-static struct gate_server view_of(const struct server *server)
+static struct gate_server view_of(const struct server *server, enum channels channels)
 {
 	struct usage usage = usage_read(server->usage);
 	struct ami_facts ami = server_facts_now(server);
 	struct health_facts health = health_read(&server->row->health);
-	return gate_server_of(&server->facts, &usage, &ami, &health);
+	struct gate_server view = gate_server_of(&server->facts, &usage, &ami, &health);
+	view.quota = with(channels, view.quota);
+	return view;
 }
 
-bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
+static bool edge_shut(struct dispatcher *d, struct edge *edge, enum channels channels,
+	struct gate_verdict *verdict)
 {
 	struct usage usage = usage_read(edge->usage);
 	struct gate_allocation ga = gate_allocation_of(&edge->facts, &usage);
-	struct gate_server gs = view_of(edge->server);
+	struct gate_server gs = view_of(edge->server, channels);
 	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
+	ga.quota = with(channels, ga.quota);
 	return gate_first_block(&view, verdict);
 }
 
-bool server_blocked(struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
+static bool server_shut(struct dispatcher *d, const struct server *server, enum channels channels,
+	struct gate_verdict *verdict)
 {
-	struct gate_server gs = view_of(server);
+	struct gate_server gs = view_of(server, channels);
 	struct gate_view view = {.now_us = d->now_us, .server = &gs};
 	return gate_first_block(&view, verdict);
 }
 
+bool client_blocked(struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
+{
+	return client_shut(d, client, CHANNELS_COUNT, verdict);
+}
+
+bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
+{
+	return edge_shut(d, edge, CHANNELS_COUNT, verdict);
+}
+
+bool server_blocked(struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
+{
+	return server_shut(d, server, CHANNELS_COUNT, verdict);
+}
+
+bool client_blocked_otherwise(
+	struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
+{
+	return client_shut(d, client, CHANNELS_ENOUGH, verdict);
+}
+
+bool edge_blocked_otherwise(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
+{
+	return edge_shut(d, edge, CHANNELS_ENOUGH, verdict);
+}
+
+bool server_blocked_otherwise(
+	struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
+{
+	return server_shut(d, server, CHANNELS_ENOUGH, verdict);
+}
+
 uint64_t server_room(struct dispatcher *d, const struct server *server)
 {
-	struct gate_server gs = view_of(server);
+	struct gate_server gs = view_of(server, CHANNELS_COUNT);
 	struct gate_view view = {.now_us = d->now_us, .server = &gs};
 	struct gate_verdict verdict;
 	if (gate_first_block(&view, &verdict))

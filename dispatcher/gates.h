@@ -14,6 +14,13 @@ bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *
 bool server_blocked(
 	struct dispatcher *d, const struct server *server, struct gate_verdict *verdict);
 
+/* The same, were there channels without end: what else is in the way. */
+bool client_blocked_otherwise(
+	struct dispatcher *d, struct client *client, struct gate_verdict *verdict);
+bool edge_blocked_otherwise(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict);
+bool server_blocked_otherwise(
+	struct dispatcher *d, const struct server *server, struct gate_verdict *verdict);
+
 /* How many calls the server's own gates let begin now. */
 uint64_t server_room(struct dispatcher *d, const struct server *server);
 

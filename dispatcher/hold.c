@@ -3,6 +3,7 @@
 
 #include <utlist.h>
 
+#include "dispatcher/ahead.h"
 #include "dispatcher/call.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
@@ -61,6 +62,8 @@ void chunk_obey(struct dispatcher *d, struct chunk *chunk)
 
 void chunk_ordered(struct dispatcher *d, struct chunk *chunk, enum chunk_order order)
 {
+	if (order != CHUNK_GO && chunk->live) /* also what an earlier life has armed */
+		ahead_give_back(d, chunk);
 	if (chunk->order == order || chunk->order == CHUNK_CANCEL)
 		return;
 	chunk->order = order;
@@ -78,10 +81,14 @@ static struct waiting *waiting_find(struct dispatcher *d, uint64_t entry_id)
 void call_off(struct dispatcher *d, uint64_t client_id, uint64_t entry_id)
 {
 	struct slot *slot = slot_of_entry(d, entry_id);
+	if (slot && slot->head->client_id != client_id)
+		return;
+	if (slot && slot_is_ahead(slot)) {
+		ahead_call_off(d, slot);
+		return;
+	}
 	if (slot) {
-		if (slot->head->client_id == client_id)
-			(void)call_step(
-				d, slot, EV_CALLED_OFF, &(struct call_cause){.at_us = d->now_us});
+		(void)call_step(d, slot, EV_CALLED_OFF, &(struct call_cause){.at_us = d->now_us});
 		return;
 	}
 	struct waiting *w = waiting_find(d, entry_id);

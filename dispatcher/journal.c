@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/batch.h"
 #include "dispatcher/call.h"
 #include "dispatcher/directory.h"
@@ -47,6 +48,11 @@ void journal_free(struct journal *journal)
 void journal_arm(struct journal *journal, struct slot *slot)
 {
 	batch_add_arm(&journal->open, slot);
+}
+
+void journal_withdraw(struct journal *journal, struct slot *slot)
+{
+	batch_add_withdraw(&journal->open, slot);
 }
 
 void journal_finish(struct journal *journal, struct slot *slot)
@@ -117,7 +123,9 @@ static void release_arms(struct dispatcher *d, const struct batch *batch)
 		const struct call_cause now = {.at_us = d->now_us};
 		bool called_off = slot->call->seen & SEEN_CALLED_OFF;
 		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED, &now);
-		if (arm->done && called_off)
+		if (arm->done && ahead_is_unwanted(d, slot))
+			(void)call_step(d, slot, EV_TAKEN_BACK, &now);
+		else if (arm->done && called_off)
 			(void)call_step(d, slot, EV_CALLED_OFF, &now);
 	}
 }
@@ -165,8 +173,19 @@ static void publish(struct dispatcher *d, struct batch *batch)
 		bell_ring(&d->relay_bell, NULL);
 }
 
+static void release_withdraws(struct dispatcher *d, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->withdraws.n; i++) {
+		struct slot *slot = slot_of(&batch->withdraws.v[i], CALL_PLANNED);
+		if (slot)
+			(void)call_step(
+				d, slot, EV_FORGOTTEN, &(struct call_cause){.at_us = d->now_us});
+	}
+}
+
 static void release(struct dispatcher *d, struct batch *batch)
 {
+	release_withdraws(d, batch);
 	release_arms(d, batch);
 	publish(d, batch);
 	for (size_t i = 0; i < batch->finishes.n; i++) {

@@ -16,6 +16,9 @@ void journal_free(struct journal *journal);
 /* A PLANNED slot: EV_JOURNALLED or EV_NOT_JOURNALLED follows. Claims its chunk when that is not done yet. */
 void journal_arm(struct journal *journal, struct slot *slot);
 
+/* A PLANNED slot whose row is in the journal, and nowhere else: the row is deleted, and EV_FORGOTTEN follows. */
+void journal_withdraw(struct journal *journal, struct slot *slot);
+
 /* An ENDED slot: EV_STORED follows. */
 void journal_finish(struct journal *journal, struct slot *slot);
 

@@ -2,6 +2,7 @@
 #include "dispatcher/life.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
@@ -22,14 +23,14 @@ static const int64_t HEARTBEAT_US = 400 * US_PER_MS; /* readers call two seconds
 static const int64_t STOP_GRACE_US = 10 * US_PER_S;
 
 static const enum sql_query commit_queries[] = {SQL_NODE_FENCE, SQL_NODE_START,
-	SQL_NODE_ADOPT_CHUNKS, SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM, SQL_ENTRIES_CANCEL,
-	SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE, SQL_CONTROL_DONE,
-	SQL_QUERY__N};
+	SQL_NODE_ADOPT_CHUNKS, SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM, SQL_ATTEMPT_WITHDRAW,
+	SQL_ENTRIES_CANCEL, SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE,
+	SQL_CONTROL_DONE, SQL_QUERY__N};
 
 static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS,
 	SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS,
 	SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN,
-	SQL_ATTEMPTS_RECENT, SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
+	SQL_STARTS_RECENT, SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -103,6 +104,7 @@ static void every_second(struct dispatcher *d)
 	d->next_second_us = d->now_us + US_PER_S;
 	fence_retry(d);
 	slots_audit(d);
+	ahead_tend(d);
 	servers_show(d);
 	rates_show_all(d);
 	sched_show_gates(d);
@@ -194,6 +196,8 @@ void life_turn(struct dispatcher *d)
 	recover_step(d);
 	submit_drain(d);
 	work_sweep(d);
+	if (d->stopping)
+		ahead_give_back_all(d);
 	sched_pass(d); /* free channels meet waiting entries */
 	journal_commit(
 		d->journal); /* one transaction; what the last one committed is written below */

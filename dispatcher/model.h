@@ -155,6 +155,7 @@ struct client {
 	bool younger_next;	    /* the next batch's turn is not the oldest's */
 	uint64_t last_younger;	    /* the queue that had the last such turn */
 	uint32_t waiting_n;	    /* entries, in line or held */
+	uint32_t ahead_n;	    /* armed ahead of their channel */
 	uint32_t known_n;	    /* chunks to be loaded */
 	struct chunk *put_off;	    /* until the day ends, or its caps change */
 	uint32_t put_off_n;	    /* entries, also of chunks that are live */
@@ -197,8 +198,10 @@ struct server {
 	struct texts prefixes, contexts, endpoints;
 	uint64_t routes; /* combinations of them that were used */
 	struct caller_ids dids;
-	struct slot *armed;    /* to be written, oldest first */
-	uint32_t armed_n;      /* granted and not yet written */
+	struct slot *armed; /* to be written, oldest first */
+	uint32_t armed_n;   /* granted and not yet written */
+	struct slot *ahead; /* planned or armed ahead of their channel, oldest first: ahead.h */
+	uint32_t ahead_n;
 	uint32_t unanswered;   /* Originates without Response */
 	int64_t heard_mono_us; /* its last Response, or the first Originate that it owes one */
 	struct breaker breaker;
@@ -237,6 +240,7 @@ struct slot {
 	struct live_number *number;
 	struct caller_id *caller_id; /* that it shows; NULL: it is not dialled */
 	bool granted;
+	bool in_line; /* of its server's ahead */
 	bool pressed; /* it was too long in its state, and the server was told to hang up */
 	bool lost;    /* and that did not help, or the server is away for longer than any call */
 	int64_t deadline_us;   /* wall; INT64_MAX = none */
@@ -244,7 +248,7 @@ struct slot {
 	int64_t committed_us; /* when a worker committed it, for the latency histogram; 0 = unknown or delayed */
 	uint32_t level;		  /* its server's channels when it was written, its own included */
 	int64_t day_ends_us;	  /* of the day that it is counted in; 0 = in none */
-	struct slot *prev, *next; /* the server's armed list, or the free list */
+	struct slot *prev, *next; /* the server's armed or ahead list */
 	UT_hash_handle hh;
 };
 

@@ -1,6 +1,11 @@
 /* Calls per hour, from the journal: see rates.h. */
 #include "dispatcher/rates.h"
+
+#include <stdlib.h>
+
 #include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/server.h"
 #include "shm/rate.h"
@@ -84,30 +89,96 @@ static void remember(
 	atomic_store_explicit(&usage->rate_us, tat, memory_order_relaxed);
 }
 
-/* Starts of each second, ascending, by client and server. */
+/* Starts of calls that are not over, as they were when PostgreSQL was asked for the others: a call that ends meanwhile may be
+ * counted twice, but never missed. */
+struct start {
+	int64_t at_us;
+	uint64_t client_id, server_id;
+};
+
+struct rebuild {
+	struct dispatcher *d;
+	size_t n, at; /* live calls; how many of them are remembered */
+	struct start live[];
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct start *x = a, *y = b;
+	return (x->at_us > y->at_us) - (x->at_us < y->at_us);
+}
+
+/* What was made from the journal, after the segment was lost, began at some time since. */
+static int64_t start_of(const struct dispatcher *d, const struct slot *slot)
+{
+	const struct shm_call *call = slot->call;
+	if (slot_is_ahead(slot) || slot->head->n == 0)
+		return 0;
+	if (call->seen & SEEN_REBUILT)
+		return d->now_us;
+	return call->sent_us ? call->sent_us : call->armed_us;
+}
+
+static struct rebuild *live_starts(struct dispatcher *d)
+{
+	struct rebuild *r = calloc(1, sizeof(*r) + d->live_n * sizeof(r->live[0]));
+	if (!r)
+		die("memory.exhausted", "calls=%u", d->live_n);
+	r->d = d;
+	for (const struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
+		int64_t at_us = start_of(d, slot);
+		if (at_us)
+			r->live[r->n++] =
+				(struct start){at_us, slot->head->client_id, slot->head->server_id};
+	}
+	qsort(r->live, r->n, sizeof(r->live[0]), by_time);
+	return r;
+}
+
+static void remember_all(
+	struct dispatcher *d, uint64_t client_id, uint64_t server_id, int64_t at_us, int64_t n)
+{
+	struct client *client = client_find(d, client_id);
+	struct server *server = server_find(d, server_id);
+	struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
+	if (client)
+		remember(client->usage, &client->starts, client->facts.rate_limit, at_us, n);
+	if (server)
+		remember(server->usage, &server->starts, server->facts.rate_limit, at_us, n);
+	if (edge)
+		remember(edge->usage, &edge->starts, edge->facts.rate_limit, at_us, n);
+}
+
+static void remember_live(struct rebuild *r, int64_t until_us)
+{
+	for (; r->at < r->n && r->live[r->at].at_us < until_us; r->at++) {
+		const struct start *s = &r->live[r->at];
+		remember_all(r->d, s->client_id, s->server_id, s->at_us, 1);
+	}
+}
+
+/* Starts of each second, ascending, by client and server; those of live calls between them. */
 static void take_starts(void *arg, const struct rows *rows)
 {
-	struct dispatcher *d = arg;
+	struct rebuild *r = arg;
+	struct dispatcher *d = r->d;
 	forget_all(d);
 	for (int i = 0; i < rows->n; i++) {
-		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
-		struct server *server = server_find(d, (uint64_t)row_i64(rows, i, 1));
-		struct edge *edge = client && server ? edge_find(client, server->id) : NULL;
-		int64_t at = row_time(rows, i, 2), n = row_i64(rows, i, 3);
-		if (client)
-			remember(client->usage, &client->starts, client->facts.rate_limit, at, n);
-		if (server)
-			remember(server->usage, &server->starts, server->facts.rate_limit, at, n);
-		if (edge)
-			remember(edge->usage, &edge->starts, edge->facts.rate_limit, at, n);
+		int64_t at_us = row_time(rows, i, 2);
+		remember_live(r, at_us);
+		remember_all(d, (uint64_t)row_i64(rows, i, 0), (uint64_t)row_i64(rows, i, 1), at_us,
+			row_i64(rows, i, 3));
 	}
+	remember_live(r, INT64_MAX);
 	rates_show_all(d);
 }
 
 static void rebuilt(void *arg, bool ok, const struct err *err)
 {
-	struct dispatcher *d = arg;
+	struct rebuild *r = arg;
+	struct dispatcher *d = r->d;
 	(void)err;
+	free(r);
 	d->rates_running = false;
 	if (!ok)
 		d->rates_wanted = true;
@@ -115,8 +186,9 @@ static void rebuilt(void *arg, bool ok, const struct err *err)
 
 void rates_rebuild(struct dispatcher *d)
 {
+	struct rebuild *r = live_starts(d);
 	d->rates_running = true;
 	d->rates_wanted = false;
-	stream_query(d->lookups, SQL_ATTEMPTS_RECENT, NULL, take_starts, d);
-	stream_end(d->lookups, rebuilt, d);
+	stream_query(d->lookups, SQL_STARTS_RECENT, NULL, take_starts, r);
+	stream_end(d->lookups, rebuilt, r);
 }

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
@@ -75,7 +76,11 @@ static void bind(struct dispatcher *d, struct slot *slot)
 	enum shm_call_state state = slot_state(slot);
 	if (slot->call->did[0])
 		slot->caller_id = caller_id_hold(d, slot->call->did);
-	if (call_holds_grant(state)) {
+	if (slot_is_ahead(slot)) {
+		ahead_join(slot);
+		return;
+	}
+	if (call_holds_grant(state, slot->call->seen)) {
 		grant_retake(d, slot);
 		number_lock(d, slot);
 	}
@@ -119,7 +124,9 @@ static void resume(struct dispatcher *d, struct slot *slot)
 	enum shm_call_state state = slot_state(slot);
 	forget_unfinished(d, slot);
 	retell(d, slot);
-	if (state == CALL_ARMED)
+	if (state == CALL_ARMED && slot_is_ahead(slot))
+		ahead_adopt(d, slot);
+	else if (state == CALL_ARMED)
 		call_resume_armed(d, slot);
 	else if (state >= CALL_SENT && state < CALL_ENDED && !slot->server)
 		(void)call_step(d, slot, EV_GONE, &cause);

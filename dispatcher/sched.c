@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dispatcher/ahead.h"
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
@@ -24,7 +25,7 @@ enum { SLOTS_FULL_PAUSE_US = 50000 };
 
 void sched_client_ready(struct dispatcher *d, struct client *client)
 {
-	if (heap_has(&client->ready) || client->waiting_n == 0)
+	if (heap_has(&client->ready) || client->waiting_n + client->ahead_n == 0)
 		return;
 	heap_remove(&d->timers, &client->timer);
 	/* Whoever slept does not save up turns. */
@@ -53,7 +54,7 @@ void sched_forget_client(struct dispatcher *d, struct client *client)
 	heap_remove(&d->timers, &client->timer);
 }
 
-static bool may_dial(const struct dispatcher *d)
+bool sched_may_dial(const struct dispatcher *d)
 {
 	return d->recovered && !d->stopping && d->commits_up && !d->rates_wanted &&
 	       !d->rates_running;
@@ -61,7 +62,7 @@ static bool may_dial(const struct dispatcher *d)
 
 int64_t sched_next_us(const struct dispatcher *d)
 {
-	return may_dial(d) ? MIN(heap_first_key(&d->timers), waiters_next_us(d)) : INT64_MAX;
+	return sched_may_dial(d) ? MIN(heap_first_key(&d->timers), waiters_next_us(d)) : INT64_MAX;
 }
 
 /* ---- picking ---- */
@@ -115,7 +116,7 @@ static struct edge *best_edge(struct dispatcher *d, struct client *client, const
 	return best;
 }
 
-static void show_gate(const struct dispatcher *d, struct client *client, enum gate gate)
+void sched_show_gate(const struct dispatcher *d, struct client *client, enum gate gate)
 {
 	struct shm_usage *shown = client->usage;
 	if (atomic_load_explicit(&shown->gate, memory_order_relaxed) == (uint32_t)gate)
@@ -125,6 +126,8 @@ static void show_gate(const struct dispatcher *d, struct client *client, enum ga
 }
 
 /* ---- planning ---- */
+
+enum planning { PLAN_NOW, PLAN_AHEAD };
 
 static struct shm_call facts_of(const struct dispatcher *d, const struct shm_window *row)
 {
@@ -156,7 +159,8 @@ static struct slot *open_slot(struct dispatcher *d, struct waiting *w,
 	return slot;
 }
 
-static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting *w)
+static struct slot *plan(
+	struct dispatcher *d, struct edge *edge, struct waiting *w, enum planning planning)
 {
 	struct call_identity id = {
 		w->row->entry_id, w->row->client_id, edge->server->id, w->row->n};
@@ -164,6 +168,7 @@ static struct slot *plan(struct dispatcher *d, struct edge *edge, struct waiting
 	struct caller_id *caller_id = caller_id_pick(d, edge, "");
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
 	route_pick(edge->server, &facts);
+	facts.seen = planning == PLAN_AHEAD ? SEEN_AHEAD : 0;
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot) {
 		caller_id_drop(d, caller_id);
@@ -217,37 +222,44 @@ static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 	return NULL;
 }
 
+static void take_channel(struct dispatcher *d, struct slot *slot)
+{
+	grant_take(d, slot);
+	number_lock(d, slot);
+	slot->server->armed_n++;
+}
+
 /* edge, or another one for an entry that has failed on its server. NULL: the entry makes way for the next. */
-static struct edge *edge_for(struct dispatcher *d, struct waiting *w, struct edge *edge)
+static struct edge *edge_for(
+	struct dispatcher *d, struct waiting *w, struct edge *edge, enum planning planning)
 {
 	struct gate_verdict why;
 	if (!failover_avoids(d, w, edge->server))
 		return edge;
-	edge = best_edge(d, w->chunk->client, w, &why.gate, &why.next_us);
+	edge = planning == PLAN_AHEAD ? NULL
+				      : best_edge(d, w->chunk->client, w, &why.gate, &why.next_us);
 	if (!edge)
 		waiting_stand_back(w);
 	return edge;
 }
 
-static bool arm_one(struct dispatcher *d, struct client *client, struct edge *edge)
+static bool arm_one(
+	struct dispatcher *d, struct client *client, struct edge *edge, enum planning planning)
 {
 	struct waiting *w = next_entry(d, client);
-	if (!w || !(edge = edge_for(d, w, edge)))
+	if (!w || !(edge = edge_for(d, w, edge, planning)))
 		return false;
 	struct queue *queue = w->chunk->queue;
-	struct slot *slot = plan(d, edge, w);
+	struct slot *slot = plan(d, edge, w, planning);
 	if (!slot)
 		return false;
 	queue_served(queue);
-	grant_take(d, slot);
 	waiters_served(edge);
 	day_take(slot);
-	number_lock(d, slot);
-	slot->server->armed_n++;
-	if (slot->server->freed_mono_us) {
-		slot->freed_mono_us = slot->server->freed_mono_us;
-		slot->server->freed_mono_us = 0;
-	}
+	if (planning == PLAN_AHEAD)
+		ahead_join(slot);
+	else
+		take_channel(d, slot);
 	journal_arm(d->journal, slot);
 	return true;
 }
@@ -260,43 +272,62 @@ static enum gate gate_of_rest(const struct client *client)
 	return client->put_off_n ? GATE_daily_cap : GATE_NONE;
 }
 
-/* One turn of the client at the top of the heap: dials one entry, or leaves the heap. */
-static bool turn(struct dispatcher *d, struct client *client)
+/* Nothing was armed: no entry is in line, or every slot of the segment is taken. Waits for no server. */
+static void rest(struct dispatcher *d, struct client *client)
 {
-	struct gate_verdict why;
-	day_turn(d, client);
-	if (client_blocked(d, client, &why)) {
-		show_gate(d, client, why.gate);
-		park(d, client, why.next_us);
-		return false;
+	for (struct edge *e = client->edges; e; e = e->next_of_client)
+		sched_forget_edge(e);
+	if (queue_first(client)) {
+		sched_show_gate(d, client, GATE_server_channels);
+		park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
+		return;
 	}
-	struct edge *edge = best_edge(d, client, NULL, &why.gate, &why.next_us);
-	if (!edge) {
-		show_gate(d, client, why.gate);
-		park(d, client, why.next_us);
-		return false;
-	}
-	if (!arm_one(d, client, edge)) {
-		if (queue_first(client)) { /* every slot of the segment is taken */
-			show_gate(d, client, GATE_server_channels);
-			park(d, client, d->now_us + SLOTS_FULL_PAUSE_US);
-		} else {
-			show_gate(d, client, gate_of_rest(client));
-			park(d, client, INT64_MAX);
-			client_refill(d, client);
-		}
-		return false;
-	}
-	show_gate(d, client, GATE_NONE);
+	sched_show_gate(d, client, gate_of_rest(client));
+	park(d, client, INT64_MAX);
+	client_refill(d, client);
+}
+
+/* The client has had its turn, and the next is a call of its weight later. gate is in the way of what was armed ahead. */
+static void pay(struct dispatcher *d, struct client *client, enum gate gate)
+{
 	d->vtime = client->vtime;
 	client->vtime += STRIDE / MAX(client->facts.weight, 1u);
 	client_refill(d, client);
 	if (client->waiting_n == 0) {
-		show_gate(d, client, gate_of_rest(client));
+		sched_show_gate(d, client, gate == GATE_NONE ? gate_of_rest(client) : gate);
 		park(d, client, INT64_MAX);
 	} else {
+		sched_show_gate(d, client, gate);
 		heap_put(&d->ready, &client->ready, client->vtime);
 	}
+}
+
+/* One turn of the client at the top of the heap: dials one entry, or arms one ahead, or leaves the heap. */
+static bool turn(struct dispatcher *d, struct client *client)
+{
+	struct gate_verdict why;
+	struct edge *edge = NULL;
+	enum planning planning = PLAN_NOW;
+	day_turn(d, client);
+	if (!client_blocked(d, client, &why)) {
+		if (client->ahead_n && ahead_use(d, client))
+			return true; /* paid for when it was armed */
+		edge = best_edge(d, client, NULL, &why.gate, &why.next_us);
+	}
+	if (!edge) {
+		planning = PLAN_AHEAD;
+		edge = ahead_edge(d, client);
+	}
+	if (!edge) {
+		sched_show_gate(d, client, why.gate);
+		park(d, client, why.next_us);
+		return false;
+	}
+	if (!arm_one(d, client, edge, planning)) {
+		rest(d, client);
+		return false;
+	}
+	pay(d, client, planning == PLAN_NOW ? GATE_NONE : why.gate);
 	return true;
 }
 
@@ -308,20 +339,20 @@ void sched_show_gates(struct dispatcher *d)
 			(enum gate)atomic_load_explicit(&c->usage->gate, memory_order_relaxed);
 		if (c->waiting_n && !heap_has(&c->ready) && is_server_gate(shown) && c->edges &&
 			edge_blocked(d, c->edges, &v))
-			show_gate(d, c, v.gate);
+			sched_show_gate(d, c, v.gate);
 	}
 }
 
 bool sched_wants_turn(const struct dispatcher *d)
 {
-	return (d->ready.n > 0 || waiters_pending(d)) && may_dial(d);
+	return (d->ready.n > 0 || waiters_pending(d)) && sched_may_dial(d);
 }
 
 void sched_pass(struct dispatcher *d)
 {
 	struct heap_node *first;
 	unsigned armed = 0;
-	if (!may_dial(d))
+	if (!sched_may_dial(d))
 		return;
 	wake_parked(d);
 	do {

@@ -23,11 +23,17 @@ void sched_forget_server(struct dispatcher *d, struct server *server);
 void sched_forget_client(struct dispatcher *d, struct client *client);
 void sched_forget_edge(struct edge *edge);
 
+/* What is in the way of the client's next call, for those who look at the segment. */
+void sched_show_gate(const struct dispatcher *d, struct client *client, enum gate gate);
+
 /* What a client that waits for a server shows as its gate follows what the server's is by now. Once a second. */
 void sched_show_gates(struct dispatcher *d);
 
 /* The last pass ended at ARMS_PER_TURN: go on without waiting. */
 bool sched_wants_turn(const struct dispatcher *d);
+
+/* Calls may begin: all of an earlier life is sorted out, PostgreSQL takes commits, and nobody wants us to stop. */
+bool sched_may_dial(const struct dispatcher *d);
 
 /* The next moment (wall us) at which sched_pass has something to do by itself. */
 int64_t sched_next_us(const struct dispatcher *d);

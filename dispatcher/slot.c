@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "dispatcher/ahead.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
@@ -45,7 +46,7 @@ struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
 	slot->entry_id = slot->head->entry_id;
 	slot->deadline_us = INT64_MAX;
 	slot->committed_us = slot->freed_mono_us = slot->day_ends_us = 0;
-	slot->granted = slot->pressed = slot->lost = false;
+	slot->granted = slot->pressed = slot->lost = slot->in_line = false;
 	slot->number = NULL;
 	slot->level = 0;
 	slot->caller_id = NULL;
@@ -88,6 +89,7 @@ static void caller_id_forget(struct dispatcher *d, struct slot *slot)
 
 void slot_close(struct dispatcher *d, struct slot *slot)
 {
+	ahead_leave(slot);
 	grant_give(d, slot);
 	number_unlock(d, slot);
 	caller_id_forget(d, slot);
@@ -128,7 +130,9 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 	d->live_n--;
 	if (slot->chunk)
 		slot->chunk->live--;
-	if (slot->server && slot_state(slot) <= CALL_ARMED)
+	if (slot->in_line)
+		ahead_leave(slot);
+	else if (slot->server && slot_state(slot) <= CALL_ARMED && !slot_is_ahead(slot))
 		slot->server->armed_n--;
 	if (slot->server && slot_owes_response(slot))
 		slot->server->unanswered--;
@@ -181,6 +185,8 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 		d->now_us);
 	take_rates(slot->server->usage, &slot->server->starts, s->rate_limit, s->calls_per_second,
 		d->now_us);
+	slot->freed_mono_us = slot->server->freed_mono_us;
+	slot->server->freed_mono_us = 0;
 }
 
 void grant_give(struct dispatcher *d, struct slot *slot)
@@ -231,6 +237,11 @@ void number_lock(struct dispatcher *d, struct slot *slot)
 		die("number.too_long", "number=%s", log_number(key));
 	HASH_ADD_STR(d->numbers, digits, number);
 	slot->number = number;
+}
+
+bool slot_number_live(struct dispatcher *d, const struct slot *slot)
+{
+	return number_taken(d, number_key(slot->call->number, slot->call->e164));
 }
 
 struct live_number *number_live(struct dispatcher *d, const struct shm_window *row)

@@ -50,6 +50,9 @@ void grant_give(struct dispatcher *d, struct slot *slot);
 /* No other call to this number until slot_close. */
 void number_lock(struct dispatcher *d, struct slot *slot);
 
+/* Another call to this slot's number is live. */
+bool slot_number_live(struct dispatcher *d, const struct slot *slot);
+
 /* The lock that stands in the way of dialling row's number, or NULL. */
 struct live_number *number_live(struct dispatcher *d, const struct shm_window *row);
 

@@ -3,6 +3,7 @@
 
 #include <utlist.h>
 
+#include "dispatcher/ahead.h"
 #include "dispatcher/gates.h"
 #include "dispatcher/sched.h"
 
@@ -89,7 +90,7 @@ void waiters_join(struct dispatcher *d, struct edge *edge)
  * ones are woken. */
 static bool wake(struct dispatcher *d, struct server *server)
 {
-	uint64_t room = server_room(d, server);
+	uint64_t room = server_room(d, server) + ahead_room(d, server);
 	struct heap_node *first;
 	bool woke = false;
 	for (; room > 0 && (first = heap_take_until(&server->waiters, INT64_MAX)); room--) {

@@ -125,13 +125,13 @@ bool call_read(const struct segment *seg, uint32_t slot, struct shm_call_view *o
 uint32_t call_count(const struct segment *seg, uint64_t client_id, uint64_t server_id)
 {
 	uint32_t n, count = 0;
-	const struct shm_call_head *heads = seg_call_heads(seg, &n);
+	(void)seg_call_heads(seg, &n);
 	for (uint32_t slot = 0; slot < n; slot++) {
-		uint64_t ids[2];
-		row_load(ids, &heads[slot].client_id, sizeof(ids));
-		if (call_holds_grant(call_state(seg, slot)) &&
-			(client_id == 0 || client_id == ids[0]) &&
-			(server_id == 0 || server_id == ids[1]))
+		struct shm_call_view view;
+		if (call_read(seg, slot, &view) &&
+			call_holds_grant((enum shm_call_state)view.state, view.call.seen) &&
+			(client_id == 0 || client_id == view.client_id) &&
+			(server_id == 0 || server_id == view.server_id))
 			count++;
 	}
 	return count;

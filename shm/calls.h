@@ -6,7 +6,7 @@
  * until it is FREE again.
  *
  *   FREE ─take─► PLANNED ► ARMED ► SENT ► DIALING ► RINGING ► UP ► ENDED ─release─► FREE
- *                └──────────────── holds its grant ──────────────┘
+ *                └──────────────── holds its grant ──────────────┘     (unless armed ahead)
  *
  * Steps may be skipped; the only one undone is SENT, by a successor that can prove that no byte was
  * written.
@@ -60,10 +60,11 @@ static inline enum shm_call_state call_state(const struct segment *seg, uint32_t
 		&seg_call_heads(seg, NULL)[slot].state, memory_order_acquire);
 }
 
-/* Counts against channels of client, allocation and server. */
-static inline bool call_holds_grant(enum shm_call_state state)
+/* Counts against channels of client, allocation and server. What was armed ahead takes its grant before it is
+ * written. */
+static inline bool call_holds_grant(enum shm_call_state state, uint32_t seen)
 {
-	return state >= CALL_PLANNED && state <= CALL_UP;
+	return state >= CALL_PLANNED && state <= CALL_UP && !(seen & SEEN_AHEAD);
 }
 
 /* "planned", "ringing"... */
@@ -75,7 +76,7 @@ const char *call_state_name(enum shm_call_state state);
  * free or stayed busy. */
 MUST_USE bool call_read(const struct segment *seg, uint32_t slot, struct shm_call_view *out);
 
-/* Calls that hold a grant, by walking the heads. client_id or server_id 0 = any. */
+/* Calls that hold a grant, by walking the slots. client_id or server_id 0 = any. */
 uint32_t call_count(const struct segment *seg, uint64_t client_id, uint64_t server_id);
 
 #endif

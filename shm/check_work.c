@@ -154,7 +154,7 @@ void check_grants(const struct segment *seg, struct findings *f)
 	for (uint32_t slot = 0; slot < n; slot++) {
 		struct shm_call_view view;
 		if (!call_read(seg, slot, &view) ||
-			!call_holds_grant((enum shm_call_state)view.state))
+			!call_holds_grant((enum shm_call_state)view.state, view.call.seen))
 			continue;
 		pairs_add(&by_client, view.client_id, view.server_id);
 		pairs_add(&by_server, view.server_id, view.client_id);

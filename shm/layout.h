@@ -331,6 +331,7 @@ enum shm_call_seen {
 	SEEN_CALLED_OFF = 32, /* its client wanted it hung up */
 	SEEN_NOT_FINAL = 64,  /* ENDED: another attempt follows */
 	SEEN_REBUILT = 128,   /* made from the journal: what was told of it is not known */
+	SEEN_AHEAD = 256,     /* nothing yet: armed ahead, it holds no channel */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */

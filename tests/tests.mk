@@ -128,7 +128,7 @@ bench: all
 	$(Q)tests/bench/wall.py --programs $(OUT)
 	$(Q)tests/bench/workers.py --programs $(OUT)
 
-bench: $(addprefix $(OUT)/tests/bench/,bench_numbers bench_scan hello ws_load)
+bench: $(addprefix $(OUT)/tests/bench/,bench_life bench_numbers bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)

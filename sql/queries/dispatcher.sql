@@ -149,6 +149,10 @@ select p.entry_id, p.n
                       limit 1) known
  where (select count(*) from added) < (select count(*) from planned);
 
+-- name: attempt_withdraw
+-- Journalled ahead of its channel and never written. Nothing the second time.
+select attempt_withdraw($1::bigint[], $2::bigint[], $3::timestamptz[])::text;
+
 -- name: entries_cancel
 -- What of these entries is not finished and has no attempt under way ends here. No row of rollup_hour: nothing was dialled.
 with added as (
@@ -273,11 +277,12 @@ select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.s
    and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n)
  order by a.entry_id;
 
--- name: attempts_recent
--- What the calls-per-hour limits have to remember: starts by second, rounded up, so that none is forgotten early.
-select client_id, server_id, date_trunc('second', armed_at) + interval '1 second' as second, count(*)
-  from attempt
- where armed_at > now() - interval '1 hour'
+-- name: starts_recent
+-- What the calls-per-hour limits have to remember of calls that are over: starts by second, rounded up, so that none is
+-- forgotten early.
+select client_id, server_id, date_trunc('second', started_at) + interval '1 second' as second, count(*)
+  from call_detail
+ where started_at > now() - interval '1 hour' and n > 0
  group by 1, 2, 3
  order by 3;
 

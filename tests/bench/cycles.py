@@ -4,8 +4,10 @@
     tests/bench/cycles.py [--programs build/release] [--calls 200000]
 
 Prints Markdown, for docs/BENCHMARKS.md. The floor is a bare libpq loop (tests/bench/bench_life.c) that issues the same
-statements with as many calls in a transaction, beside nothing else.
+statements with as many calls in a transaction, while nothing else runs.
 """
+import json
+import subprocess
 import sys
 
 import dialling
@@ -22,7 +24,7 @@ def parse():
 
 
 def run(wanted, stack, db):
-    dialling.insert(stack, wanted.calls, first_batch=1, talk=2)
+    dialling.insert(stack, wanted.calls, first_batch=1, talks=range(1, 4))
     if wanted.pause:
         print({name: process.pid() for name, process in stack.processes().items()}, stack.superuser_dsn(), file=sys.stderr)
         input()
@@ -33,21 +35,42 @@ def run(wanted, stack, db):
     return took, usage.since(stack), before, dialling.measured(stack)
 
 
+def bare(wanted, stack, db, group):
+    """The same statements from a bare loop: calls/s, and us of PostgreSQL's CPU a call."""
+    calls = 97 * 1024
+    tenant = stack.add_client("BARE")
+    stack.allocate("BARE")
+    api = stack.api.as_client(tenant["api_key"])
+    api.insert(1, [f"90001{i % 100_000:05d}" for i in range(calls)])
+    stack.stop("dispatcher")
+    chunk, master = dialling.row(db, "select min(id), min(queue_master_id) from chunk where client_id = %s",
+                                 tenant["client_id"])
+    usage = dialling.Usage.start(stack)
+    said = json.loads(subprocess.run(
+        [f"{wanted.programs}/tests/bench/bench_life", stack.superuser_dsn(), "bare", "1", str(tenant["client_id"]),
+         str(wanted.servers), str(master), str(chunk), "97", str(group)], check=True, capture_output=True).stdout)
+    return said["calls"] / said["seconds"], (said["backend_s"] + usage.since(stack)["postgres"]) / said["calls"] * 1e6
+
+
 def main():
     wanted = parse()
     with dialling.farmed(wanted.programs, servers=wanted.servers, channels=wanted.channels,
                          speed=wanted.speed) as (stack, db):
         took, used, before, after = run(wanted, stack, db)
-    commits = after["counters"]["commits"] - before["counters"]["commits"]
-    print("| calls | channels | servers | calls/s | calls a commit | commit p50 ms | turn p99 ms | freed to sent p99 us |"
-          " dispatcher us/call | PostgreSQL | farm |\n|---|---|---|---|---|---|---|---|---|---|---|")
+        group = round(wanted.calls / (after["counters"]["commits"] - before["counters"]["commits"]))
+        bare_rate, bare_us = bare(wanted, stack, db, group)
     us = {name: seconds / wanted.calls * 1e6 for name, seconds in used.items()}
-    latency = after["latencies"]
-    print(f"| {wanted.calls:,} | {wanted.channels:,} | {wanted.servers} | {wanted.calls / took:,.0f} |"
-          f" {wanted.calls / commits:.0f} | {latency['commit']['p50_us'] / 1000:.1f} |"
-          f" {latency['turn']['p99_us'] / 1000:.1f} | {latency['freed_to_sent']['p99_us']:,} |"
-          f" {us['dispatcher']:.0f} | {us['postgres']:.0f} | {us['farm']:.0f} |")
-    print(f"\nLoad of the machine: {dialling.load_1m()}.")
+    rate = wanted.calls / took
+    commit_p50, turn_p99, freed_p99 = (dialling.percentile(before, after, name, part) for name, part in
+                                       (("commit", 0.5), ("turn", 0.99), ("freed_to_sent", 0.99)))
+    print("| | calls/s | calls a commit | commit p50 ms | turn p99 ms | freed to sent p99 ms | dispatcher us/call |"
+          " PostgreSQL us/call | farm us/call |\n|---|---|---|---|---|---|---|---|---|")
+    print(f"| ccs, {wanted.channels:,} channels on {wanted.servers} servers | {rate:,.0f} | {group} |"
+          f" {commit_p50 / 1000:.1f} | {turn_p99 / 1000:.1f} | {freed_p99 / 1000:.1f} | {us['dispatcher']:.0f} |"
+          f" {us['postgres']:.0f} | {us['farm']:.0f} |")
+    print(f"| bare libpq loop, alone | {bare_rate:,.0f} | {group} | | | | | {bare_us:.0f} | |")
+    print(f"| ratio | {rate / bare_rate:.2f} | | | | | | {bare_us / us['postgres']:.2f} | |")
+    print(f"\nLoad of the machine: {dialling.load_1m()}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

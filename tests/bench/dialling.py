@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from stack.progress import Teller  # noqa: E402
 from stack.stack import Plan, Stack  # noqa: E402
 
 RATE = 100_000_000  # an hour: as good as none
-_BATCH = 50_000
+_BATCH = 97 * 1024  # entries: whole chunks
 _DIFFERENT = 10_000  # numbers with one ring and talk; they repeat after so many
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -45,12 +46,16 @@ def farmed(programs, *, servers, channels, speed, settings=None, **plan):
             stack.down()
 
 
-def insert(stack, count, *, first_batch, talk, ring=0):
-    """Batches of so many answered calls in all, over HTTPS; not dispatched. The next batch_id."""
-    phones = list(numbers.numbers("answered", _DIFFERENT, ring=ring, talk=talk))
+def insert(stack, count, *, first_batch, talks, seed=1):
+    """Batches of so many answered calls in all, over HTTPS; not dispatched. talks: the seconds that they talk, each as often
+    as the others, in no order. The next batch_id."""
+    dice = random.Random(seed)
+    each = _DIFFERENT // len(talks)
+    phones = [phone for talk in talks for phone in numbers.numbers("answered", each, talk=talk)]
+    dice.shuffle(phones)
     batch = first_batch
     for part in range(0, count, _BATCH):
-        stack.api.insert(batch, [phones[i % _DIFFERENT] for i in range(min(_BATCH, count - part))])
+        stack.api.insert(batch, [phones[i % len(phones)] for i in range(min(_BATCH, count - part))])
         batch += 1
     return batch
 
@@ -61,14 +66,30 @@ def finished(db) -> int:
 
 
 def one(db, query, *args):
+    return row(db, query, *args)[0]
+
+
+def row(db, query, *args):
     with db.cursor() as cursor:
         cursor.execute(query, args)
-        return cursor.fetchone()[0]
+        return cursor.fetchone()
 
 
 def measured(stack) -> dict:
     """What `ccsctl shm show` says: counters and latencies."""
     return json.loads(stack.ccs.ctl("shm", "show", "--json"))
+
+
+def percentile(before, after, name, part):
+    """Microseconds of a latency between two looks: at most an eighth too high."""
+    earlier = dict(before["latencies"][name]["steps"])
+    steps = [(us, n - earlier.get(us, 0)) for us, n in after["latencies"][name]["steps"]]
+    wanted, seen = sum(n for _, n in steps) * part, 0
+    for us, n in steps:
+        seen += n
+        if n and seen >= wanted:
+            return us
+    return 0
 
 
 def cpu_s(pid) -> float:

@@ -393,7 +393,7 @@ void rules_end(void)
 			d->live_n, d->numbers != NULL, d->chunks != NULL,
 			d->window.n - d->window.free_n);
 	for (const struct server *s = d->servers; s; s = s->hh.next)
-		if (s->unanswered || s->armed || s->armed_n)
+		if (s->unanswered || s->armed || s->armed_n || s->ahead || s->ahead_n)
 			violated("server %llu: unanswered=%u armed=%u at the end",
 				(unsigned long long)s->id, s->unanswered, s->armed_n);
 	(void)shm_check(&sim.seg, report, NULL);

@@ -98,7 +98,7 @@ struct sim_attempt {
 	bool exists;
 	uint32_t server;
 	uint64_t epoch;
-	int64_t armed_us, stored_us;
+	int64_t armed_us, stored_us, started_us;
 	bool has_detail, is_final, is_canceled;
 	bool written; /* its Originate */
 	bool dialled; /* Asterisk has taken it */
@@ -233,7 +233,15 @@ void table_free(struct table *table);
 uint32_t table_rows(const struct table *table);
 int64_t table_i64(const struct table *table, uint32_t row, uint32_t column);
 struct str table_text(const struct table *table, uint32_t row, uint32_t column);
+
+/* ---- directory.c: the statements about it ---- */
+
+extern const int64_t DAY_US;
 void tables_seal_secret(const struct secret_key *key);
+void directory_clients(struct table *t);
+void directory_days(struct table *t, int64_t at_us);
+void directory_servers(struct table *t);
+void directory_allocations(struct table *t);
 
 /* ---- wire.c ---- */
 

@@ -13,13 +13,6 @@
 
 #include "common/base.h"
 
-static struct strbuf sealed; /* the secret of every server */
-
-void tables_seal_secret(const struct secret_key *key)
-{
-	secret_seal(key, STR("secret"), &sealed);
-}
-
 /* ---- look-ups ---- */
 
 struct sim_chunk *chunk_of(uint64_t id)
@@ -56,131 +49,6 @@ static bool may_be_tried(const struct sim_entry *e)
 	for (uint32_t n = 1; n < ATTEMPTS_MAX; n++)
 		under_way |= e->attempts[n].exists && !e->attempts[n].has_detail;
 	return !e->finals && !under_way;
-}
-
-bool window_open(const struct sim_client *c, int64_t at_us)
-{
-	int64_t minute = at_us / (60 * US_PER_S) % 1440;
-	if (c->open_minute == c->close_minute)
-		return true;
-	bool over_midnight = c->open_minute > c->close_minute;
-	return over_midnight ? minute >= c->open_minute || minute < c->close_minute
-			     : minute >= c->open_minute && minute < c->close_minute;
-}
-
-/* ---- the directory ---- */
-
-static const int64_t DAY_US = 86400 * US_PER_S;
-
-/* calling_window() of migration 0001, in UTC. */
-static void put_window(struct table *t, const struct sim_client *c)
-{
-	int64_t day = sim.now_us / DAY_US - 1;
-	int32_t wraps = c->open_minute > c->close_minute ? 1440 : 0;
-	if (c->open_minute == c->close_minute) {
-		put_time(t, INT64_MIN + 1);
-		put_time(t, INT64_MAX);
-		return;
-	}
-	int64_t close_us;
-	do
-		close_us = day++ * DAY_US + (c->close_minute + wraps) * 60 * US_PER_S;
-	while (close_us <= sim.now_us);
-	put_time(t, (day - 1) * DAY_US + c->open_minute * 60 * US_PER_S);
-	put_time(t, close_us);
-}
-
-static void directory_clients(struct table *t)
-{
-	static const char *const statuses[] = {"active", "paused", "suspended"};
-	for (uint32_t i = 0; i < sim.clients_n; i++) {
-		const struct sim_client *c = &sim.clients[i];
-		const struct limits *l = &c->limited.sql;
-		table_row(t);
-		put_i64(t, (int64_t)c->id);
-		put_text(t, STR("client"));
-		put_text(t, STR("account"));
-		put_text(t, STR("911140000000"));
-		put_text(t, STR("911140000000"));
-		put_text(t, STR(""));
-		put_text(t, STR("UTC"));
-		put_text(t, STR("IN"));
-		put_i64(t, l->channels);
-		put_i64(t, l->per_hour);
-		put_i64(t, l->per_second);
-		put_i64(t, 0);
-		put_i64(t, c->weight);
-		put_text(t, str_of(statuses[c->status]));
-		put_i64(t, l->active);
-		put_i64(t, 1);
-		put_window(t, c);
-		put_time(t, sim.began_us);
-		put_time(t, sim.began_us);
-		put_text(t, STR("syntax"));
-		put_text(t, STR("all"));
-		put_text(t, STR("all"));
-	}
-}
-
-static void directory_days(struct table *t, int64_t at_us)
-{
-	static char caps[CLIENTS_MAX][32];
-	for (uint32_t i = 0; i < sim.clients_n; i++) {
-		const struct sim_client *c = &sim.clients[i];
-		(void)snprintf(caps[i], sizeof(caps[i]), c->cap ? "all:%u" : "", c->cap);
-		table_row(t);
-		put_i64(t, (int64_t)c->id);
-		put_time(t, (at_us / DAY_US + 1) * DAY_US);
-		put_text(t, str_of(caps[i]));
-		put_text(t, STR(""));
-		put_i64(t, c->day == at_us / DAY_US ? c->day_calls : 0);
-	}
-}
-
-static const char *const server_statuses[] = {"active", "draining", "disabled"};
-
-static void directory_servers(struct table *t)
-{
-	static const char *const codes[SERVERS_MAX] = {"s0", "s1", "s2", "s3", "s4"};
-	for (uint32_t i = 0; i < sim.servers_n; i++) {
-		const struct sim_server *s = &sim.servers[i];
-		table_row(t);
-		put_i64(t, (int64_t)s->id);
-		put_text(t, str_of(codes[i]));
-		put_text(t, STR("127.0.0.1"));
-		put_i64(t, 5000 + i);
-		put_text(t, STR("ccs"));
-		put_text(t, strbuf_view(&sealed));
-		put_i64(t, false);
-		put_text(t, STR("PJSIP/{number}@trunk"));
-		put_i64(t, s->limited.sql.channels);
-		put_i64(t, s->limited.sql.per_hour);
-		put_i64(t, s->limited.sql.per_second);
-		put_null(t);
-		put_null(t);
-		put_text(t, STR("s"));
-		put_null(t);
-		put_null(t);
-		put_text(t, str_of(server_statuses[s->status]));
-	}
-}
-
-static void directory_allocations(struct table *t)
-{
-	for (uint32_t i = 0; i < sim.clients_n; i++)
-		for (uint32_t k = 0; k < sim.servers_n; k++) {
-			const struct sim_allocation *a = &sim.allocations[i][k];
-			if (!a->exists)
-				continue;
-			table_row(t);
-			put_i64(t, (int64_t)sim.clients[i].id);
-			put_i64(t, (int64_t)sim.servers[k].id);
-			put_i64(t, a->limited.sql.channels);
-			put_i64(t, a->limited.sql.per_hour);
-			put_i64(t, a->limited.sql.per_second);
-			put_null(t);
-			put_text(t, STR("active"));
-		}
 }
 
 /* ---- work ---- */
@@ -304,35 +172,35 @@ static void attempts_open(struct table *t)
 	}
 }
 
-/* In order of time: by walking the seconds of the hour is too slow, so each start is a row of its own. */
-static int by_second(const void *a, const void *b)
+struct start {
+	int64_t at_us;
+	uint32_t client, server;
+};
+
+static int by_time(const void *a, const void *b)
 {
-	const struct sim_attempt *x = *(struct sim_attempt *const *)a;
-	const struct sim_attempt *y = *(struct sim_attempt *const *)b;
-	return (x->armed_us > y->armed_us) - (x->armed_us < y->armed_us);
+	const struct start *x = a, *y = b;
+	return (x->at_us > y->at_us) - (x->at_us < y->at_us);
 }
 
-static void attempts_recent(struct table *t)
+/* In order of time: by walking the seconds of the hour is too slow, so each start is a row of its own. */
+static void starts_recent(struct table *t)
 {
-	static const struct sim_attempt *recent[ENTRIES_MAX * ATTEMPTS_MAX];
-	static uint32_t client_of[ENTRIES_MAX];
+	static struct start starts[ENTRIES_MAX * ATTEMPTS_MAX];
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < sim.entries_n; i++) {
-		client_of[i] = sim.entries[i].client;
+	for (uint32_t i = 0; i < sim.entries_n; i++)
 		for (uint32_t k = 1; k < ATTEMPTS_MAX; k++) {
 			const struct sim_attempt *a = &sim.entries[i].attempts[k];
-			if (a->exists && a->armed_us > sim.now_us - 3600 * US_PER_S)
-				recent[n++] = a;
+			if (a->has_detail && a->started_us > sim.now_us - 3600 * US_PER_S)
+				starts[n++] = (struct start){
+					a->started_us, sim.entries[i].client, a->server};
 		}
-	}
-	qsort(recent, n, sizeof(*recent), by_second);
+	qsort(starts, n, sizeof(*starts), by_time);
 	for (uint32_t i = 0; i < n; i++) {
-		size_t entry = (size_t)((const char *)recent[i] - (const char *)sim.entries) /
-			       sizeof(*sim.entries);
 		table_row(t);
-		put_i64(t, (int64_t)sim.clients[client_of[entry]].id);
-		put_i64(t, (int64_t)sim.servers[recent[i]->server].id);
-		put_time(t, (recent[i]->armed_us / US_PER_S + 1) * US_PER_S);
+		put_i64(t, (int64_t)sim.clients[starts[i].client].id);
+		put_i64(t, (int64_t)sim.servers[starts[i].server].id);
+		put_time(t, (starts[i].at_us / US_PER_S + 1) * US_PER_S);
 		put_i64(t, 1);
 	}
 }
@@ -394,6 +262,24 @@ static void attempt_arm(struct table *t, uint64_t epoch, const struct sql_args *
 	}
 }
 
+static void attempt_withdraw(const struct sql_args *args)
+{
+	struct column entries = arg_column(args, 0), ns = arg_column(args, 1);
+	struct column planned = arg_column(args, 2);
+	while (column_next(&entries) && column_next(&ns) && column_next(&planned)) {
+		struct sim_entry *e = entry_of((uint64_t)entries.i64);
+		struct sim_attempt *a = e ? &e->attempts[ns.i64] : NULL;
+		if (!a || !a->exists || a->has_detail || a->armed_us != planned.i64)
+			continue;
+		if (a->written)
+			violated("entry %llu: attempt %lld was written, and is taken back",
+				(unsigned long long)e->id, (long long)ns.i64);
+		struct sim_client *c = &sim.clients[e->client];
+		c->day_calls -= c->day == a->armed_us / DAY_US;
+		*a = (struct sim_attempt){.exists = false};
+	}
+}
+
 static void finish(struct sim_entry *e, uint32_t n, struct str disposition, bool is_final)
 {
 	struct sim_attempt *a = &e->attempts[n];
@@ -422,14 +308,17 @@ static void detail_finish(const struct sql_args *args)
 {
 	struct column entries = arg_column(args, 0), ns = arg_column(args, 1);
 	struct column finals = arg_column(args, 9), dispositions = arg_column(args, 6);
+	struct column starts = arg_column(args, 11);
 	while (column_next(&entries) && column_next(&ns) && column_next(&finals) &&
-		column_next(&dispositions)) {
+		column_next(&dispositions) && column_next(&starts)) {
 		struct sim_entry *e = entry_of((uint64_t)entries.i64);
 		if (!e)
 			violated("a detail of entry %lld, which there is not",
 				(long long)entries.i64);
-		if (!e->attempts[ns.i64].has_detail && !(finals.i64 && e->finals))
-			finish(e, (uint32_t)ns.i64, dispositions.text, finals.i64 != 0);
+		if (e->attempts[ns.i64].has_detail || (finals.i64 && e->finals))
+			continue;
+		e->attempts[ns.i64].started_us = starts.i64;
+		finish(e, (uint32_t)ns.i64, dispositions.text, finals.i64 != 0);
 	}
 }
 
@@ -578,7 +467,8 @@ struct table *tables_execute(enum sql_query query, const struct sql_args *args)
 		ANSWERS(SQL_ATTEMPT_ARM, attempt_arm(t, (uint64_t)arg_number(args, 1), args));
 		ANSWERS(SQL_ATTEMPTS_KNOWN, attempts_known(t, args));
 		ANSWERS(SQL_ATTEMPTS_OPEN, attempts_open(t));
-		ANSWERS(SQL_ATTEMPTS_RECENT, attempts_recent(t));
+		ANSWERS(SQL_ATTEMPT_WITHDRAW, attempt_withdraw(args));
+		ANSWERS(SQL_STARTS_RECENT, starts_recent(t));
 		ANSWERS(SQL_ENTRIES_CANCEL, entries_cancel(args));
 		ANSWERS(SQL_DETAIL_FINISH, detail_finish(args));
 		ANSWERS(SQL_EVENT_APPEND, event_append(t, args));

@@ -493,5 +493,5 @@ def test_status_of_a_running_system(stack):
 def test_counters_and_latencies_of_a_running_system(stack):
     shown = json.loads(stack.stack.ccs.ctl("shm", "show", "--json"))
     assert shown["epoch"] >= 1 and "originates" in shown["counters"]
-    assert set(shown["latencies"]["turn"]) == {"n", "p50_us", "p99_us", "max_us"}
+    assert set(shown["latencies"]["turn"]) == {"n", "p50_us", "p99_us", "max_us", "steps"}
     assert "Originates written to Asterisk" in stack.stack.ccs.ctl("shm", "show")

@@ -305,6 +305,8 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		span_ms(started_us(call), call->ended_us));
 	COLUMN(&args, INT8OID, batch->finishes, array_i64,
 		span_ms(call->answered_us, call->ended_us));
+	COLUMN(&args, TEXTOID, batch->finishes, array_text,
+		str_of(call->e164[0] ? call->e164 : call->number));
 	stream_query(d->commits, SQL_DETAIL_FINISH, &args, NULL, NULL);
 	args_free(&args);
 }

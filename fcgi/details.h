@@ -1,60 +1,38 @@
-/* Finished attempts, as GET /client-call-details/details tells them: page by page in JSON, or all at
- * once as CSV. */
+/* Finished attempts as a client asks for them: which ones, in which order, and where a page begins. */
 #ifndef CCS_FCGI_DETAILS_H
 #define CCS_FCGI_DETAILS_H
 
 #include "fcgi/app.h"
+#include "fcgi/detail_row.h"
+#include "fcgi/number_query.h"
 #include "fcgi/page.h"
 #include "fcgi/period.h"
-#include "fcgi/reply.h"
 #include "fcgi/state.h"
-#include "sql/args.h"
-#include "sql/rows.h"
 
-/* Which attempts. Texts lie in the request. */
+/* The place of an attempt in the order by beginning: what a cursor says. */
+struct place {
+	int64_t started_us; /* INT64_MIN: before all others */
+	struct attempt_id id;
+};
+
 struct details {
 	struct period period;
 	enum state status; /* STATE__N: any */
 	uint64_t queue_id; /* 0: any */
+	struct number_query number;
 	struct page page;
-	bool as_csv;
+	struct place after;
 };
 
-/* Columns of all the statements that read them. */
-enum details_column {
-	DETAILS_TOTAL,
-	DETAILS_ENTRY_ID,
-	DETAILS_ATTEMPT,
-	DETAILS_BATCH_ID,
-	DETAILS_PHONE_NUMBER,
-	DETAILS_SERVER_CODE,
-	DETAILS_DID,
-	DETAILS_DISPOSITION,
-	DETAILS_IS_FINAL,
-	DETAILS_HANGUP_CAUSE,
-	DETAILS_REASON,
-	DETAILS_ESTIMATED,
-	DETAILS_STARTED_AT,
-	DETAILS_ANSWERED_AT,
-	DETAILS_ENDED_AT,
-	DETAILS_DURATION_MS,
-	DETAILS_BILLSEC_MS,
-	DETAILS_CUSTOM_DATA,
-	DETAILS_E164 /* and two more: fcgi/put_plan.h */
-};
+/* The query's. Fails with INPUT, naming what is wrong, or as not_yours. */
+MUST_USE bool details_read(
+	struct app *app, const struct req *req, struct details *details, struct err *err);
 
-/* The first five parameters of those statements: client, dates, zone, disposition. */
-void details_args(struct sql_args *args, const struct app *app, const struct details *details);
+/* The page's attempts, at most most. total (or NULL) is how many there are without pages. */
+MUST_USE bool details_pick(struct app *app, const struct details *details, struct attempt_id *ids,
+	size_t most, size_t *n, uint64_t *total, struct err *err);
 
-/* A disposition that another attempt follows is not yet what became of the entry. */
-static inline struct str details_status(const struct rows *rows, int row)
-{
-	return row_bool(rows, row, DETAILS_IS_FINAL) ? row_text(rows, row, DETAILS_DISPOSITION)
-						     : STR("retry_wait");
-}
-
-/* The first rows into reply, and, if there are more, the rest once they are sent. */
-MUST_USE bool details_csv(
-	struct app *app, const struct details *details, struct reply *reply, struct err *err);
+/* "1795338001020000.49478023250944.1" */
+void place_text(struct strbuf *sb, const struct place *place);
 
 #endif

@@ -2,10 +2,10 @@
  * has become of each. */
 #include "fcgi/auth.h"
 #include "fcgi/entry_row.h"
+#include "fcgi/number_query.h"
 #include "fcgi/page.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
-#include "registry/number.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -15,9 +15,8 @@ enum { PAGE_ROWS = 100 };
 struct list {
 	uint64_t queue_id;
 	struct page page;
-	enum state status;	 /* STATE__N: any */
-	struct str phone_number; /* p NULL: any */
-	struct number number;	 /* the same as it is dialled */
+	enum state status; /* STATE__N: any */
+	struct number_query number;
 };
 
 struct picked {
@@ -26,22 +25,13 @@ struct picked {
 	size_t n;
 };
 
-static bool read_number(const struct req *req, struct list *list, struct err *err)
-{
-	list->phone_number = req_query(req, "phone_number");
-	if (!list->phone_number.p)
-		return true;
-	enum number_fault fault = number_read(list->phone_number, &list->number);
-	return fault == NUMBER_FINE || fail_code(err, ERR_INPUT, "invalid_number",
-					       "phone_number %s", number_fault_text(fault));
-}
-
 static bool read_list(struct app *app, const struct req *req, struct list *list, struct err *err)
 {
 	*list = (struct list){.status = STATE__N};
 	return own_client_id(req, req_param_id(req, "client_id"), err) &&
 	       page_read(req, "id", &list->page, err) &&
-	       state_read(req, STATE_pending, &list->status, err) && read_number(req, list, err) &&
+	       state_read(req, STATE_pending, &list->status, err) &&
+	       number_query_read(req, &list->number, err) &&
 	       own_queue(
 		       app, req, req_param_id(req, "queue_master_id"), true, &list->queue_id, err);
 }
@@ -113,8 +103,8 @@ static bool find(struct app *app, const struct list *list, const struct live *li
 	arg_i64(&args, (int64_t)app->client.id);
 	arg_i64(&args, (int64_t)list->queue_id);
 	arg_text_or_null(&args, list->status < STATE__N ? state_name(list->status) : none);
-	arg_text_or_null(&args, list->phone_number);
-	arg_text_or_null(&args, list->phone_number.p ? str_of(list->number.number) : none);
+	arg_text_or_null(&args, list->number.e164);
+	arg_text_or_null(&args, list->number.dialled);
 	add_live(&args, list, live);
 	arg_i64(&args, (int64_t)list->page.size);
 	arg_i64(&args, (int64_t)page_offset(&list->page));
@@ -135,7 +125,9 @@ static bool pick_page(struct app *app, const struct list *list, const struct liv
 	*out = (struct picked){.n = 0};
 	if (!count(app, list, live, &out->total, err))
 		return false;
-	return list->status < STATE__N || list->phone_number.p ? find(app, list, live, out, err)
+	if (out->total == 0)
+		return true; /* nobody need look for what there is none of */
+	return list->status < STATE__N || list->number.given.p ? find(app, list, live, out, err)
 							       : pick(app, list, out, err);
 }
 

@@ -10,7 +10,7 @@ static const uint64_t PAGE_MAX = 10000000;
 static bool read_sort(const struct req *req, const char *order, bool *descending, struct err *err)
 {
 	struct str sort = req_query(req, "sort"), name = sort;
-	if (!sort.p || !order)
+	if (!sort.p)
 		return true;
 	bool minus = sort.n && sort.p[0] == '-';
 	if (minus)
@@ -35,12 +35,17 @@ void page_begin(struct strbuf *sb)
 	put_array(sb, "items");
 }
 
-void page_end(struct strbuf *sb, const struct page *page, uint64_t total)
+void page_members(struct strbuf *sb, const struct page *page, uint64_t total)
 {
-	put_end(sb, ']');
 	put_u64(sb, "total", total);
 	put_u64(sb, "page", page->number);
 	put_u64(sb, "size", page->size);
 	put_u64(sb, "pages", (total + page->size - 1) / page->size);
+}
+
+void page_end(struct strbuf *sb, const struct page *page, uint64_t total)
+{
+	put_end(sb, ']');
+	page_members(sb, page, total);
 	put_end(sb, '}');
 }

@@ -13,7 +13,7 @@ struct page {
 };
 
 /* page, size and sort of the query. sort is the name of the one order that the list has, or the
- * name after a minus; NULL: it is not looked at. Fails with INPUT. */
+ * name after a minus. Fails with INPUT. */
 MUST_USE bool page_read(
 	const struct req *req, const char *order, struct page *page, struct err *err);
 
@@ -25,5 +25,8 @@ static inline uint64_t page_offset(const struct page *page)
 /* Around the items. */
 void page_begin(struct strbuf *sb);
 void page_end(struct strbuf *sb, const struct page *page, uint64_t total);
+
+/* What page_end tells, for a list that tells more. */
+void page_members(struct strbuf *sb, const struct page *page, uint64_t total);
 
 #endif

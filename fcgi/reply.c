@@ -80,9 +80,10 @@ void reply_free(struct reply *reply)
 	strbuf_free(&reply->head);
 }
 
-void reply_more(struct reply *reply, piece_fn *fn, void *arg)
+void reply_more(struct reply *reply, piece_fn *fn, void (*after)(struct app *app), void *arg)
 {
 	reply->next_piece = fn;
+	reply->after_pieces = after;
 	reply->piece_arg = arg;
 }
 

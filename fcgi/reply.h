@@ -30,12 +30,13 @@ struct reply {
 	const char *content_type; /* of the body; JSON until somebody says otherwise */
 	piece_fn *next_piece;	  /* of what follows the body, or NULL: reply_more */
 	void *piece_arg;
-	struct strbuf body;    /* JSON; kept between requests for its memory */
-	struct strbuf headers; /* "Name: value\r\n" each */
-	struct strbuf head;    /* status and headers on their way out */
-	const char *pass_to;   /* nginx's name of the pool that shall answer instead: reply_pass */
-	bool is_secret;	       /* the body is not to be stored as it is */
-	bool waits;	       /* fast pool: it is to be parked */
+	void (*after_pieces)(struct app *app); /* called once, however they end */
+	struct strbuf body;		       /* JSON; kept between requests for its memory */
+	struct strbuf headers;		       /* "Name: value\r\n" each */
+	struct strbuf head;		       /* status and headers on their way out */
+	const char *pass_to; /* nginx's name of the pool that shall answer instead: reply_pass */
+	bool is_secret;	     /* the body is not to be stored as it is */
+	bool waits;	     /* fast pool: it is to be parked */
 	struct parked parked;
 };
 
@@ -52,8 +53,9 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...) P
 bool reply_pass(struct reply *reply, enum pool pool);
 
 /* Lets the body be followed by what fn gives, piece by piece, as it is sent; arg lives in the request's
- * arena. Not in the fast pool, which has others to serve meanwhile. */
-void reply_more(struct reply *reply, piece_fn *fn, void *arg);
+ * arena. However that ends, after is called once. Not in the fast pool, which has others to serve
+ * meanwhile. */
+void reply_more(struct reply *reply, piece_fn *fn, void (*after)(struct app *app), void *arg);
 
 /* Lets the fast pool wait for the call that the request is about. Returns true. */
 bool reply_wait(struct reply *reply);

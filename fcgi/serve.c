@@ -205,10 +205,12 @@ static void send_pieces(
 			log_warn("request.broken_off", "route=%s request_id=%s why=%s",
 				req->route->name, req->request_id, log_q(err.text));
 			(void)shutdown(fcgx->ipcFd, SHUT_RDWR);
-			return;
+			break;
 		}
 		FCGX_PutStr(reply->body.p, (int)reply->body.n, fcgx->out);
 	}
+	if (reply->next_piece)
+		reply->after_pieces(app);
 }
 
 bool serve(struct app *app, FCGX_Request *fcgx, struct reply *reply)

@@ -81,7 +81,7 @@ select part.id * 1024 + k
  order by 1;
 
 -- name: entries_find
--- The same for entries in one state, or with one number ($4 as it was given, $5 as it is dialled). $6 and $7: what the
+-- The same for entries in one state, or with one number ($4 in E.164, $5 as it is dialled). $6 and $7: what the
 -- segment knows of live calls, entry by entry. The first column counts only when a number is asked for: such a count is a
 -- look at the whole batch.
 with state as not materialized (
@@ -94,7 +94,7 @@ with state as not materialized (
        and ($3::text is null
             or $3 = coalesce(d.disposition::text, live.state,
                              case when c.dispatched_at is null then 'pending' else 'queued' end))
-       and ($4::text is null or e.phone_number = $4 or e.number = $5::text)
+       and ($4::text is null or coalesce(e.e164, e.number) in ($4, $5::text))
 ), page as (
     (select entry_id from state where not $10::boolean order by chunk_id, entry_id limit $8::bigint offset $9::bigint)
     union all

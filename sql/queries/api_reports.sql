@@ -1,6 +1,7 @@
 -- role: ccs_api
 -- What became of the calls. Dates are local dates of the client, both ends inclusive. Totals come from the rollups, so that
--- they cost the same whatever was dialled; only attempts count (n > 0), as in the rollups.
+-- they cost the same whatever was dialled; only attempts count (n > 0), as in the rollups. What is picked (in order) and what
+-- is told about it are separate, as in api_lists.sql.
 
 -- name: summary_hours
 -- By local hour: calls, milliseconds. No dates: today. A start alone runs until today, an end alone is that day.
@@ -21,111 +22,87 @@ select coalesce(sum(calls), 0)::bigint, coalesce(sum(completed), 0)::bigint, coa
                       and coalesce($3::text::date, (now() at time zone $5::text)::date)
    and ($4::bigint is null or server_id = $4);
 
--- name: details_page
--- One page of attempts, oldest first. Each row begins with how many there are in all; a page behind the end has one row of
--- nulls after that. A disposition has no rollup by day, so its total is counted, over an index.
+-- name: details_total
+-- How many attempts there are, or how many of them ended so.
+select coalesce(sum(case $4::text when 'completed' then completed when 'busy' then busy when 'no_answer' then no_answer
+                                  when 'rejected' then rejected when 'invalid' then invalid
+                                  when 'congestion' then congestion when 'failed' then failed
+                                  when 'canceled' then canceled when 'expired' then expired
+                                  when 'suppressed' then suppressed when 'unknown' then unknown
+                                  else calls end), 0)::bigint
+  from rollup_hour
+ where client_id = $1::bigint
+   and local_date between coalesce($2::text::date, '-infinity') and coalesce($3::text::date, 'infinity');
+
+-- name: details_pick
+-- $6 attempts by the moment at which they began, behind $7 others, or ($9, $10, $11) behind that one; $8: the last ones first.
 with range as (
-    select coalesce($2::text::date::timestamp at time zone $4::text, '-infinity') as from_at,
-           coalesce(($3::text::date + 1)::timestamp at time zone $4::text, 'infinity') as to_at
-), page as (
-    select d.*
+    select greatest(coalesce($2::text::date::timestamp at time zone $4::text, '-infinity'),
+                    case when not $8::boolean then $9::timestamptz end) as from_at,
+           least(coalesce(($3::text::date + 1)::timestamp at time zone $4, 'infinity'),
+                 case when $8 then $9 + interval '1 microsecond' end) as to_at
+), fitting as not materialized (
+    select d.started_at, d.entry_id, d.n
       from call_detail d, range
      where d.client_id = $1::bigint and d.started_at >= range.from_at and d.started_at < range.to_at and d.n > 0
        and ($5::text is null or d.disposition::text = $5)
-     order by d.started_at, d.entry_id, d.n
-     limit $6::bigint offset $7::bigint
-), total as (
-    select case when $5 is null
-                then (select coalesce(sum(calls), 0) from rollup_hour
-                       where client_id = $1 and local_date between coalesce($2::date, '-infinity')
-                                                               and coalesce($3::date, 'infinity'))
-                else (select count(*) from call_detail d, range
-                       where d.client_id = $1 and d.started_at >= range.from_at and d.started_at < range.to_at
-                         and d.n > 0 and d.disposition::text = $5)
-           end::bigint as n
+       and ($9 is null
+            or case when $8 then (d.started_at, d.entry_id, d.n) < ($9, $10::bigint, $11::bigint)
+                    else (d.started_at, d.entry_id, d.n) > ($9, $10, $11) end)
+), page as (
+    (select * from fitting where not $8 order by started_at, entry_id, n limit $6::bigint offset $7::bigint)
+    union all
+    (select * from fitting where $8 order by started_at desc, entry_id desc, n desc limit $6 offset $7)
 )
-select total.n, page.entry_id, page.n::bigint, q.batch_id, e.phone_number, s.server_code, page.did,
-       page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
-       e.region
-  from total
-  left join (page
-             join entry e on e.entry_id = page.entry_id
-             left join server s on s.id = page.server_id
-             left join queue_master q on q.id = page.queue_master_id) on true
- order by page.started_at, page.entry_id, page.n;
+select entry_id, n::bigint from page;
 
--- name: details_after
--- The next $6 attempts behind attempt $9 of entry $8, which began at $7 (null: from the first on), for an export. The columns
--- are those of a page; nothing is counted.
+-- name: details_pick_some
+-- The same of one batch ($12, its own id), of one number ($13 in E.164, $14 as it is dialled), or of both: few enough to be
+-- counted. The first column is how many there are; a page behind the end is one row with nothing else.
 with range as (
     select coalesce($2::text::date::timestamp at time zone $4::text, '-infinity') as from_at,
-           coalesce(($3::text::date + 1)::timestamp at time zone $4::text, 'infinity') as to_at
-), page as (
-    select d.*
+           coalesce(($3::text::date + 1)::timestamp at time zone $4, 'infinity') as to_at
+), found as materialized (
+    select d.started_at, d.entry_id, d.n
       from call_detail d, range
-     where d.client_id = $1::bigint and d.started_at < range.to_at and d.n > 0
-       and d.started_at >= greatest(range.from_at, $7::timestamptz)
-       and (d.started_at, d.entry_id, d.n) > (coalesce($7, '-infinity'), $8::bigint, $9::bigint)
+     where d.client_id = $1::bigint and d.n > 0 and d.started_at >= range.from_at and d.started_at < range.to_at
        and ($5::text is null or d.disposition::text = $5)
-     order by d.started_at, d.entry_id, d.n
-     limit $6::bigint
-)
-select 0::bigint, page.entry_id, page.n::bigint, q.batch_id, e.phone_number, s.server_code, page.did,
-       page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
-       e.region
-  from page
-  join entry e on e.entry_id = page.entry_id
-  left join server s on s.id = page.server_id
-  left join queue_master q on q.id = page.queue_master_id
- order by page.started_at, page.entry_id, page.n;
-
--- name: details_of_batch_after
--- The same of the batch with id $10.
-with range as (
-    select coalesce($2::text::date::timestamp at time zone $4::text, '-infinity') as from_at,
-           coalesce(($3::text::date + 1)::timestamp at time zone $4::text, 'infinity') as to_at
+       and ($12::bigint is null or d.queue_master_id = $12)
+       and ($13::text is null or d.number in ($13, $14::text))
 ), page as (
-    select d.*
-      from call_detail d, range
-     where d.queue_master_id = $10::bigint and d.client_id = $1::bigint and d.n > 0
-       and d.started_at >= range.from_at and d.started_at < range.to_at
-       and (d.started_at, d.entry_id, d.n) > (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::bigint)
-       and ($5::text is null or d.disposition::text = $5)
-     order by d.started_at, d.entry_id, d.n
-     limit $6::bigint
+    select row_number() over () as place, one.*
+      from (select * from found
+             where $9::timestamptz is null
+                or case when $8::boolean then (started_at, entry_id, n) < ($9, $10::bigint, $11::bigint)
+                        else (started_at, entry_id, n) > ($9, $10, $11) end
+             order by case when not $8 then started_at end, case when $8 then started_at end desc,
+                      case when $8 then -entry_id else entry_id end, case when $8 then -n else n end
+             limit $6::bigint offset $7::bigint) one
 )
-select 0::bigint, page.entry_id, page.n::bigint, q.batch_id, e.phone_number, s.server_code, page.did,
-       page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
-       e.region
-  from page
-  join entry e on e.entry_id = page.entry_id
-  left join server s on s.id = page.server_id
-  join queue_master q on q.id = page.queue_master_id
- order by page.started_at, page.entry_id, page.n;
+select total.n, page.entry_id, page.n::bigint
+  from (select count(*) as n from found) total left join page on true
+ order by page.place;
 
--- name: details_of_batch
--- The same for one batch, by its own id; its rows are few enough to count.
-with range as (
-    select coalesce($2::text::date::timestamp at time zone $4::text, '-infinity') as from_at,
-           coalesce(($3::text::date + 1)::timestamp at time zone $4::text, 'infinity') as to_at
-), found as (
-    select d.*, q.batch_id
-      from queue_master q join call_detail d on d.queue_master_id = q.id, range
-     where q.client_id = $1::bigint and q.id = $8::bigint and d.n > 0
-       and d.started_at >= range.from_at and d.started_at < range.to_at
-       and ($5::text is null or d.disposition::text = $5)
-), page as (
-    select * from found order by started_at, entry_id, n limit $6::bigint offset $7::bigint
-)
-select total.n, page.entry_id, page.n::bigint, page.batch_id, e.phone_number, s.server_code, page.did,
-       page.disposition::text, page.is_final, page.hangup_cause::bigint, page.reason, page.estimated, page.started_at,
-       page.answered_at, page.ended_at, page.duration_ms, page.billsec_ms, e.custom_data, e.e164, e.number_type::bigint,
-       e.region
-  from (select count(*) as n from found) total
-  left join (page
-             join entry e on e.entry_id = page.entry_id
-             left join server s on s.id = page.server_id) on true
- order by page.started_at, page.entry_id, page.n;
+-- name: details_load
+-- What is told of these attempts, in their order. The columns are read by position: fcgi/detail_row.c.
+select d.entry_id, d.n::bigint, q.batch_id, e.phone_number, s.server_code, d.did, d.disposition::text, d.is_final,
+       d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
+       e.custom_data, e.e164, e.number_type::bigint, e.region
+  from unnest($2::bigint[], $3::bigint[]) with ordinality as p (entry_id, n, place)
+  join call_detail d on d.entry_id = p.entry_id and d.n = p.n
+  join entry e on e.entry_id = p.entry_id
+  left join server s on s.id = d.server_id
+  left join queue_master q on q.id = d.queue_master_id
+ where d.client_id = $1::bigint
+ order by p.place;
+
+-- name: export_begin
+-- An export holds a worker for as long as it takes: one at a time of a client, and $2 of all. Columns: has the client none,
+-- is there a place. The locks are the connection's, so that they end with a worker that dies.
+select pg_try_advisory_lock(hashtextextended('ccs.export of client ' || $1::bigint, 0)),
+       exists (select from generate_series(1, $2::bigint) place
+                where pg_try_advisory_lock(hashtextextended('ccs.export ' || place, 0))
+                limit 1);
+
+-- name: export_end
+select pg_advisory_unlock_all();

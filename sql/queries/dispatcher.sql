@@ -176,28 +176,47 @@ on conflict (queue_master_id, disposition) do update set entries = r.entries + e
 with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                          $8::bigint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
-                         $14::timestamptz[], $15::bigint[], $16::bigint[])
+                         $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[])
         as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
-              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms)
+              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
-                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms)
+                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number)
     select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
-           hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms
+           hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
+           number
       from done
     on conflict do nothing
     returning *
 ), hours as (
-    insert into rollup_hour as r (client_id, server_id, local_date, local_hour, calls, completed, duration_ms, billsec_ms)
+    insert into rollup_hour as r (client_id, server_id, local_date, local_hour, calls, duration_ms, billsec_ms, completed,
+                                   busy, no_answer, rejected, invalid, congestion, failed, canceled, expired, suppressed,
+                                   unknown)
     select a.client_id, coalesce(a.server_id, 0), (a.started_at at time zone c.timezone)::date,
-           extract(hour from a.started_at at time zone c.timezone)::smallint, count(*),
-           count(*) filter (where a.disposition = 'completed'), sum(a.duration_ms), sum(a.billsec_ms)
+           extract(hour from a.started_at at time zone c.timezone)::smallint, count(*), sum(a.duration_ms),
+           sum(a.billsec_ms),
+           count(*) filter (where a.disposition = 'completed'),
+           count(*) filter (where a.disposition = 'busy'),
+           count(*) filter (where a.disposition = 'no_answer'),
+           count(*) filter (where a.disposition = 'rejected'),
+           count(*) filter (where a.disposition = 'invalid'),
+           count(*) filter (where a.disposition = 'congestion'),
+           count(*) filter (where a.disposition = 'failed'),
+           count(*) filter (where a.disposition = 'canceled'),
+           count(*) filter (where a.disposition = 'expired'),
+           count(*) filter (where a.disposition = 'suppressed'),
+           count(*) filter (where a.disposition = 'unknown')
       from added a join client c on c.id = a.client_id
      where a.n > 0
      group by 1, 2, 3, 4
     on conflict (client_id, local_date, local_hour, server_id) do update
-       set calls = r.calls + excluded.calls, completed = r.completed + excluded.completed,
-           duration_ms = r.duration_ms + excluded.duration_ms, billsec_ms = r.billsec_ms + excluded.billsec_ms
+       set calls = r.calls + excluded.calls, duration_ms = r.duration_ms + excluded.duration_ms,
+           billsec_ms = r.billsec_ms + excluded.billsec_ms, completed = r.completed + excluded.completed,
+           busy = r.busy + excluded.busy, no_answer = r.no_answer + excluded.no_answer,
+           rejected = r.rejected + excluded.rejected, invalid = r.invalid + excluded.invalid,
+           congestion = r.congestion + excluded.congestion, failed = r.failed + excluded.failed,
+           canceled = r.canceled + excluded.canceled, expired = r.expired + excluded.expired,
+           suppressed = r.suppressed + excluded.suppressed, unknown = r.unknown + excluded.unknown
 ), batches as (
     insert into rollup_batch as r (queue_master_id, disposition, entries)
     select queue_master_id, disposition, count(*) from added

@@ -63,7 +63,8 @@ TAKES = {
                            query={**_PAGE, "sort": "sort", "status": "status",
                                   "phone_number": "number"}),
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
-                                 "status": "status", "format": "format"}),
+                                 "status": "status", "phone_number": "number", "sort": "detail_sort",
+                                 "format": "format", "cursor": "cursor"}),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
 }

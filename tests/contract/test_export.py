@@ -26,6 +26,9 @@ with masters as (
       from ids, generate_series(0, 999) i
      where k * 1000 + i < %(count)s
     returning entry_id, queue_master_id
+), hours as (
+    insert into rollup_hour (client_id, server_id, local_date, local_hour, calls, busy)
+    values (%(client)s, 1, '2024-06-01', 0, %(count)s, %(count)s)
 )
 insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
                          started_at, ended_at, duration_ms, billsec_ms)

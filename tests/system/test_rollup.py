@@ -11,6 +11,8 @@ import pytest
 
 from pg_cluster import Server, statement
 
+OUTCOMES = ("completed", "busy", "no_answer", "rejected", "invalid", "congestion", "failed", "canceled", "expired",
+            "suppressed", "unknown")
 KOLKATA, KATHMANDU = "Asia/Kolkata", "Asia/Kathmandu"
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 
@@ -46,6 +48,7 @@ class Ended(NamedTuple):
     ended_at: datetime
     duration_ms: int
     billsec_ms: int
+    number: str | None = None
 
 
 class Caller:
@@ -95,6 +98,12 @@ class Caller:
                            " duration_ms / 1000, billsec_ms / 1000 from rollup_hour")
             return {row[:2]: row[2:] for row in cursor.fetchall()}
 
+    def ends(self) -> dict:
+        """disposition -> attempts, over all hours"""
+        with self.db.as_role("ccs_api", self.client_id) as cursor:
+            cursor.execute(f"select {', '.join(f'sum({name})' for name in OUTCOMES)} from rollup_hour")
+            return {name: int(count) for name, count in zip(OUTCOMES, cursor.fetchone()) if count}
+
     def outcomes(self) -> dict:
         """disposition -> entries of the batch"""
         with self.db.as_role("ccs_api", self.client_id) as cursor:
@@ -134,7 +143,7 @@ def test_rollup_sums_what_a_year_of_calls_says(db):
     calls = [caller.call(datetime(2026, 1, 1, tzinfo=timezone.utc)
                          + timedelta(minutes=lots.randrange(365 * 24 * 60)),
                          seconds=lots.randrange(300),
-                         disposition=lots.choice(["completed", "busy", "no_answer"]))
+                         disposition=lots.choice(OUTCOMES))
              for _ in range(300)]
     expected = collections.Counter()
     for call in calls:
@@ -150,7 +159,7 @@ def test_rollup_sums_what_a_year_of_calls_says(db):
         assert caller.finish(*turn) == len(turn)
     assert {(hour, index): value for hour, values in caller.hours().items()
             for index, value in enumerate(values)} == dict(expected)
-    assert caller.outcomes() == collections.Counter(call.disposition for call in calls)
+    assert caller.outcomes() == caller.ends() == collections.Counter(call.disposition for call in calls)
 
 
 def test_details_written_again_count_once(db):

@@ -69,6 +69,7 @@ struct dispatcher {
 	int64_t vtime;		      /* of the last pick */
 
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
+	bool database_asked; /* whether it is there, and it has not answered yet */
 	bool sweep_running, directory_running, control_running, rates_running;
 	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_minute_us, next_hour_us;
 	int64_t stop_by_mono_us;

@@ -80,9 +80,22 @@ static void database_answered(void *arg, bool ok, const struct err *err)
 {
 	struct dispatcher *d = arg;
 	(void)err;
+	d->database_asked = false;
 	if (ok)
 		atomic_store_explicit(&seg_status(d->seg, NULL)->database_ok_mono_us,
 			d->now_mono_us, memory_order_relaxed);
+}
+
+/* Is it there? A look-up may take long, which must not look like no answer: while one is under way the commit stream is
+ * asked, whose transactions are short. */
+static void ask_database(struct dispatcher *d)
+{
+	bool idle = stream_is_up(d->lookups) && stream_pending(d->lookups) == 0;
+	struct stream *stream = idle ? d->lookups : d->commits;
+	if (d->database_asked || !stream_is_up(stream))
+		return;
+	d->database_asked = true;
+	stream_end(stream, database_answered, d);
 }
 
 static void advance_partitions(struct dispatcher *d)
@@ -113,13 +126,12 @@ static void every_second(struct dispatcher *d)
 		d->segment_lost = true;
 	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))
 		d->directory_wanted = true;
+	bool is_idle = stream_pending(d->lookups) == 0;
+	ask_database(d);
 	if (!stream_is_up(d->lookups))
 		return;
-	if (stream_pending(d->lookups) ==
-		0) { /* a NOTIFY may be lost with its connection: look, and learn that all is well */
+	if (is_idle) /* a NOTIFY may be lost with its connection: look */
 		d->control_wanted = true;
-		stream_end(d->lookups, database_answered, d);
-	}
 	if (d->now_us >= d->next_minute_us) {
 		d->next_minute_us = d->now_us + 60 * US_PER_S;
 		expire_answers(d);

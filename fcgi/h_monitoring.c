@@ -5,45 +5,67 @@
 
 #include "common/base.h"
 
-/* The dispatcher asks PostgreSQL something at least once a sweep; so long without an answer is
- * more than one lost turn. */
-enum { DATABASE_SILENT_SWEEPS = 10, DATABASE_SILENT_MIN_MS = 10000 };
+/* The dispatcher asks PostgreSQL something every second; a connection that was lost comes back sooner. */
+static const int64_t DATABASE_SILENT_US = 5 * US_PER_S;
 
 enum check { CHECK_SEGMENT, CHECK_DISPATCHER, CHECK_DATABASE, CHECK__N };
+enum verdict { VERDICT_OK, VERDICT_FAILING, VERDICT_UNKNOWN };
 
-static const char *const check_names[CHECK__N] = {"segment", "dispatcher", "database"};
+static const struct {
+	const char *name;
+	const char *failing; /* for people */
+} checks[CHECK__N] = {
+	[CHECK_SEGMENT] = {"segment", "there is no shared memory: the dispatcher has not started"},
+	[CHECK_DISPATCHER] = {"dispatcher", "the dispatcher gives no sign of life"},
+	[CHECK_DATABASE] = {"database", "PostgreSQL does not answer"},
+};
+static const char *const verdicts[] = {
+	[VERDICT_OK] = "ok", [VERDICT_FAILING] = "failing", [VERDICT_UNKNOWN] = "unknown"};
 
-static bool database_answers(const struct app *app, const struct shm_status *status)
+static bool database_answers(const struct shm_status *status)
 {
-	int64_t silent_ms = MAX(app->conf->dispatcher_sweep_ms * DATABASE_SILENT_SWEEPS,
-		(int64_t)DATABASE_SILENT_MIN_MS);
 	int64_t last = atomic_load_explicit(&status->database_ok_mono_us, memory_order_relaxed);
-	return clock_mono_us() - last < silent_ms * US_PER_MS;
+	return clock_mono_us() - last < DATABASE_SILENT_US;
 }
 
-/* What the dispatcher knows: no query of ours, so that a probe every second costs nothing. */
-bool handle_health(struct app *app, struct req *req, struct reply *reply, struct err *err)
+/* What the dispatcher knows: no query of ours, so that a probe every second costs nothing. Of what stands
+ * behind a part that fails nobody knows. */
+static enum check look(const struct app *app, enum verdict verdict[CHECK__N])
 {
 	const struct shm_status *status = seg_status(app->segment, NULL);
 	bool ok[CHECK__N] = {
 		[CHECK_SEGMENT] = status != NULL,
 		[CHECK_DISPATCHER] = app->live,
-		[CHECK_DATABASE] = status && database_answers(app, status),
+		[CHECK_DATABASE] = status && database_answers(status),
 	};
-	bool healthy = ok[CHECK_SEGMENT] && ok[CHECK_DISPATCHER] && ok[CHECK_DATABASE];
+	enum check first = CHECK__N;
+
+	for (enum check c = 0; c < CHECK__N; c++) {
+		verdict[c] = ok[c] ? VERDICT_OK : VERDICT_FAILING;
+		if (first < CHECK__N)
+			verdict[c] = VERDICT_UNKNOWN;
+		else if (!ok[c])
+			first = c;
+	}
+	return first;
+}
+
+bool handle_health(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	enum verdict verdict[CHECK__N];
+	enum check failing = look(app, verdict);
 	struct strbuf *sb = &reply->body;
 	(void)err;
 
 	put_object(sb, NULL);
-	put_text(sb, "status", healthy ? STR("healthy") : STR("unhealthy"));
-	if (!healthy) {
+	put_text(sb, "status", failing == CHECK__N ? STR("healthy") : STR("unhealthy"));
+	if (failing < CHECK__N) {
 		put_object(sb, "checks");
 		for (enum check c = 0; c < CHECK__N; c++)
-			put_text(sb, check_names[c], ok[c] ? STR("ok") : STR("failing"));
+			put_text(sb, checks[c].name, str_of(verdicts[verdict[c]]));
 		put_end(sb, '}');
 		reply_header(reply, "Retry-After", "%d", 1);
-		reply_problem(
-			reply, req, 503, "unhealthy", "the system does not dial at the moment");
+		reply_problem(reply, req, 503, "unhealthy", checks[failing].failing);
 	}
 	put_end(sb, '}');
 	return true;

@@ -1,5 +1,4 @@
-/* GET /clients/allocated-servers and /monitoring/serverstatus: the caller's share of each server.
- * Limits come from the segment, or from PostgreSQL when only that is certain; what happens now comes
+/* GET /monitoring/serverstatus: the caller's share of each server, and what happens there now. Limits come from the segment, or from PostgreSQL when only that is certain; what happens now comes
  * from the segment or is null. */
 #include <stdlib.h>
 
@@ -7,7 +6,6 @@
 #include "fcgi/auth.h"
 #include "fcgi/put.h"
 #include "fcgi/router.h"
-#include "fcgi/servers.h"
 #include "registry/allocation.h"
 #include "shm/view.h"
 
@@ -123,41 +121,6 @@ static struct str share_status(const struct view_allocation *row)
 	};
 	uint32_t status = MAX(row->allocation.status, row->server.server.status);
 	return str_of(names[MIN(status, (uint32_t)SERVER_DISABLED)]);
-}
-
-static void put_allocated(struct strbuf *sb, const struct shares *shares)
-{
-	put_object(sb, "allocated_servers");
-	for (size_t i = 0; i < shares->n; i++) {
-		const struct view_allocation *row = &shares->v[i].row;
-		put_name(sb, str_of(row->server.server.server_code));
-		put_object(sb, NULL);
-		put_u64(sb, "allowed_active_calls", row->allocation.allowed_active_calls);
-		put_u64(sb, "rate_limit", row->allocation.rate_limit);
-		put_text(sb, "status", share_status(row));
-		put_end(sb, '}');
-	}
-	put_end(sb, '}');
-}
-
-bool put_allocated_servers(
-	struct app *app, const struct req *req, struct strbuf *sb, struct err *err)
-{
-	struct shares shares;
-	if (!shares_load(app, req, &shares, err))
-		return false;
-	put_allocated(sb, &shares);
-	return true;
-}
-
-bool handle_allocated_servers(
-	struct app *app, struct req *req, struct reply *reply, struct err *err)
-{
-	put_object(&reply->body, NULL);
-	if (!put_allocated_servers(app, req, &reply->body, err))
-		return false;
-	put_end(&reply->body, '}');
-	return true;
 }
 
 static void put_connection(struct strbuf *sb, const struct ami_facts *ami)

@@ -35,6 +35,8 @@ def example_request(document, method, path, operation) -> str:
     words = ["curl", *_HEADER[len(operation["security"])]]
     query = []
     for parameter in (resolved(document, each) for each in operation.get("parameters", [])):
+        if "x-instead-of" in parameter:
+            continue
         value = parameter.get("example", 1)
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", str(value))

@@ -248,6 +248,18 @@ select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_p
  where a.client_id = $1::bigint
  order by s.server_code;
 
+-- name: allocated_servers
+-- role: ccs_api
+-- What a client may know of its shares. A share takes calls only while both sides of it do: the more closed of the two is
+-- what counts. Numbers to be shown are the share's own, if it has any.
+select s.server_code, a.allowed_active_calls::bigint, a.rate_limit::bigint, greatest(a.status, s.status)::text,
+       s.default_directory, s.recording_directory, s.provided_prefix, s.context,
+       case when a.allocated_dids = '{}' then s.allocated_dids else a.allocated_dids end, s.provided_endpoints
+  from allocation a
+  join server s on s.id = a.server_id
+ where a.client_id = $1::bigint
+ order by s.server_code;
+
 -- name: allocation_list
 -- role: ccs_owner
 select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,

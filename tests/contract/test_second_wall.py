@@ -42,8 +42,11 @@ ASKS = {
     "idempotency_find": ["$client", "key"],
     "idempotency_store": ["$client", "another key", b"0" * 32, b"{}", False],
     "allocations_of_client": ["$client"],
+    "allocated_servers": ["$client"],
     "change_reload": ["$client"],
     "session_end": ["$session", "$client"],
+    "why_entry": ["$client", "$entry"],
+    "why_batch": ["$client", "$queue"],
 }
 # Statements without such a wall, and why.
 OPEN = {

@@ -103,7 +103,9 @@ static void test_health_without_a_dispatcher(void **state)
 	ask(l, "GET", "/api/v1/monitoring/health", NULL, NULL);
 	assert_true(
 		says(l, "Status: 503 Service Unavailable\r\n") && says(l, "Retry-After: 1\r\n"));
-	assert_true(says(l, "\"status\":\"unhealthy\"") && says(l, "\"dispatcher\":\"failing\""));
+	assert_true(says(l, "\"status\":\"unhealthy\"") && says(l, "\"segment\":\"failing\"") &&
+		    says(l, "\"dispatcher\":\"unknown\"") &&
+		    says(l, "the dispatcher has not started"));
 }
 
 static void test_work_of_other_pools_is_passed_on(void **state)

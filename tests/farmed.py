@@ -88,8 +88,9 @@ class Ledger:
                 f"{dict(self.dispositions)}")
 
 
-def compare(live) -> Ledger:
-    """All calls of a stack so far."""
+def compare(live, deaf=()) -> Ledger:
+    """All calls of a stack so far. deaf: periods (from, until), in order and apart, in which the dispatcher could not read
+    what its servers said."""
     book, ledger = live.stack.rig().book(), Ledger()
     dialled, begun = book.times_dialled(), set()
     for server, incidents in book.incidents.items():
@@ -118,7 +119,7 @@ def compare(live) -> Ledger:
             if call_id in dialled:
                 ledger.wrong.append(f"{call_id}: {row['reason']}, but it was")
         elif row["disposition"] != did:
-            _judge(ledger, row, call_id, did, _was_cut(book, row, ending))
+            _judge(ledger, row, call_id, did, _was_cut(book, row, ending, deaf))
             ledger.never_read += did == "nothing"
     ledger.dialled_twice = [call for call, times in dialled.items() if times > 1]
     ledger.not_begun = sorted(dialled.keys() - begun)
@@ -135,17 +136,22 @@ def _judge(ledger, row, call_id, did, cut):
                             f"({row['reason']}), the far end did {did}")
 
 
-def _was_cut(book, row, ending) -> bool:
+def unheard_since(cut, deaf) -> float:
+    """From when on what was said may have been lost with a connection that was cut then."""
+    return min((since for since, until in deaf if since <= cut and cut - _AROUND_CUT_S <= until), default=cut) - _AROUND_CUT_S
+
+
+def _was_cut(book, row, ending, deaf) -> bool:
     """Did the call's server lose a connection, its life or its voice during the call? What it has
     never read, it lost with a connection, however much later."""
     began = row["armed"] - _AROUND_CUT_S
-    ended = ending.at + _AROUND_CUT_S if ending else math.inf
+    ended = ending.at if ending else math.inf
     silent_since = math.inf
     for at, fact, text in book.incidents[row["server_code"]]:
-        if fact in ("cut", "stop") and began <= at <= ended:
+        if fact in ("cut", "stop") and began <= at and unheard_since(at, deaf) <= ended:
             return True
         if fact == "mood":
-            if silent_since <= ended and began <= at:
+            if silent_since <= ended + _AROUND_CUT_S and began <= at:
                 return True
             silent_since = at if "silent" in text else math.inf
     return False

@@ -1,6 +1,6 @@
-"""kill -9 in the middle of a batch: whatever dies, nobody is rung twice and every entry ends once."""
+"""kill -9 in the middle of a batch on real Asterisk: whatever dies, nobody is rung twice and every entry ends once. Many
+kills, also of parts that are not here, on simulated ones: test_torture.py."""
 import psycopg2
-import pytest
 
 # What may be in doubt after a crash: the entries armed ahead and the Originates not yet answered
 # (dispatcher.ami_window of them), for the one server of this stack.
@@ -38,18 +38,6 @@ def test_dispatcher_killed_mid_batch_dials_nobody_twice(stack, asterisk):
     assert report.unknown <= DOUBT
 
 
-def test_dispatcher_killed_again_and_again(stack, asterisk):
-    batch, numbers = start_batch(stack, asterisk)
-    for done in (100, 200, 300):
-        stack.wait_until(lambda: stack.report(batch).open <= len(numbers) - done,
-                         f"{done} calls have ended")
-        stack.kill("dispatcher")
-        stack.wait_until(lambda: stack.children("dispatcher"), "the dispatcher has been respawned")
-    report = stack.wait_finished(batch)
-    check_books(stack, asterisk, report, numbers)
-    assert report.unknown <= 3 * DOUBT
-
-
 def test_whole_dispatcher_killed_mid_batch(stack, asterisk):
     batch, numbers = start_batch(stack, asterisk)
     stack.kill("dispatcher-holder")
@@ -79,21 +67,10 @@ def test_asterisk_killed_mid_batch(stack, asterisk):
     assert max(asterisk.times_rung(numbers).values()) == 1
 
 
-def test_postgres_killed_mid_batch(stack, asterisk):
-    batch, numbers = start_batch(stack, asterisk, 300)
-    stack.kill("postgres")
-    stack.start("postgres")
-    report = stack.wait_finished(batch)
-    check_books(stack, asterisk, report, numbers)
-    assert report.unknown <= DOUBT
-
-
-@pytest.mark.parametrize("part", ["api-worker", "api", "nginx"])
-def test_batch_goes_on_without(stack, asterisk, part):
+def test_batch_goes_on_without_nginx(stack, asterisk):
     batch, numbers = start_batch(stack, asterisk, 150)
-    stack.kill(part)
-    if part != "api-worker":
-        stack.start(part)
+    stack.kill("nginx")
+    stack.start("nginx")
     stack.wait_ready()
     report = stack.wait_finished(batch)
     check_books(stack, asterisk, report, numbers)

@@ -1,8 +1,11 @@
 """What is done to the processes of a stack: kill -9, of PostgreSQL's backends too, and SIGSTOP for a while."""
 import collections
 import contextlib
+import datetime
 import heapq
+import math
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -12,8 +15,9 @@ import psycopg2
 
 from stack.proc import wait_until
 
+_RECOVERED = re.compile(r"^ts=(\S+)Z .* at=recover\.done", re.MULTILINE)
 _BACKENDS = "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
-# Of the dispatcher only: while one sleeps, calls that were written may not have been confirmed.
+# Of the dispatcher only: while one sleeps, what it was told to commit is not yet decided.
 _DISPATCHERS_BACKENDS = _BACKENDS + " and application_name in ('ccs-commits', 'ccs-lookups')"
 
 
@@ -26,8 +30,8 @@ class Victim:
     restarts: str | None = None
 
 
-WIRE = "ccs-tls-wire"
-VICTIMS = (Victim("dispatcher child", 20), Victim("dispatcher holder", 8, "dispatcher"), Victim("TLS wire", 12),
+CHILD, WIRE = "dispatcher child", "TLS wire"
+VICTIMS = (Victim(CHILD, 20), Victim("dispatcher holder", 8, "dispatcher"), Victim(WIRE, 12),
            Victim("API worker", 35), Victim("API master", 8, "api"), Victim("relay", 10, "relay"))
 BACKEND = "PostgreSQL backend"
 
@@ -65,6 +69,7 @@ class Striker:
         self.dice = dice
         self.kills = collections.Counter()  # by the victim's name
         self.stops = collections.Counter()
+        self._deaf = []  # (from, until) of the dispatcher's processes; until None: until the next has recovered
         self._sleeping = []  # heap of (when to wake it, pid, Process)
 
     def kill(self):
@@ -80,6 +85,8 @@ class Striker:
         elif not Process(pid).send(signal.SIGKILL):
             return
         self.kills[victim.name] += 1
+        if victim.name == CHILD:
+            self._deaf.append((time.time() - 0.1, None))
 
     def kill_backend(self):
         """PostgreSQL then ends all its sessions and recovers."""
@@ -98,11 +105,26 @@ class Striker:
             seconds = min(longest_s, 0.1 + self.dice.expovariate(4 / longest_s))
             heapq.heappush(self._sleeping, (time.monotonic() + seconds, process.pid, process))
             self.stops[victim.name if victim else BACKEND] += 1
+            if victim and victim.name in (CHILD, WIRE):
+                self._deaf.append((time.time() - 0.1, time.time() + seconds + 0.5))
 
     def wake(self, *, everybody=False):
         """SIGCONT to those whose time is up."""
         while self._sleeping and (everybody or self._sleeping[0][0] <= time.monotonic()):
             heapq.heappop(self._sleeping)[2].send(signal.SIGCONT)
+
+    def deaf(self) -> list:
+        """When nobody could read what the servers said, as farmed.compare wants it."""
+        log = (self.live.stack.log_dir / "ccs-dispatcher.log").read_text(errors="replace")
+        recovered = sorted(datetime.datetime.fromisoformat(at + "+00:00").timestamp() for at in _RECOVERED.findall(log))
+        found = []
+        for since, until in sorted(self._deaf, key=lambda period: period[0]):
+            until = until or next((at for at in recovered if at > since), math.inf)
+            if found and since <= found[-1][1] + 1:
+                found[-1] = found[-1][0], max(until, found[-1][1])
+            else:
+                found.append((since, until))
+        return found
 
     def _pids(self, victim) -> list[int]:
         part = {"API worker": "api", "API master": "api", "relay": "relay"}.get(victim.name, "dispatcher")
@@ -113,7 +135,7 @@ class Striker:
         if victim.restarts:
             return [self.live.stack.processes()[part].pid()]
         if part == "dispatcher":
-            return [pid for pid in children if (_name(pid) == WIRE) == (victim.name == "TLS wire")]
+            return [pid for pid in children if (_name(pid) == "ccs-tls-wire") == (victim.name == WIRE)]
         return children
 
     def _backends(self, query) -> list[int]:

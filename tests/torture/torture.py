@@ -142,7 +142,7 @@ def torture(asked, live, tell):
     for caller in callers:
         caller.join()
     seconds = wait_over(live, tell)
-    found = verdict.judge(live, callers, seconds)
+    found = verdict.judge(live, striker, callers, seconds)
     show(striker, callers, found, tell)
     if seconds is None:
         found.violations[f"open after {OPEN_LIMIT_S} s"] = [str(dict(live.sql(verdict.OPEN)[0]))]

@@ -1,9 +1,8 @@
 """What the torture has to leave behind: the farm's own book beside PostgreSQL, and PostgreSQL beside itself."""
-import bisect
 import collections
 from dataclasses import dataclass
 
-from farmed import WINDOW, compare
+from farmed import WINDOW, compare, unheard_since
 
 AHEAD = 2  # calls of one server that may be armed ahead
 
@@ -76,32 +75,31 @@ class Bound:
                 " not answered, while no connection stood")
 
 
-def bound(book) -> Bound:
-    """From the farm's book alone."""
+def bound(book, deaf) -> Bound:
+    """From the farm's book, and from when the dispatcher could not read."""
     cuts, gaps = 0, {}
     for server, incidents in book.incidents.items():
-        gaps[server] = _gaps(incidents)
+        gaps[server] = _gaps(incidents, deaf)
         cuts += sum(fact in ("cut", "stop") for _, fact, _ in incidents)
     unseen = sum(not ending.answered and _inside(gaps.get(ending.server, []), ending.at)
                  for ending in book.endings.values())
     return Bound(cuts, unseen)
 
 
-def _gaps(incidents) -> list:
-    """From each cut until a second after the login that follows: then the list of channels has been asked for."""
+def _gaps(incidents, deaf) -> list:
+    """From what each cut may have lost until the list of channels that follows the next login."""
     found, began = [], None
     for at, fact, _ in sorted(incidents):
         if fact in ("cut", "stop") and began is None:
             began = at
         elif fact == "login" and began is not None:
-            found.append((began - 1, at + 3))
+            found.append((unheard_since(began, deaf), at + 3))
             began = None
-    return found + ([(began - 1, float("inf"))] if began is not None else [])
+    return found + ([(unheard_since(began, deaf), float("inf"))] if began is not None else [])
 
 
 def _inside(gaps, at) -> bool:
-    i = bisect.bisect_right(gaps, (at, float("inf")))
-    return any(first <= at <= last for first, last in gaps[max(0, i - 2):i])
+    return any(first <= at <= last for first, last in gaps)
 
 
 @dataclass
@@ -116,7 +114,7 @@ class Verdict:
         return not self.violations
 
 
-def judge(live, callers, open_after_s) -> Verdict:
+def judge(live, striker, callers, open_after_s) -> Verdict:
     """Everything has stopped. open_after_s: how long the last entry took; None when some never ended."""
     violations, figures = {}, []
 
@@ -125,8 +123,9 @@ def judge(live, callers, open_after_s) -> Verdict:
         if found:
             violations[what] = [str(one) for one in found[:10]]
 
-    ledger, book = compare(live), live.stack.rig().book()
-    limit, unknown = bound(book), ledger.dispositions["unknown"]
+    deaf = striker.deaf()
+    ledger, book = compare(live, deaf), live.stack.rig().book()
+    limit, unknown = bound(book, deaf), ledger.dispositions["unknown"]
     figures += [("calls", ledger.dispositions.total()), ("Originates that the farm has read", len(book.originates)),
                 ("seconds until everything had ended", "never" if open_after_s is None else f"{open_after_s:.0f}")]
     figures += [(f"  {name}", n) for name, n in sorted(ledger.dispositions.items(), key=str)]

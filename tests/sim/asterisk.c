@@ -41,7 +41,6 @@ struct channel {
 	char id[AMI_CALL_ID_CHARS + 1];
 	uint64_t entry_id;
 	uint32_t n;
-	bool exists; /* it is on the list */
 	uint32_t state;
 	enum end end;
 };
@@ -247,7 +246,6 @@ static void appear(uint64_t at, uint64_t serial)
 	struct channel *c = channel_of(at, serial);
 	if (!c)
 		return;
-	c->exists = true;
 	event(&asterisks[at / CHANNELS_MAX], "Newchannel", "Uniqueid: %s\r\nChannelState: 0\r\n",
 		c->id);
 }
@@ -352,7 +350,7 @@ static void list_channels(struct asterisk *a, uint32_t wire, struct str id)
 	struct strbuf sb = STRBUF_INIT;
 	respond(a, wire, id, "Success\r\nEventList: start");
 	for (struct channel *c = a->channels; c < a->channels + CHANNELS_MAX; c++)
-		if (c->serial && c->exists)
+		if (c->serial)
 			strbuf_printf(&sb,
 				"Event: CoreShowChannel\r\nActionID: %.*s\r\nUniqueid: "
 				"%s\r\nChannelState: %u\r\n\r\n",
@@ -367,7 +365,7 @@ static void hang_up_by_order(struct asterisk *a, uint32_t wire, struct str actio
 {
 	struct str which = header(action, "Channel");
 	for (struct channel *c = a->channels; c < a->channels + CHANNELS_MAX; c++)
-		if (c->serial && c->exists && str_eq(which, str_of(c->id))) {
+		if (c->serial && str_eq(which, str_of(c->id))) {
 			respond(a, wire, id, "Success\r\nMessage: Channel Hungup");
 			end_call(a, c, 16, 3);
 			return;

@@ -490,9 +490,20 @@ static void leave(void)
 
 /* ---- a seed ---- */
 
+static const struct conf defaults = {
+#define TEXT(section, name, def, help)		   .section##_##name = def,
+#define CHOICE(section, name, def, words, help)	   .section##_##name = def,
+#define NUMBER(section, name, def, min, max, help) .section##_##name = def,
+#include "common/conf.def"
+#undef CHOICE
+#undef TEXT
+#undef NUMBER
+};
+
 static void roll_conf(void)
 {
 	struct conf *c = &sim.conf;
+	*c = defaults;
 	(void)snprintf(c->common_node, sizeof(c->common_node), "sim-%d", (int)getpid());
 	c->segment_live_calls = dice_chance(100) ? 16 : 128;
 	c->segment_window_entries = 1536;
@@ -515,7 +526,6 @@ void day_run(uint64_t seed, bool trace)
 	sim = (struct sim){.seed = seed, .trace = trace, .dice = seed * 2654435761 + 1};
 	sim.began_us = sim.now_us =
 		INT64_C(1795000000) * US_PER_S + dice(86400) * US_PER_S + dice(1000000);
-	sim.conf = (struct conf){.segment_live_calls = 0};
 	roll_conf();
 	roll_clients();
 	roll_servers();
@@ -534,5 +544,6 @@ void day_run(uint64_t seed, bool trace)
 	rules_end();
 	leave();
 	segment_remove(&sim.seg);
-	say("-- the end: lives=%u entries=%u dialled=%u", sim.lives, sim.entries_n, sim.dialled_n);
+	say("-- the end: lives=%u turns=%u entries=%u dialled=%u", sim.lives, sim.turns,
+		sim.entries_n, sim.dialled_n);
 }

@@ -110,11 +110,11 @@ void directory_servers(struct table *t)
 		put_i64(t, s->limited.sql.channels);
 		put_i64(t, s->limited.sql.per_hour);
 		put_i64(t, s->limited.sql.per_second);
-		put_null(t);
-		put_null(t);
+		put_words(t, "");
+		put_words(t, "default ");
 		put_text(t, STR("s"));
-		put_null(t);
-		put_null(t);
+		put_words(t, i % 2 ? "911140000001 911140000002 " : "");
+		put_words(t, "");
 		put_text(t, str_of(server_statuses[s->status]));
 	}
 }
@@ -132,7 +132,7 @@ void directory_allocations(struct table *t)
 			put_i64(t, a->limited.sql.channels);
 			put_i64(t, a->limited.sql.per_hour);
 			put_i64(t, a->limited.sql.per_second);
-			put_null(t);
+			put_words(t, k % 2 ? "" : "911140000003 911140000004 911140000005 ");
 			put_text(t, STR("active"));
 		}
 }

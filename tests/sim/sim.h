@@ -162,7 +162,7 @@ struct sim {
 	struct segment seg;
 	bool segment_named;
 	struct dispatcher *d; /* the life under way */
-	unsigned lives;
+	unsigned lives, turns;
 	bool calm; /* no faults any more, and every limit lets things end */
 	int64_t calm_us;
 	struct sim_mood mood;

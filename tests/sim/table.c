@@ -148,6 +148,11 @@ void put_text(struct table *t, struct str text)
 	put(t, false, 0, text);
 }
 
+void put_words(struct table *t, const char *words)
+{
+	put_text(t, str_of(words));
+}
+
 void put_null(struct table *t)
 {
 	put(t, true, 0, (struct str){NULL, 0});
@@ -216,17 +221,23 @@ bool row_copy(const struct rows *rows, int row, int column, char *out, size_t si
 	return str_copy(out, size, row_text(rows, row, column));
 }
 
+/* A list is a text of words with a blank behind each: see put_words. */
 struct row_list row_list(const struct rows *rows, int row, int column)
 {
-	(void)rows;
-	(void)row;
-	(void)column;
-	return (struct row_list){NULL, 0};
+	struct str words = row_text(rows, row, column);
+	struct row_list list = {words.p, 0};
+	for (size_t i = 0; i < words.n; i++)
+		list.left += words.p[i] == ' ';
+	return list;
 }
 
 bool row_list_next(struct row_list *list, struct str *element)
 {
-	(void)list;
-	(void)element;
-	return false;
+	if (list->left == 0)
+		return false;
+	const char *end = strchr(list->at, ' ');
+	*element = (struct str){list->at, (size_t)(end - list->at)};
+	list->at = end + 1;
+	list->left--;
+	return true;
 }

@@ -29,7 +29,8 @@ struct table *table_new(void);
 void table_row(struct table *table);
 void put_i64(struct table *table, int64_t value);
 void put_time(struct table *table, int64_t wall_us);
-void put_text(struct table *table, struct str text); /* borrowed for ever */
+void put_text(struct table *table, struct str text);	/* borrowed for ever */
+void put_words(struct table *table, const char *words); /* a text[]: a blank behind each */
 void put_null(struct table *table);
 
 #endif

@@ -38,12 +38,18 @@ def farmed(programs, *, servers, channels, speed, settings=None, **plan):
         stack = Stack.up(folder, Plan(programs=programs, servers=servers, channels=channels, rate_limit=RATE,
                                       farm={"speed": speed}, settings=settings, **plan), Teller(sys.stderr))
         try:
-            db = psycopg2.connect(stack.superuser_dsn())
-            db.autocommit = True
-            yield stack, db
-            db.close()
+            with superuser(stack) as db:
+                yield stack, db
         finally:
             stack.down()
+
+
+@contextmanager
+def superuser(stack):
+    db = psycopg2.connect(stack.superuser_dsn())
+    db.autocommit = True
+    yield db
+    db.close()
 
 
 def insert(stack, count, *, first_batch, talks, seed=1):

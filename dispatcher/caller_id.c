@@ -26,6 +26,8 @@ void caller_id_drop(struct dispatcher *d, struct caller_id *id)
 {
 	if (--id->held)
 		return;
+	if (d->audit_caller_id == id)
+		d->audit_caller_id = id->hh.next;
 	HASH_DEL(d->caller_ids, id);
 	free(id);
 }

@@ -12,6 +12,7 @@
 #include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
+#include "dispatcher/slot.h"
 #include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
@@ -425,6 +426,8 @@ static void take_allocation(
 		rates_changed(d, edge->usage, &edge->starts,
 			(struct rate_limits){old->rate_limit, old->calls_per_second},
 			(struct rate_limits){facts->rate_limit, facts->calls_per_second});
+	else if (d->recovered)
+		grant_rebind(d, edge);
 	edge->facts = *facts;
 	sched_client_ready(d, edge->client);
 }

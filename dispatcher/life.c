@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/ahead.h"
+#include "dispatcher/audit.h"
 #include "dispatcher/call.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
@@ -116,7 +117,6 @@ static void every_second(struct dispatcher *d)
 		return;
 	d->next_second_us = d->now_us + US_PER_S;
 	fence_retry(d);
-	slots_audit(d);
 	ahead_tend(d);
 	servers_show(d);
 	rates_show_all(d);
@@ -219,6 +219,7 @@ void life_turn(struct dispatcher *d)
 	stream_tick(d->commits, d->now_mono_us);
 	stream_tick(d->lookups, d->now_mono_us);
 	every_second(d);
+	(void)audit_step(d);
 	beat(d);
 	latency_add(d->seg, LATENCY_TURN, clock_mono_us() - began);
 }

@@ -116,7 +116,6 @@ struct edge {
 	struct starts starts;
 	struct caller_ids dids;
 	bool seen;	       /* in the load under way */
-	uint32_t tally;	       /* of the auditor */
 	int64_t vtime;	       /* of its calls, beside the others' on that server: waiters.h */
 	struct heap_node wait; /* among the server's waiters */
 	struct edge *next_of_client;
@@ -165,7 +164,6 @@ struct client {
 	uint64_t last_seq;	    /* and that event's seq */
 	struct heap_node ready;	    /* among those who may dial, by vtime */
 	struct heap_node timer;	    /* among those who are parked for a known time */
-	uint32_t tally;		    /* of the auditor */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
 	bool seen;
 	UT_hash_handle hh;
@@ -215,7 +213,6 @@ struct server {
 	struct server *flush_prev, *flush_next;
 	struct heap_node deadline; /* of its connection */
 	int64_t lost_us;	   /* when the connection went, 0 while it is up */
-	uint32_t tally;		   /* of the auditor */
 	int64_t freed_mono_us;	   /* when, for the refill histogram; 0 = already refilled */
 	bool seen;
 	UT_hash_handle hh;

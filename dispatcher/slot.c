@@ -153,6 +153,17 @@ void grant_retake(struct dispatcher *d, struct slot *slot)
 	slot->granted = true;
 }
 
+/* Calls that were begun under a share that was taken away count against the one that has come in its place. */
+void grant_rebind(struct dispatcher *d, struct edge *edge)
+{
+	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next)
+		if (slot->granted && !slot->edge && slot->client == edge->client &&
+			slot->server == edge->server) {
+			slot->edge = edge;
+			add_channel(edge->usage, 1);
+		}
+}
+
 static void take_rates(struct shm_usage *usage, struct starts *starts, uint32_t per_hour,
 	uint32_t per_second, int64_t now_us)
 {
@@ -249,68 +260,4 @@ struct live_number *number_live(struct dispatcher *d, const struct shm_window *r
 	struct live_number *number;
 	HASH_FIND_STR(d->numbers, number_key(row->number, row->e164), number);
 	return number;
-}
-
-static bool differs(struct dispatcher *d, struct shm_usage *usage, uint32_t counted,
-	const char *what, uint64_t id)
-{
-	uint32_t believed = atomic_load_explicit(&usage->channels, memory_order_relaxed);
-	if (believed == counted)
-		return false;
-	log_error("grant.drift", "%s=%llu believed=%u counted=%u", what, (unsigned long long)id,
-		believed, counted);
-	atomic_store_explicit(&usage->channels, counted, memory_order_relaxed);
-	counter_add(d->seg, COUNTER_drift, 1);
-	return true;
-}
-
-/* Caller ids have no limit: their count decides nothing, but who looks at it may believe it. */
-static unsigned caller_ids_audit(struct dispatcher *d)
-{
-	unsigned drift = 0;
-	for (struct caller_id *id = d->caller_ids; id; id = id->hh.next) {
-		if (id->channels != id->tally) {
-			log_error("grant.drift", "did=%s believed=%u counted=%u",
-				log_number(id->digits), id->channels, id->tally);
-			counter_add(d->seg, COUNTER_drift, 1);
-			drift++;
-		}
-		id->channels = id->tally;
-		id->tally = 0;
-	}
-	return drift;
-}
-
-/* One pass over the slots per limited thing would be quadratic; one pass in all, with a tally beside each thing. */
-unsigned slots_audit(struct dispatcher *d)
-{
-	unsigned drift = 0;
-	for (struct client *c = d->clients; c; c = c->hh.next) {
-		c->tally = 0;
-		for (struct edge *e = c->edges; e; e = e->next_of_client)
-			e->tally = 0;
-	}
-	for (struct server *s = d->servers; s; s = s->hh.next)
-		s->tally = 0;
-	for (struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
-		if (!slot->granted)
-			continue;
-		if (slot->client)
-			slot->client->tally++;
-		if (slot->edge)
-			slot->edge->tally++;
-		if (slot->server)
-			slot->server->tally++;
-		if (slot->caller_id)
-			slot->caller_id->tally++;
-	}
-	drift += caller_ids_audit(d);
-	for (struct client *c = d->clients; c; c = c->hh.next) {
-		drift += differs(d, c->usage, c->tally, "client", c->id);
-		for (struct edge *e = c->edges; e; e = e->next_of_client)
-			drift += differs(d, e->usage, e->tally, "allocation_of_client", c->id);
-	}
-	for (struct server *s = d->servers; s; s = s->hh.next)
-		drift += differs(d, s->usage, s->tally, "server", s->id);
-	return drift;
 }

@@ -1,7 +1,7 @@
 /* Slots: the attempts that are not finished, and the capacity that they hold.
  *
  * Capacity is taken in one function and given back in one, by the slot that holds it; the totals are the usage words of
- * client, allocation and server, and slots_audit recounts them.
+ * client, allocation and server, and audit.h recounts them.
  */
 #ifndef CCS_DISPATCHER_SLOT_H
 #define CCS_DISPATCHER_SLOT_H
@@ -44,6 +44,9 @@ void grant_take(struct dispatcher *d, struct slot *slot);
 /* Channels only (a successor counts what it adopts; the rates remember by themselves). */
 void grant_retake(struct dispatcher *d, struct slot *slot);
 
+/* A share that has come back: the calls that live under its client and server hold grants of it from now on. */
+void grant_rebind(struct dispatcher *d, struct edge *edge);
+
 /* Once the channel is gone; harmless when nothing is held. Wakes who waits for it. */
 void grant_give(struct dispatcher *d, struct slot *slot);
 
@@ -55,8 +58,5 @@ bool slot_number_live(struct dispatcher *d, const struct slot *slot);
 
 /* The lock that stands in the way of dialling row's number, or NULL. */
 struct live_number *number_live(struct dispatcher *d, const struct shm_window *row);
-
-/* Recounts all grants from the slots and repairs what differs; returns how many did. */
-unsigned slots_audit(struct dispatcher *d);
 
 #endif

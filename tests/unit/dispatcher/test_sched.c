@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "dispatcher/audit.h"
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
@@ -235,7 +236,7 @@ static void shares_follow_weights(void **state)
 	assert_in_range(live(w, 1), 19, 21);
 	assert_in_range(live(w, 2), 39, 41);
 	assert_int_equal(live(w, 0) + live(w, 1) + live(w, 2), 70);
-	assert_int_equal(slots_audit(&w->d), 0);
+	assert_int_equal(audit_all(&w->d), 0);
 }
 
 /* The oldest call that has a channel. */
@@ -613,7 +614,7 @@ static void a_number_denied_meanwhile_ends_undialled(void **state)
 		assert_string_equal(slot->call->reason, reasons[chunk - 1]);
 	}
 	assert_int_equal(slot_state(slot_of_entry(&w->d, 3 << 10)), CALL_PLANNED);
-	assert_int_equal(slots_audit(&w->d), 0);
+	assert_int_equal(audit_all(&w->d), 0);
 }
 
 static void daily_caps_put_off_what_is_too_much_and_nothing_else(void **state)

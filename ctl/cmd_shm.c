@@ -152,6 +152,7 @@ struct health {
 	char dispatcher_text[160], database_text[512];
 	json_t *server_list; /* an object for each server */
 	uint32_t live_calls;
+	uint64_t repaired; /* grants, by the auditor */
 };
 
 static void look_at_dispatcher(const struct segment *seg, struct health *h)
@@ -169,6 +170,7 @@ static void look_at_dispatcher(const struct segment *seg, struct health *h)
 		atomic_load(&status->child_pid), silent_ms,
 		(uint64_t)atomic_load(&status->respawns));
 	h->live_calls = call_count(seg, 0, 0);
+	h->repaired = counter_read(seg, COUNTER_drift);
 }
 
 /* What it is paused for, and until when; what it was not paused for has no cause. */
@@ -259,6 +261,10 @@ static void print_health(const struct health *h)
 		print_server_health(server);
 	}
 	(void)printf("calls       %u in progress\n", h->live_calls);
+	if (h->repaired)
+		(void)printf("grants      %" PRIu64
+			     " repaired: a bug; the log says where, at=grant.drift\n",
+			h->repaired);
 }
 
 bool status_show(struct ctl *ctl, struct err *err)
@@ -276,11 +282,11 @@ bool status_show(struct ctl *ctl, struct err *err)
 	look_at_database(ctl, &h);
 	bool is_healthy = h.dispatcher && h.database && h.servers;
 	if (ctl->json)
-		out_json(json_pack("{s:b, s:{s:b, s:s}, s:{s:b, s:s}, s:O, s:i}", "healthy",
-			is_healthy, "dispatcher", "healthy", h.dispatcher, "text",
+		out_json(json_pack("{s:b, s:{s:b, s:s}, s:{s:b, s:s}, s:O, s:i, s:{s:I}}",
+			"healthy", is_healthy, "dispatcher", "healthy", h.dispatcher, "text",
 			h.dispatcher_text, "database", "healthy", h.database, "text",
-			h.database_text, "servers", h.server_list, "live_calls",
-			(int)h.live_calls));
+			h.database_text, "servers", h.server_list, "live_calls", (int)h.live_calls,
+			"grants", "repaired", (json_int_t)h.repaired));
 	else
 		print_health(&h);
 	json_decref(h.server_list);

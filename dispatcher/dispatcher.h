@@ -73,10 +73,10 @@ struct dispatcher {
 	bool sweep_running, directory_running, control_running, rates_running;
 	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_minute_us, next_hour_us;
 	int64_t stop_by_mono_us;
-	int64_t audited_mono_us; /* the auditor's last step */
-	uint32_t audit_at;	 /* the row it goes on with */
+	int64_t audited_mono_us;	   /* the auditor's last step */
+	uint32_t audit_at;		   /* the row it goes on with */
 	struct caller_id *audit_caller_id; /* likewise; NULL = the first */
-	uint32_t submit_at;	 /* the worker slot whose ring is next */
+	uint32_t submit_at;		   /* the worker slot whose ring is next */
 };
 
 /* Numbers the lists' owners agree on. */

@@ -453,7 +453,7 @@ static void the_number_that_was_shown_longest_ago_is_next(void **state)
 	assert_string_equal(id->digits, "101");
 	assert_int_equal(id->channels, 2);
 	assert_int_equal(id->calls, 2);
-	assert_int_equal(slots_audit(&w->d), 0);
+	assert_int_equal(audit_all(&w->d), 0);
 	caller_ids_drop(&w->d, &w->edges[0].dids);
 	caller_ids_drop(&w->d, &w->edges[1].dids);
 	caller_ids_drop(&w->d, &w->server.dids);

@@ -123,21 +123,27 @@ static void count_for(struct recount *re, uint64_t client_id, uint64_t server_id
 		re->grants[place - 1].counted++;
 }
 
+static bool holds_grant(const struct segment *seg, const struct shm_call_head *heads, uint32_t i)
+{
+	enum shm_call_state state =
+		(enum shm_call_state)atomic_load_explicit(&heads[i].state, memory_order_relaxed);
+	bool may_be_ahead = state == CALL_PLANNED || state == CALL_ARMED;
+	return call_holds_grant(state, may_be_ahead ? seg_calls(seg, NULL)[i].seen : 0);
+}
+
 static void count(struct dispatcher *d, struct recount *re)
 {
 	uint32_t n;
 	const struct shm_call_head *heads = seg_call_heads(d->seg, &n);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct shm_call_head *head = &heads[i];
-		if (!call_holds_grant((enum shm_call_state)atomic_load_explicit(
-			    &head->state, memory_order_relaxed)))
+		if (!holds_grant(d->seg, heads, i))
 			continue;
 		if (re->has_clients)
-			count_for(re, head->client_id, 0);
+			count_for(re, heads[i].client_id, 0);
 		if (re->has_servers)
-			count_for(re, 0, head->server_id);
+			count_for(re, 0, heads[i].server_id);
 		if (re->has_allocations)
-			count_for(re, head->client_id, head->server_id);
+			count_for(re, heads[i].client_id, heads[i].server_id);
 	}
 }
 

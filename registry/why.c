@@ -13,8 +13,6 @@
 /* ---- the segment's side ---- */
 
 static const char *const live_states[CALL_STATE__N] = {
-	[CALL_PLANNED] = "queued",
-	[CALL_ARMED] = "queued",
 	[CALL_SENT] = "dialing",
 	[CALL_DIALING] = "dialing",
 	[CALL_RINGING] = "ringing",
@@ -28,13 +26,15 @@ static const char *state_of(const struct shm_call_view *call)
 	return never_up ? "dialing" : live_states[call->state];
 }
 
-/* Its slot, from its plan until its detail is stored; NULL: it has none. */
+/* From when it is written until its detail is stored; NULL: it waits, perhaps as the next one of its server (which has a
+ * slot, and may lack a channel). */
 static const char *live_state(const struct segment *seg, uint64_t client_id, uint64_t entry_id)
 {
 	struct view view = view_of(seg, client_id);
 	struct shm_call_view call;
 	for (uint32_t at = 0; view_next_call(&view, &at, &call);)
-		if (call.entry_id == entry_id && call.state < CALL_STATE__N)
+		if (call.entry_id == entry_id && call.n > 0 && call.state >= CALL_SENT &&
+			call.state < CALL_STATE__N)
 			return state_of(&call);
 	return NULL;
 }
@@ -160,8 +160,9 @@ static void read_entry_gates(const struct rows *rows, const struct segment *seg,
 		.paused = e->paused_us != 0,
 		.canceled = e->canceled_us != 0,
 		.number_denied = known && policy_judge(&client.client.policy, plan) != POLICY_FINE,
-		.number_live = known && view_number_is_live(&view, row_text(rows, 0, E_NUMBER),
-						row_text(rows, 0, E_E164)),
+		.number_live =
+			known && view_number_is_live(&view, why->entry_id,
+					 row_text(rows, 0, E_NUMBER), row_text(rows, 0, E_E164)),
 		.day = {.is_capped = plan.region && !row_is_null(rows, 0, E_CAP),
 			.cap = (uint32_t)row_i64(rows, 0, E_CAP),
 			.used = (uint32_t)row_i64(rows, 0, E_USED),

@@ -45,7 +45,8 @@ bool view_next_call(const struct view *view, uint32_t *at, struct shm_call_view 
 }
 
 /* As dispatcher/slot.c locks it: until the call's end is stored. */
-bool view_number_is_live(const struct view *view, struct str number, struct str e164)
+bool view_number_is_live(
+	const struct view *view, uint64_t entry_id, struct str number, struct str e164)
 {
 	struct str key = e164.n ? e164 : number;
 	struct shm_call_view call;
@@ -53,7 +54,7 @@ bool view_number_is_live(const struct view *view, struct str number, struct str 
 	(void)seg_call_heads(view->seg, &n);
 	for (uint32_t slot = 0; slot < n; slot++)
 		if (call_state(view->seg, slot) != CALL_FREE && call_read(view->seg, slot, &call) &&
-			call.n > 0 &&
+			call.n > 0 && call.entry_id != entry_id && !(call.call.seen & SEEN_AHEAD) &&
 			str_eq(key, str_of(*call.call.e164 ? call.call.e164 : call.call.number)))
 			return true;
 	return false;

@@ -38,9 +38,10 @@ MUST_USE bool view_next_allocation(
 /* Live calls of the client, ENDED ones (whose detail is being written) included. */
 MUST_USE bool view_next_call(const struct view *view, uint32_t *at, struct shm_call_view *out);
 
-/* Somebody's call to the same number is in progress, by e164 where it is known: the dispatcher calls no number twice at
- * once. Whose it is cannot be told. */
-bool view_number_is_live(const struct view *view, struct str number, struct str e164);
+/* Somebody's call to the same number is in progress, other than that of this entry, by e164 where it is known: the
+ * dispatcher calls no number twice at once. Whose it is cannot be told. */
+bool view_number_is_live(
+	const struct view *view, uint64_t entry_id, struct str number, struct str e164);
 
 /* Waiting entries of the client that are in memory; the rest waits in PostgreSQL. */
 MUST_USE bool view_next_waiting(const struct view *view, uint32_t *at, struct shm_window *out);

@@ -18,7 +18,7 @@ insert into client (name, accountcode, did, phone_number, callbackurl, timezone,
 select 'Client ' || i, 'MANY' || i, '911140000001', '911140000001', '', 'Asia/Kolkata', 'IN', 10, 20 + i %% 100, '00:00', '00:00', 'syntax'
   from generate_series(1, %s) i;
 insert into allocation (client_id, server_id, allowed_active_calls, rate_limit)
-select c.id, s.id, 1, 120 from (select id, row_number() over () as k from client where accountcode like 'MANY%%') c
+select c.id, s.id, 1, c.rate_limit from (select id, rate_limit, row_number() over () as k from client where accountcode like 'MANY%%') c
   join (select id, row_number() over () - 1 as k, count(*) over () as n from server) s on s.k = c.k %% s.n;
 """
 

@@ -46,6 +46,14 @@ SEEDS ?= 500
 sim: $(SIM)
 	$(Q)$(SIM) --seeds $(SEEDS)
 
+# Two protocols, in every order of steps and with kills between any two of them; and broken ones, which must fail.
+MODEL_BELL  := tests/model/check tests/model/bell.pml SLEEPS_AT_ONCE TAIL_FIRST
+MODEL_CLAIM := tests/model/check tests/model/claim.pml NO_FENCE DIALS_FIRST SENT_AFTERWARDS
+.PHONY: model
+model:
+	$(Q)$(MODEL_BELL)
+	$(Q)$(MODEL_CLAIM)
+
 .PHONY: unit-programs
 unit-programs: $(UNIT)
 
@@ -88,6 +96,7 @@ mutate:
 check-long: all unit-programs page $(FARM) $(SIM)
 	@rm -f $(RESULTS)-long
 	@tests/run -r $(RESULTS)-long simulation exit '$(SIM) --seeds 10000' || :
+	@tests/run -r $(RESULTS)-long model exit '$(MODEL_BELL)' '$(MODEL_CLAIM)' || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
 	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \
 		tests/run -r $(RESULTS)-long nasty pytest tests/contract/test_nasty.py || :

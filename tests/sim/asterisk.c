@@ -483,6 +483,11 @@ static void wake_up(uint64_t server, uint64_t forget)
 	}
 }
 
+bool asterisk_hangs(uint32_t server)
+{
+	return hangs(&asterisks[server]);
+}
+
 void asterisk_hang(uint32_t server, int64_t us)
 {
 	struct asterisk *a = &asterisks[server];

@@ -116,24 +116,43 @@ static void note_write(struct limited *l)
 	l->live++;
 }
 
-static void judge_limits(struct limited *l, const char *what, uint64_t id, int64_t armed_us)
-{
-	struct limits w = widest(l, armed_us);
-	note_write(l);
-	if (l->live > w.channels)
-		violated("%s %llu: call %u at once, of %u channels", what, (unsigned long long)id,
-			l->live, w.channels);
-	uint32_t hour = written_since(l, sim.now_us - 3600 * US_PER_S);
-	if (hour > w.per_hour)
-		violated("%s %llu: call %u within an hour, of %u", what, (unsigned long long)id,
-			hour, w.per_hour);
-	if (!w.active)
-		violated("%s %llu is called for, but not active", what, (unsigned long long)id);
-}
-
 static bool is_live(const struct sim_attempt *a)
 {
 	return a->written && !a->over;
+}
+
+enum { ANY = UINT32_MAX };
+
+/* Calls of a client or on a server that the dispatcher could know about: one that a hanging server keeps, deaf to our Hangup,
+ * is given up in the end. */
+static uint32_t known_live(uint32_t client, uint32_t server)
+{
+	uint32_t live = 0;
+	for (uint32_t i = 0; i < sim.entries_n; i++)
+		for (uint32_t n = 1; n < ATTEMPTS_MAX; n++) {
+			const struct sim_attempt *a = &sim.entries[i].attempts[n];
+			live += is_live(a) && !asterisk_hangs(a->server) &&
+				(client == ANY || client == sim.entries[i].client) &&
+				(server == ANY || server == a->server);
+		}
+	return live;
+}
+
+static void judge_limits(
+	struct limited *l, const char *what, uint32_t client, uint32_t server, int64_t armed_us)
+{
+	struct limits w = widest(l, armed_us);
+	note_write(l);
+	if (l->live > w.channels && known_live(client, server) + 1 > w.channels)
+		violated("%s %u: call %u at once, of %u channels", what,
+			client == ANY ? server : client, l->live, w.channels);
+	uint32_t hour = written_since(l, sim.now_us - 3600 * US_PER_S);
+	if (hour > w.per_hour)
+		violated("%s %u: call %u within an hour, of %u", what,
+			client == ANY ? server : client, hour, w.per_hour);
+	if (!w.active)
+		violated("%s %u is called for, but not active", what,
+			client == ANY ? server : client);
 }
 
 static void judge_number(const struct sim_entry *entry)
@@ -181,10 +200,10 @@ void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
 	if (!sim.calm && (!window_open(c, a->armed_us) || (late && !window_open(c, sim.now_us))))
 		violated("entry %llu: outside its client's hours", (unsigned long long)entry_id);
 	judge_number(e);
-	judge_limits(&c->limited, "client", c->id, a->armed_us);
-	judge_limits(&sim.servers[server].limited, "server", sim.servers[server].id, a->armed_us);
-	judge_limits(&sim.allocations[e->client][server].limited, "allocation of client", c->id,
-		a->armed_us);
+	judge_limits(&c->limited, "client", e->client, ANY, a->armed_us);
+	judge_limits(&sim.servers[server].limited, "server", ANY, server, a->armed_us);
+	judge_limits(&sim.allocations[e->client][server].limited, "allocation of client", e->client,
+		server, a->armed_us);
 	a->written = true;
 	a->written_us = sim.now_us;
 }
@@ -227,7 +246,7 @@ void rules_journalled(struct sim_entry *e, uint32_t n)
 		violated("entry %llu: attempt 0 is journalled", (unsigned long long)e->id);
 }
 
-/* Of an unknown outcome nobody waits any longer. */
+/* Of an unknown outcome, and of a server that hangs, nobody waits any longer. */
 void rules_finished(struct sim_entry *e, uint32_t n, struct str disposition)
 {
 	say("finished entry=%llu n=%u %.*s", (unsigned long long)e->id, n, (int)disposition.n,
@@ -237,7 +256,7 @@ void rules_finished(struct sim_entry *e, uint32_t n, struct str disposition)
 			(unsigned long long)e->id, n);
 	if (e->finals > 1)
 		violated("entry %llu has %u final details", (unsigned long long)e->id, e->finals);
-	if (n > 0 && str_eq(disposition, STR("unknown")))
+	if (n > 0 && (str_eq(disposition, STR("unknown")) || asterisk_hangs(e->attempts[n].server)))
 		rules_over(e->id, n);
 }
 

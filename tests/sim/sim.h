@@ -262,6 +262,7 @@ bool asterisk_listens(uint32_t server);
 void asterisk_take(uint32_t server, uint32_t wire, bool stands, struct str text);
 void asterisk_gone(uint32_t server, uint32_t wire);
 void asterisk_hang(uint32_t server, int64_t us);
+bool asterisk_hangs(uint32_t server);
 void asterisk_cut(uint32_t server);
 void asterisk_restart(uint32_t server, int64_t us);
 uint32_t asterisk_live(uint32_t server);

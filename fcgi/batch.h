@@ -79,6 +79,13 @@ static inline struct str region_or_null(uint16_t code, char text[REGION_TEXT_BYT
 MUST_USE bool batch_store(
 	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err);
 
+/* What is stored under its batch_id; receipt stays as it is when that is free. CONFLICT when it stands for other values. */
+MUST_USE bool batch_find(struct app *app, const struct batch *batch, struct batch_receipt *receipt,
+	bool *found, struct err *err);
+
+/* CONFLICT: the queue that it is added to was canceled. Always false. */
+bool batch_is_over(const struct batch *batch, struct err *err);
+
 enum { BATCHES_MAX = 32 };
 
 /* The same for at most BATCHES_MAX batches in one transaction, all of them or none: none is added to another one, they are

@@ -220,18 +220,19 @@ bool batches_store(struct app *app, const struct batch *const *batches, size_t n
 
 /* ---- one batch, perhaps for the second time ---- */
 
+bool batch_is_over(const struct batch *batch, struct err *err)
+{
+	return fail_code(err, ERR_CONFLICT, "batch_over",
+		"the queue %" PRIu64 " has been canceled; send these entries without it",
+		batch->head.queue_id);
+}
+
 static bool read_receipt(struct app *app, const struct batch *batch, const struct rows *rows,
 	struct batch_receipt *receipt, struct err *err)
 {
 	enum { ID, CONTENT, INSERTED, REJECTED };
 	struct str content = {(const char *)&batch->head.content, sizeof(batch->head.content)};
 
-	if (rows->n == 0 && batch->head.queue_id)
-		return fail_code(err, ERR_CONFLICT, "batch_over",
-			"the queue %" PRIu64 " has been canceled; send these entries without it",
-			batch->head.queue_id);
-	if (rows->n == 0)
-		return fail(err, ERR_BUSY, "the batch is being changed by another request");
 	if (!str_eq(row_bytes(rows, 0, CONTENT), content))
 		return fail_code(err, ERR_CONFLICT, "batch_id_used",
 			"batch_id %" PRIu64
@@ -247,8 +248,8 @@ static bool read_receipt(struct app *app, const struct batch *batch, const struc
 	return true;
 }
 
-static bool find_stored(
-	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
+bool batch_find(struct app *app, const struct batch *batch, struct batch_receipt *receipt,
+	bool *found, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
@@ -257,10 +258,23 @@ static bool find_stored(
 	bool ok = db_query_as(app->db, batch->client->id, SQL_BATCH_FIND, &args, &rows, err);
 	if (!ok)
 		store_refused(err);
-	ok = ok && read_receipt(app, batch, &rows, receipt, err);
+	*found = ok && rows.n > 0;
+	ok = ok && (!*found || read_receipt(app, batch, &rows, receipt, err));
 	rows_free(&rows);
 	args_free(&args);
 	return ok;
+}
+
+/* It was not stored because it is there. */
+static bool find_stored(
+	struct app *app, const struct batch *batch, struct batch_receipt *receipt, struct err *err)
+{
+	bool found;
+	if (!batch_find(app, batch, receipt, &found, err))
+		return false;
+	if (!found && batch->head.queue_id)
+		return batch_is_over(batch, err);
+	return found || fail(err, ERR_BUSY, "the batch is being changed by another request");
 }
 
 bool batch_store(

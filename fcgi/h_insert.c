@@ -1,6 +1,7 @@
 /* POST /queues/insertdataincallqueue: a batch of numbers. */
 #include "fcgi/gather.h"
 #include "fcgi/idempotency.h"
+#include "fcgi/preflight.h"
 #include "fcgi/put.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
@@ -33,12 +34,14 @@ static bool find_queue(
 	       own_queue(app, req, head->queue_id, true, &head->queue_id, err);
 }
 
-static bool read_batch(struct app *app, const struct req *req, struct batch *batch, struct err *err)
+static bool read_batch(
+	struct app *app, const struct req *req, struct batch *batch, bool *dry_run, struct err *err)
 {
 	bool strict = false;
 
 	return req_query_bool(req, "strict", &strict, err) &&
 	       req_query_bool(req, "dedupe", &batch->dedupe, err) &&
+	       req_query_bool(req, "dry_run", dry_run, err) &&
 	       batch_scan(req->body, (uint64_t)app->conf->api_max_batch_entries, req->arena,
 		       batch_gather, batch, &batch->head, err) &&
 	       find_queue(app, req, &batch->head, err) && batch_close(batch, strict, err);
@@ -57,7 +60,12 @@ bool handle_insert_batch(struct app *app, struct req *req, struct reply *reply, 
 	struct number_rules rules = rules_of(app, req->client);
 
 	batch_begin(&batch, req->client, req->arena, &rules);
-	bool ok = read_batch(app, req, &batch, err);
+	bool dry_run = false, ok = read_batch(app, req, &batch, &dry_run, err);
+	if (ok && dry_run) {
+		ok = preflight(app, req, &batch, reply, err);
+		batch_end(&batch);
+		return ok;
+	}
 	if (ok && is_gathered(app, req, &batch))
 		return gather_batch(app->gather, req, &batch, reply);
 	ok = ok && batch_store(app, &batch, &receipt, err);

@@ -84,6 +84,17 @@ select coalesce(part_of, id), content, inserted_count, rejected
   from queue_master
  where client_id = $1::bigint and batch_id = $2::bigint;
 
+-- name: batch_outlook
+-- What waits of a client and may be dialled, and its calls of the last week: how many, and how long they took together.
+select coalesce((select sum(m.inserted_count + m.appended_count
+                            - coalesce((select sum(r.entries) from rollup_batch r where r.queue_master_id = m.id), 0))
+                   from queue_master m
+                  where m.client_id = $1::bigint and m.finished_at is null and m.dispatched_at is not null
+                    and m.paused_at is null and m.canceled_at is null and m.part_of is null), 0)::bigint,
+       coalesce(sum(h.calls), 0)::bigint, coalesce(sum(h.duration_ms), 0)::bigint
+  from rollup_hour h
+ where h.client_id = $1 and h.local_date > current_date - 7;
+
 -- name: quick_calls
 -- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls.
 with calls as materialized (

@@ -41,7 +41,7 @@ TAKES = {
     "server_status": Takes(query={**_ACCOUNT, "server_code": "server_code"}),
     "client_me": Takes(),
     "allocated_servers": Takes(),
-    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id"}),
+    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id"}),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
     "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),

@@ -1,0 +1,173 @@
+/* A dry run: see preflight.h. */
+#include "fcgi/preflight.h"
+
+#include "common/clock.h"
+#include "fcgi/auth.h"
+#include "fcgi/put.h"
+#include "fcgi/put_why.h"
+#include "registry/why.h"
+#include "sql/db.h"
+
+#include "common/base.h"
+
+static const int64_t DAY_US = 24 * 3600 * US_PER_S;
+static const int64_t CALL_US = 30 * US_PER_S; /* of a client of which no calls are known */
+
+/* What the forecast is made of. */
+struct outlook {
+	bool is_known;	 /* there is a dispatcher that can tell */
+	struct why why;	 /* of the client as a whole */
+	uint64_t ahead;	 /* entries that wait already */
+	int64_t call_us; /* a call takes, on average of the last week */
+};
+
+static bool look_ahead(struct app *app, uint64_t client_id, struct outlook *out, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_i64(&args, (int64_t)client_id);
+	bool ok = db_query_as(app->db, client_id, SQL_BATCH_OUTLOOK, &args, &rows, err);
+	args_free(&args);
+	if (ok) {
+		int64_t calls = row_i64(&rows, 0, 1), ms = row_i64(&rows, 0, 2);
+		out->ahead = (uint64_t)row_i64(&rows, 0, 0);
+		out->call_us = calls > 0 ? MAX(ms * US_PER_MS / calls, US_PER_S) : CALL_US;
+	}
+	rows_free(&rows);
+	return ok;
+}
+
+/* ---- when ---- */
+
+/* Time from one start to the next when every channel is used as long and as often as it may be; 0: there are no starts. */
+static double pace_us(const struct outlook *out)
+{
+	const struct shm_client *c = &out->why.explain.facts.client;
+	struct view_allocation share;
+	uint64_t channels = 0, rate = 0;
+
+	for (uint32_t at = 0; view_next_allocation(&out->why.explain.view, &at, &share);) {
+		channels += share.allocation.allowed_active_calls;
+		rate += share.allocation.rate_limit;
+	}
+	channels = MIN(channels, (uint64_t)c->allocated_channels);
+	rate = MIN(rate, (uint64_t)c->rate_limit);
+	if (channels == 0 || rate == 0)
+		return 0;
+	double by_channels = (double)out->call_us / (double)channels;
+	double by_hour = 3600.0 * (double)US_PER_S / (double)rate;
+	double by_second = c->calls_per_second ? (double)US_PER_S / c->calls_per_second : 0;
+	return MAX(MAX(by_channels, by_hour), by_second);
+}
+
+/* So much work after from_us, in the hours in which the client may call, which are taken to be the same every day. 0: nobody
+ * knows, or in more than a year. */
+static int64_t after_work(const struct shm_client *c, int64_t from_us, double work_us)
+{
+	if (work_us > 366.0 * (double)DAY_US)
+		return 0;
+	int64_t work = (int64_t)work_us, open = c->window_open_us, close = c->window_close_us;
+	if (open <= from_us && (close == INT64_MAX || close - open >= DAY_US))
+		return from_us + work;
+	from_us = MAX(from_us, open);
+	if (from_us >= close || open == INT64_MAX)
+		return 0;
+	if (work <= close - from_us)
+		return from_us + work;
+	work -= close - from_us;
+	int64_t days = work / (close - open);
+	return days > 366 ? 0 : open + (1 + days) * DAY_US + work % (close - open);
+}
+
+/* What only somebody can change lasts until then; what time changes without saying when is a matter of moments. */
+static int64_t begins_us(const struct explained *verdict, int64_t now_us)
+{
+	if (!verdict->blocks)
+		return now_us;
+	if (verdict->next_us)
+		return verdict->next_us;
+	return str_eq(str_of(gate_texts[verdict->gate].who), STR("time")) ? now_us : 0;
+}
+
+static void put_forecast(
+	struct strbuf *sb, const struct outlook *out, uint64_t entries, int64_t now_us)
+{
+	const struct shm_client *c = &out->why.explain.facts.client;
+	double pace = out->is_known ? pace_us(out) : 0;
+	int64_t begins = pace > 0 ? begins_us(&out->why.verdict, now_us) : 0;
+	int64_t start = begins ? after_work(c, begins, pace * (double)out->ahead) : 0;
+	int64_t finish =
+		start ? after_work(c, start, pace * (double)entries + (double)out->call_us) : 0;
+
+	put_u64(sb, "ahead", out->ahead);
+	put_time_ms(sb, "expected_start_at", start);
+	put_time_ms(sb, "expected_finish_at", finish);
+}
+
+/* ---- the answer ---- */
+
+static void answer(const struct req *req, const struct batch *batch,
+	const struct batch_receipt *receipt, const struct outlook *out, struct reply *reply)
+{
+	struct strbuf *sb = &reply->body;
+	char text[WHY_TEXT_BYTES];
+
+	if (receipt->is_replay)
+		reply_header(reply, "Idempotent-Replayed", "true");
+	put_object(sb, NULL);
+	put_text(sb, "message",
+		receipt->is_replay ? STR("This batch is stored already")
+				   : STR("Dry run: nothing was stored"));
+	put_text(sb, "status", STR("success"));
+	put_bool(sb, "dry_run", true);
+	put_u64(sb, "batch_id", batch->head.batch_id);
+	put_u64(sb, "inserted_count", receipt->inserted);
+	if (receipt->queue_master_id)
+		put_u64(sb, "queue_id", receipt->queue_master_id);
+	else
+		put_null(sb, "queue_id");
+	if (!str_eq(receipt->rejected, STR("[]")))
+		put_raw(sb, "rejected", receipt->rejected);
+	put_text(sb, "explanation", str_of(out->is_known ? why_text(&out->why, text) : NULL));
+	put_explained(sb, "blocked_by", &out->why.verdict);
+	put_forecast(sb, out, receipt->inserted, req->now_us);
+	put_end(sb, '}');
+}
+
+/* As the insert finds it: not if it was canceled. */
+static bool may_be_added_to(
+	struct app *app, const struct req *req, const struct batch *batch, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	if (batch->head.queue_id == 0)
+		return true;
+	arg_i64(&args, (int64_t)req->client->id);
+	arg_i64(&args, (int64_t)batch->head.queue_id);
+	bool ok = db_query_as(app->db, req->client->id, SQL_WHY_BATCH, &args, &rows, err);
+	args_free(&args);
+	bool over = ok && (rows.n == 0 || !row_is_null(&rows, 0, 5));
+	rows_free(&rows);
+	return ok && (!over || batch_is_over(batch, err));
+}
+
+bool preflight(struct app *app, const struct req *req, const struct batch *batch,
+	struct reply *reply, struct err *err)
+{
+	struct batch_receipt receipt = {.queue_master_id = batch->head.queue_id,
+		.inserted = batch->n,
+		.rejected = strbuf_view(&batch->rejected)};
+	struct outlook out = {.is_known = false};
+	struct err unknown;
+	bool found;
+
+	if (!batch_find(app, batch, &receipt, &found, err) ||
+		(!found && !may_be_added_to(app, req, batch, err)) ||
+		!look_ahead(app, req->client->id, &out, err))
+		return false;
+	out.is_known = why_client(app->segment, req->client->id, req->now_us, &out.why, &unknown);
+	answer(req, batch, &receipt, &out, reply);
+	return true;
+}

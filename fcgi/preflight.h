@@ -1,0 +1,13 @@
+/* What an insert would do: POST /queues/insertdataincallqueue?dry_run=1. Everything is checked and answered as the insert
+ * would be, nothing is stored, and batch_id stays free; beside it what would keep the calls from starting now, and when they
+ * may be expected to begin and to end. */
+#ifndef CCS_FCGI_PREFLIGHT_H
+#define CCS_FCGI_PREFLIGHT_H
+
+#include "fcgi/batch.h"
+
+/* batch is gathered and closed. */
+MUST_USE bool preflight(struct app *app, const struct req *req, const struct batch *batch,
+	struct reply *reply, struct err *err);
+
+#endif

@@ -201,10 +201,25 @@ bool gate_blocks(enum gate gate, const struct gate_view *view, struct gate_verdi
 	return blocked;
 }
 
+static const uint8_t parts[GATE__N] = {
+#define GATE(name, asks, sentence, who) [GATE_##name] = GATE_OF_##asks,
+#include "shm/gate.def"
+#undef GATE
+};
+
+/* A gate whose part is not there would let everything pass. Of those of clients some ask about an entry, too. */
 bool gate_first_block(const struct gate_view *view, struct gate_verdict *out)
 {
+	const bool there[] = {
+		[GATE_OF_CLIENT] = view->client || view->entry,
+		[GATE_OF_BATCH] = view->entry,
+		[GATE_OF_NUMBER] = view->entry,
+		[GATE_OF_ALLOCATION] = view->allocation,
+		[GATE_OF_SERVER] = view->server,
+	};
+	*out = (struct gate_verdict){GATE_NONE, 0};
 	for (int gate = GATE_NONE + 1; gate < GATE__N; gate++)
-		if (gate_blocks((enum gate)gate, view, out))
+		if (there[parts[gate]] && gate_blocks((enum gate)gate, view, out))
 			return true;
 	return false;
 }

@@ -140,10 +140,14 @@ bench: all
 	$(Q)tests/bench/wall.py --programs $(OUT)
 	$(Q)tests/bench/workers.py --programs $(OUT)
 
-bench: $(addprefix $(OUT)/tests/bench/,bench_ami bench_life bench_numbers bench_scan hello ws_load)
+bench: $(addprefix $(OUT)/tests/bench/,bench_ami bench_life bench_numbers bench_pick bench_scan hello ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)
+
+$(OUT)/tests/bench/bench_pick: $(OUT)/tests/bench/bench_pick.c.o $(foreach l,dispatcher $(LIBS.program),$(call archive,$(l)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
 
 # Each tests/fuzz/fuzz_<name>.c, with the sources that it names, under libFuzzer from its corpus. What is found goes to the
 # output folder. Needs Debian's package clang.

@@ -6,6 +6,8 @@
 Prints Markdown, for docs/BENCHMARKS.md. What waits and the clients are written to PostgreSQL directly; servers are a farm's,
 and calls are made.
 """
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -109,6 +111,12 @@ def main():
         ccs, postgres, rate = at_work(stack)
         dials = restart_s(stack)
         live = live_calls(db)
+    print("| clients | waiting | pick ns | plan ns |\n|---|---|---|---|")
+    for clients, waiting in ((100, 10_000), (wanted.clients, wanted.waiting)):
+        said = json.loads(subprocess.run([f"{wanted.programs}/tests/bench/bench_pick", str(clients), str(waiting)],
+                                         check=True, capture_output=True).stdout)
+        print(f"| {clients:,} | {waiting:,} | {said['pick_ns']:.0f} | {said['plan_ns']:.0f} |")
+    print()
     print("| waiting | clients | servers | live | segment MiB | dispatcher RSS MB | calls/s begun | its cores | PostgreSQL's |"
           " restart to first Originate s |\n|---|---|---|---|---|---|---|---|---|---|")
     print(f"| {wanted.waiting:,} | {wanted.clients:,} | {wanted.servers:,} | {live:,} | {segment:.0f} | {memory:.0f} |"

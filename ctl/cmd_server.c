@@ -64,7 +64,8 @@ enum {
 	TLS,
 	TLS_VERIFY,
 	TLS_CA,
-	TLS_NAME
+	TLS_NAME,
+	COUNT_FOREIGN
 };
 
 static json_t *server_json(const struct rows *rows, int row, const struct shm_server *s)
@@ -74,7 +75,7 @@ static json_t *server_json(const struct rows *rows, int row, const struct shm_se
 
 	return json_pack(
 		"{s:I, s:s, s:s, s:i, s:s, s:i, s:i, s:i, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, "
-		"s:b, s:b, s:o, s:o}",
+		"s:b, s:b, s:o, s:o, s:b}",
 		"id", (json_int_t)s->id, "server_code", s->server_code, "host", s->host, "port",
 		(int)s->port, "status", server_status_name(s->status), "allowed_active_calls",
 		(int)s->allowed_active_calls, "rate_limit", (int)s->rate_limit, "calls_per_second",
@@ -85,7 +86,8 @@ static json_t *server_json(const struct rows *rows, int row, const struct shm_se
 		out_list(rows, row, ENDPOINTS), "tls", (int)row_bool(rows, row, TLS), "tls_verify",
 		(int)row_bool(rows, row, TLS_VERIFY), "tls_ca",
 		out_text(row_text(rows, row, TLS_CA)), "tls_name",
-		out_text(row_text(rows, row, TLS_NAME)));
+		out_text(row_text(rows, row, TLS_NAME)), "count_foreign_calls",
+		(int)row_bool(rows, row, COUNT_FOREIGN));
 }
 
 /* How it is reached, as the list shows it. */

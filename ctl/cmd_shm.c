@@ -151,6 +151,7 @@ struct health {
 	bool dispatcher, database, servers;
 	char dispatcher_text[160], database_text[512];
 	json_t *server_list; /* an object for each server */
+	json_t *halts;	     /* of {who, since, actor, reason} */
 	uint32_t live_calls;
 	uint64_t repaired; /* grants, by the auditor */
 };
@@ -222,6 +223,39 @@ static void look_at_database(struct ctl *ctl, struct health *h)
 			*db_words(ctl->db) ? ": " : "", db_words(ctl->db));
 }
 
+static void look_at_halts(struct ctl *ctl, struct health *h)
+{
+	struct rows rows = ROWS_INIT;
+	struct err err = {0};
+
+	if (h->database && halt_list(ctl->db, &rows, &err))
+		for (int i = 0; i < rows.n; i++) {
+			struct str who = row_text(&rows, i, 0), by = row_text(&rows, i, 2),
+				   why = row_text(&rows, i, 3);
+			json_array_append_new(h->halts,
+				json_pack("{s:s%, s:o, s:s%, s:s%}", "who", who.n ? who.p : "*",
+					who.n ? who.n : 1, "since", out_time(row_time(&rows, i, 1)),
+					"actor", by.p, by.n, "reason", why.p, why.n));
+		}
+	rows_free(&rows);
+}
+
+static void print_halts(const json_t *halts)
+{
+	const json_t *halt;
+	size_t i;
+
+	json_array_foreach (halts, i, halt) {
+		const char *who = json_string_value(json_object_get(halt, "who"));
+		(void)printf("halted      %s since %s by %s%s%s\n",
+			str_eq(str_of(who), STR("*")) ? "everybody" : who,
+			json_string_value(json_object_get(halt, "since")),
+			json_string_value(json_object_get(halt, "actor")),
+			*json_string_value(json_object_get(halt, "reason")) ? ": " : "",
+			json_string_value(json_object_get(halt, "reason")));
+	}
+}
+
 static void print_server_health(const json_t *server)
 {
 	const char *state, *since, *why, *next;
@@ -260,6 +294,7 @@ static void print_health(const struct health *h)
 			!is_up && *error ? ": " : "", !is_up ? error : "");
 		print_server_health(server);
 	}
+	print_halts(h->halts);
 	(void)printf("calls       %u in progress\n", h->live_calls);
 	if (h->repaired)
 		(void)printf("grants      %" PRIu64
@@ -269,7 +304,7 @@ static void print_health(const struct health *h)
 
 bool status_show(struct ctl *ctl, struct err *err)
 {
-	struct health h = {.server_list = json_array()};
+	struct health h = {.server_list = json_array(), .halts = json_array()};
 	struct segment seg;
 
 	if (ctl_state(ctl, &seg, err)) {
@@ -280,16 +315,18 @@ bool status_show(struct ctl *ctl, struct err *err)
 	}
 	segment_close(&seg);
 	look_at_database(ctl, &h);
+	look_at_halts(ctl, &h);
 	bool is_healthy = h.dispatcher && h.database && h.servers;
 	if (ctl->json)
-		out_json(json_pack("{s:b, s:{s:b, s:s}, s:{s:b, s:s}, s:O, s:i, s:{s:I}}",
+		out_json(json_pack("{s:b, s:{s:b, s:s}, s:{s:b, s:s}, s:O, s:O, s:i, s:{s:I}}",
 			"healthy", is_healthy, "dispatcher", "healthy", h.dispatcher, "text",
 			h.dispatcher_text, "database", "healthy", h.database, "text",
-			h.database_text, "servers", h.server_list, "live_calls", (int)h.live_calls,
-			"grants", "repaired", (json_int_t)h.repaired));
+			h.database_text, "servers", h.server_list, "halts", h.halts, "live_calls",
+			(int)h.live_calls, "grants", "repaired", (json_int_t)h.repaired));
 	else
 		print_health(&h);
 	json_decref(h.server_list);
+	json_decref(h.halts);
 	err->kind = ERR_NONE; /* all has been said */
 	return is_healthy;
 }

@@ -9,10 +9,22 @@
 #include "common/secret.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
+#include "registry/halt.h"
 #include "registry/server.h"
 #include "shm/segment.h"
 
 enum { CTL_ARGUMENTS_MAX = 4, CTL_SECRETS_MAX = 8 };
+
+/* What `ccsctl server drain' is told: ctl/drain.def. */
+struct drain_input {
+#define FLAG(member, ...) int64_t member;
+#define TEXT(member, ...) struct str member;
+#include "ctl/drain.def"
+#undef FLAG
+#undef TEXT
+};
+extern const struct field drain_fields[];
+extern const size_t drain_fields_n;
 
 struct ctl {
 	const char *conf_path; /* NULL: the default */
@@ -24,6 +36,8 @@ struct ctl {
 		struct client_input client;
 		struct server_input server;
 		struct allocation_input allocation;
+		struct halt_input halt;
+		struct drain_input drain;
 	} input;
 	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */
 	json_t *file;

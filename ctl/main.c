@@ -14,6 +14,8 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 
 #define FIELDS_none	  NULL, NULL
 #define FIELDS_client	  client_fields, &client_fields_n
+#define FIELDS_drain	  drain_fields, &drain_fields_n
+#define FIELDS_halt	  halt_fields, &halt_fields_n
 #define FIELDS_server	  server_fields, &server_fields_n
 #define FIELDS_allocation allocation_fields, &allocation_fields_n
 

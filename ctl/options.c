@@ -55,6 +55,8 @@ static const char *name_of(struct parse *parse, const struct field *field, const
 
 static const char *argument_of(const struct field *field)
 {
+	if (field->is_flag)
+		return NULL;
 	switch (field->type) {
 	case FIELD_TEXT:
 		return "TEXT";
@@ -170,7 +172,8 @@ static bool take_option(struct parse *parse, int key, char *arg, struct err *err
 
 	switch ((enum field_key)((key - KEY_FIELD) % KEYS_PER_FIELD)) {
 	case AS_VALUE:
-		return field_from_text(field, str_of(arg), &parse->ctl->input, err);
+		return field_from_text(
+			field, arg ? str_of(arg) : STR("true"), &parse->ctl->input, err);
 	case FROM_FILE:
 		return take_secret(parse->ctl, field, arg, err);
 	case FROM_STDIN:

@@ -142,10 +142,9 @@ static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
 	if (slot->server && slot_state(slot) >= CALL_SENT && !(facts->seen & SEEN_RESPONSE))
 		server_answered(slot->server); /* no Response will find the slot any more */
 	grant_give(d, slot);
-	if (!failover_is_withdrawn(facts)) /* nothing has happened that anybody could see */
-		news_call(d, slot,
-			disposition == DISPOSITION_COMPLETED ? EVENT_call_ended : EVENT_call_failed,
-			facts->ended_us, false);
+	news_call(d, slot,
+		disposition == DISPOSITION_COMPLETED ? EVENT_call_ended : EVENT_call_failed,
+		facts->ended_us, false);
 	journal_finish(d->journal, slot);
 }
 
@@ -233,16 +232,6 @@ static void finish_never_sent(
 		cause->at_us);
 }
 
-static void finish_withdrawn(
-	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
-{
-	struct shm_call facts = *slot->call;
-	leave_armed(slot);
-	facts.seen |= SEEN_NOT_FINAL;
-	end(d, slot, &facts, DISPOSITION_CANCELED, "taken back before it was dialled",
-		cause->at_us);
-}
-
 static void finish_called_off(
 	struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
@@ -299,7 +288,7 @@ static void finish_suppressed(
 static void take_back(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;
-	ahead_leave(slot);
+	leave_armed(slot);
 	journal_withdraw(d->journal, slot);
 }
 

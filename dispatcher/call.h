@@ -18,7 +18,6 @@ enum call_event {
 	EV_ANSWERED,
 	EV_OVER,       /* both OriginateResponse and Hangup, or one of them and the grace */
 	EV_CALLED_OFF, /* its client wants no more of it */
-	EV_WITHDRAWN,  /* it is not to be written after all: its entry waits again */
 	EV_OVERDUE,    /* its deadline has passed */
 	EV_GONE,       /* not among the server's channels after a reconnect */
 	EV_STORED,     /* its detail is committed */

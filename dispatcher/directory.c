@@ -6,6 +6,7 @@
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/halt.h"
 #include "dispatcher/health.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
@@ -141,6 +142,7 @@ static void take_clients(void *arg, const struct rows *rows)
 		if (!client)
 			continue;
 		client->seen = true;
+		facts.halted = halt_holds(d, client);
 		take_client(d, client, &facts);
 	}
 }
@@ -275,6 +277,7 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 		.rate_limit = (uint32_t)row_i64(rows, i, 9),
 		.calls_per_second = (uint32_t)row_i64(rows, i, 10),
 		.status = by_name(row_text(rows, i, 16), server_statuses, SERVER_STATUS__N),
+		.counts_foreign = row_bool(rows, i, 21),
 	};
 	if (!row_copy(rows, i, 1, f.server_code, sizeof(f.server_code)) ||
 		!row_copy(rows, i, 2, f.host, sizeof(f.host)) ||
@@ -524,6 +527,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 		return;
 	}
 	remove_unseen(d);
+	halts_loaded(d);
 	publish_clients(d);
 	log_info("directory.loaded", "clients=%u servers=%u keys=%u", HASH_COUNT(d->clients),
 		HASH_COUNT(d->servers), HASH_COUNT(d->known_keys));
@@ -540,6 +544,7 @@ void directory_load(struct dispatcher *d)
 	d->directory_wanted = false;
 	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
 	days_load(d);
+	halts_load(d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
 	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);

@@ -41,6 +41,8 @@ struct dispatcher {
 	bool recovering;	       /* on the way there */
 	int64_t recover_after_mono_us; /* a failed attempt is not followed by the next at once */
 	bool segment_lost;	       /* its names are gone: the holder makes a new one */
+	bool is_halted;		       /* no dialling for anybody: an operator wants it so */
+	bool halt_seen;		       /* in the load of the directory under way */
 	bool stopping;		       /* no new plans; leave when nothing is in doubt */
 
 	struct client *clients;

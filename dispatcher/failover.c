@@ -11,9 +11,6 @@
 
 #include "common/base.h"
 
-/* An attempt's number has two digits in the call id. */
-enum { ATTEMPTS_MOST = 0xf0 };
-
 static bool takes_calls(const struct dispatcher *d, const struct edge *edge)
 {
 	const struct server *server = edge->server;
@@ -25,22 +22,19 @@ static bool takes_calls(const struct dispatcher *d, const struct edge *edge)
 bool failover_possible(const struct dispatcher *d, const struct slot *slot)
 {
 	if (!d->conf->dispatcher_failover || slot->call->tried_server_id || !slot->client ||
-		!slot->chunk || slot->chunk->order != CHUNK_GO || !failover_may_withdraw(slot))
+		!slot->chunk || slot->chunk->order != CHUNK_GO)
+		return false;
+	return failover_has_other(d, slot);
+}
+
+bool failover_has_other(const struct dispatcher *d, const struct slot *slot)
+{
+	if (!slot->client)
 		return false;
 	for (const struct edge *e = slot->client->edges; e; e = e->next_of_client)
 		if (e->server->id != slot->head->server_id && takes_calls(d, e))
 			return true;
 	return false;
-}
-
-bool failover_may_withdraw(const struct slot *slot)
-{
-	return slot->head->n < ATTEMPTS_MOST;
-}
-
-bool failover_is_withdrawn(const struct shm_call *call)
-{
-	return (call->seen & SEEN_NOT_FINAL) && call->disposition == DISPOSITION_CANCELED;
 }
 
 static struct shm_window row_of(const struct slot *slot, uint32_t n, uint64_t tried_server_id)
@@ -66,17 +60,14 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 	struct chunk *chunk = slot->chunk;
 	if (!(slot->call->seen & SEEN_NOT_FINAL))
 		return;
-	counter_add(d->seg,
-		failover_is_withdrawn(slot->call) ? COUNTER_withdrawn : COUNTER_failed_over, 1);
+	counter_add(d->seg, COUNTER_failed_over, 1);
 	if (!chunk) /* its client is gone */
 		return;
 	if (chunk->order == CHUNK_CANCEL) {
 		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
 		return;
 	}
-	struct shm_window facts = row_of(slot, slot->head->n + 1,
-		failover_is_withdrawn(slot->call) ? slot->call->tried_server_id
-						  : slot->head->server_id);
+	struct shm_window facts = row_of(slot, slot->head->n + 1, slot->head->server_id);
 	waiting_again(d, chunk, &facts);
 }
 

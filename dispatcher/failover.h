@@ -2,8 +2,7 @@
  *
  * The detail of the failed attempt is stored as not final; when it is committed the entry stands in line again, in front,
  * with the number of its next attempt and the server to avoid. After a crash between the two, or where its chunk has left
- * memory, the load of its chunk finds it: an entry without a final detail and without an open attempt. An intent that was
- * journalled and is not to be written after all goes the same way, and does not count as a try.
+ * memory, the load of its chunk finds it: an entry without a final detail and without an open attempt.
  */
 #ifndef CCS_DISPATCHER_FAILOVER_H
 #define CCS_DISPATCHER_FAILOVER_H
@@ -13,11 +12,8 @@
 /* May the entry of this attempt, which failed before anything rang, be tried on another server? */
 bool failover_possible(const struct dispatcher *d, const struct slot *slot);
 
-/* May an armed attempt be taken back, so that another one follows? Not for ever: attempts have numbers. */
-bool failover_may_withdraw(const struct slot *slot);
-
-/* The attempt was journalled and never written, on purpose. */
-bool failover_is_withdrawn(const struct shm_call *call);
+/* Does another server of its client take calls? */
+bool failover_has_other(const struct dispatcher *d, const struct slot *slot);
 
 /* Its detail is committed: if that was not final, the entry waits again. Before slot_close. */
 void failover_requeue(struct dispatcher *d, struct slot *slot);

@@ -96,7 +96,8 @@ uint64_t server_room(struct dispatcher *d, const struct server *server)
 	if (gate_first_block(&view, &verdict))
 		return 0;
 	const struct gate_quota *q = &gs.quota;
-	uint64_t room = MIN(q->channels_limit - q->channels_used, gs.window - gs.unanswered);
+	uint64_t room =
+		MIN(q->channels_limit - q->channels_used - gs.foreign, gs.window - gs.unanswered);
 	if (gs.pace)
 		room = MIN(room, gs.pace - q->channels_used);
 	room = MIN(room, rate_room(&q->hourly, q->rate_us, d->now_us));

@@ -165,6 +165,8 @@ struct client {
 	struct heap_node ready;	    /* among those who may dial, by vtime */
 	struct heap_node timer;	    /* among those who are parked for a known time */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
+	bool is_halted;		    /* by an operator, it alone */
+	bool halt_seen;		    /* in the load under way */
 	bool seen;
 	UT_hash_handle hh;
 };
@@ -204,6 +206,9 @@ struct server {
 	int64_t heard_mono_us; /* its last Response, or the first Originate that it owes one */
 	struct breaker breaker;
 	struct pace pace;
+	int64_t foreign_next_us; /* mono: its channels are counted again */
+	uint32_t foreign_n;	 /* of others, so far in the list that comes in */
+	bool foreign_asked;
 	struct heap waiters;	/* edges whose clients wait for it: waiters.h */
 	int64_t vtime;		/* of the last call on it */
 	struct heap_node timer; /* while it has waiters and is blocked for a known time */

@@ -102,9 +102,7 @@ static void retell(struct dispatcher *d, struct slot *slot)
 	if (state != CALL_ENDED)
 		return;
 	bool completed = call->disposition == DISPOSITION_COMPLETED;
-	if (!failover_is_withdrawn(call))
-		news_call(d, slot, completed ? EVENT_call_ended : EVENT_call_failed, call->ended_us,
-			true);
+	news_call(d, slot, completed ? EVENT_call_ended : EVENT_call_failed, call->ended_us, true);
 	journal_finish(d->journal, slot);
 }
 

@@ -10,6 +10,8 @@
 #include "dispatcher/ami_action.h"
 #include "dispatcher/ami_channel.h"
 #include "dispatcher/call.h"
+#include "dispatcher/failover.h"
+#include "dispatcher/foreign.h"
 #include "dispatcher/health.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/sched.h"
@@ -162,7 +164,8 @@ static void on_down(void *arg, const char *why)
 
 static void on_message(void *arg, const struct ami_message *msg)
 {
-	call_message(arg, msg);
+	if (!foreign_take(arg, msg))
+		call_message(arg, msg);
 }
 
 /* After a respawn on the same connection: every Originate written before has been answered by now, so one without a
@@ -322,27 +325,52 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 
 /* Gates that may have shut between the plan and now: the commit in between takes a fraction of a millisecond, a reconnect
  * of the server takes longer. */
-static bool still_wanted(const struct dispatcher *d, const struct slot *slot)
+static bool client_wants(const struct dispatcher *d, const struct slot *slot)
 {
 	const struct client *c = slot->client;
-	if (d->now_us - slot->call->armed_us < PLAN_GOOD_US || !c)
+	if (!c)
 		return true;
-	return c->facts.is_active && c->facts.status == CLIENT_ACTIVE &&
-	       c->facts.window_open_us <= d->now_us && d->now_us < c->facts.window_close_us;
+	if (c->facts.halted)
+		return false;
+	return d->now_us - slot->call->armed_us < PLAN_GOOD_US ||
+	       (c->facts.is_active && c->facts.status == CLIENT_ACTIVE &&
+		       c->facts.window_open_us <= d->now_us &&
+		       d->now_us < c->facts.window_close_us);
+}
+
+/* It is away, or paused. */
+static bool server_keeps_waiting(const struct server *server)
+{
+	const struct dispatcher *d = server->d;
+	bool away = server->lost_us && d->now_us - server->lost_us > PLAN_GOOD_US;
+	return away || !breaker_lets(&server->breaker, d->now_us);
+}
+
+/* Takes an attempt back that its client does not want any more, or that another server can make at once. */
+static bool withdraw(struct server *server, struct slot *slot)
+{
+	struct dispatcher *d = server->d;
+	bool wanted = client_wants(d, slot);
+	if (wanted && !(server_keeps_waiting(server) && failover_has_other(d, slot)))
+		return false;
+	(void)call_step(d, slot, EV_TAKEN_BACK, &(struct call_cause){.at_us = d->now_us});
+	return true;
+}
+
+static bool can_write(const struct server *server)
+{
+	return server_is_up(server) && server->unanswered < server_window(server) &&
+	       breaker_lets(&server->breaker, server->d->now_us);
 }
 
 void server_write_armed(struct server *server)
 {
-	struct dispatcher *d = server->d;
 	struct strbuf out = STRBUF_INIT;
 	struct slot *slot, *next;
-	if (!server->armed || !server_is_up(server))
+	if (!server->armed)
 		return;
 	DL_FOREACH_SAFE (server->armed, slot, next) {
-		if (server->unanswered >= server_window(server) ||
-			!breaker_lets(&server->breaker, d->now_us))
-			break;
-		if (!still_wanted(d, slot))
+		if (withdraw(server, slot) || !can_write(server))
 			continue;
 		write_one(server, slot, &out);
 		if (slot_state(slot) == CALL_ARMED) /* no room to queue it */
@@ -351,7 +379,8 @@ void server_write_armed(struct server *server)
 			measure(server, slot);
 	}
 	strbuf_free(&out);
-	ami_conn_flush(server->conn);
+	if (server->conn)
+		ami_conn_flush(server->conn);
 	server_set_deadline(server);
 	show_state(server);
 }
@@ -400,6 +429,8 @@ void server_tick(struct server *server)
 
 void servers_show(struct dispatcher *d)
 {
-	for (struct server *s = d->servers; s; s = s->hh.next)
+	for (struct server *s = d->servers; s; s = s->hh.next) {
+		foreign_tick(s);
 		show_state(s);
+	}
 }

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/halt.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
@@ -431,6 +432,8 @@ static void take_controls(void *arg, const struct rows *rows)
 		struct str kind = row_text(rows, i, 2);
 		if (str_eq(kind, STR("reload")))
 			d->directory_wanted = true;
+		else if (str_eq(kind, STR("halt")) || str_eq(kind, STR("lift")))
+			halt_ordered(d, (uint64_t)row_i64(rows, i, 1), str_eq(kind, STR("halt")));
 		else if (str_eq(kind, STR("hangup")))
 			call_off(d, (uint64_t)row_i64(rows, i, 1), (uint64_t)row_i64(rows, i, 3));
 		d->sweep_wanted =

@@ -33,6 +33,7 @@ struct field {
 	enum field_type type;
 	bool is_required;
 	bool may_be_empty; /* "" or null says "none" */
+	bool is_flag;	   /* BOOL: on a command line an option without a value */
 	bool is_secret;	   /* never on a command line: from a file or standard input */
 	int64_t min, max;  /* of the number; of the bytes of the text or of each element */
 	/* Allowed in text and elements beside letters and digits; NULL = all but control bytes. */
@@ -106,6 +107,12 @@ bool field_is_given(const struct field *field, const void *from);
 	{.name = #member,                                                                          \
 		.type = FIELD_BOOL,                                                                \
 		FIELD_##need,                                                                      \
+		.help = text,                                                                      \
+		.offset = offsetof(in, member)},
+#define FIELD_ROW_FLAG(in, member, text)                                                           \
+	{.name = #member,                                                                          \
+		.type = FIELD_BOOL,                                                                \
+		.is_flag = true,                                                                   \
 		.help = text,                                                                      \
 		.offset = offsetof(in, member)},
 #define FIELD_ROW_LIST(in, member, word, least, most, beside, condition, text)                     \

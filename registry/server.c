@@ -132,6 +132,7 @@ static bool write_server(struct db *db, enum sql_query query, const struct secre
 	arg_truth(&args, input->tls_verify);
 	arg_text_or_null(&args, input->tls_ca);
 	arg_text_or_null(&args, input->tls_name);
+	arg_truth(&args, input->count_foreign_calls);
 	bool ok = db_query(db, query, &args, &rows, err);
 	args_free(&args);
 	if (!ok)

@@ -33,7 +33,7 @@ MUST_USE bool server_change(struct db *db, const struct secret_key *secret, cons
 	const struct server_input *input, uint64_t *server_id, struct err *err);
 
 /* All servers by code: SERVER_COLUMNS, then ami_user, channel_template, extension, context,
- * provided_prefix, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name. For the
+ * provided_prefix, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name, count_foreign_calls. For the
  * owner's connection. */
 MUST_USE bool server_list(struct db *db, struct rows *rows, struct err *err);
 

@@ -50,6 +50,11 @@ static int64_t client_inactive(const struct gate_view *v)
 	return blocked_if(v->client && !v->client->active, NEVER);
 }
 
+static int64_t halted(const struct gate_view *v)
+{
+	return blocked_if(v->client && v->client->halted, NEVER);
+}
+
 static int64_t not_dispatched(const struct gate_view *v)
 {
 	return blocked_if(v->entry && !v->entry->dispatched, NEVER);
@@ -168,7 +173,9 @@ static int64_t server_breaker(const struct gate_view *v)
 
 static int64_t server_channels(const struct gate_view *v)
 {
-	return v->server ? channels_full(&v->server->quota) : PASS;
+	const struct gate_server *s = v->server;
+	return blocked_if(
+		s && s->quota.channels_used + s->foreign >= s->quota.channels_limit, NEVER);
 }
 
 static int64_t server_pace(const struct gate_view *v)
@@ -254,6 +261,7 @@ struct gate_client gate_client_of(const struct shm_client *c, const struct usage
 {
 	return (struct gate_client){
 		.active = c->is_active && c->status != CLIENT_SUSPENDED,
+		.halted = c->halted,
 		.paused = c->status == CLIENT_PAUSED,
 		.has_server = has_server,
 		.window_open_us = c->window_open_us,
@@ -278,6 +286,7 @@ struct gate_server gate_server_of(const struct shm_server *s, const struct usage
 	return (struct gate_server){
 		.up = s->status == SERVER_ACTIVE && ami->state == AMI_UP,
 		.breaker_until_us = health->next_us,
+		.foreign = health->foreign,
 		.pace = health->pace,
 		.unanswered = ami->unanswered + ami->armed,
 		.window = ami->window,

@@ -59,6 +59,7 @@ struct gate_day {
 
 struct gate_client {
 	bool active;
+	bool halted; /* by an operator */
 	bool paused;
 	bool has_server; /* any is allocated to it */
 	int64_t window_open_us,
@@ -88,6 +89,7 @@ struct gate_allocation {
 struct gate_server {
 	bool up;		  /* connected, logged in, resynchronised, taking calls */
 	int64_t breaker_until_us; /* 0 = closed */
+	uint32_t foreign;	  /* channels of others that count */
 	uint32_t pace;		  /* calls at once that it bears now; 0 = no limit but its own */
 	uint32_t unanswered;	  /* Originates without a Response */
 	uint32_t window;	  /* how many of these there may be */

@@ -161,6 +161,8 @@ struct shm_client {
 	uint32_t status;	      /* enum shm_client_status */
 	uint32_t is_active;
 	uint32_t auto_dispatch;
+	uint32_t halted; /* an operator has stopped its dialling, or everybody's */
+	uint32_t pad;
 	int64_t window_open_us, window_close_us; /* the window that holds now, or the next */
 	int64_t created_us, updated_us;
 	struct shm_policy policy;
@@ -198,7 +200,7 @@ struct shm_server {
 	uint32_t allowed_active_calls;
 	uint32_t rate_limit;
 	uint32_t calls_per_second;
-	uint32_t pad;
+	uint32_t counts_foreign; /* channels of others take their part of allowed_active_calls */
 };
 
 struct shm_allocation {

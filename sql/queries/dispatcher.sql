@@ -30,6 +30,10 @@ select c.id, d.ends_at, coalesce(array_to_string(c.daily_caps, ' '), ''), coales
   left join rollup_region r on r.client_id = c.id and r.local_date = d.day
  order by c.id;
 
+-- name: directory_halts
+-- Whose dialling an operator has stopped; 0: everybody's.
+select coalesce(client_id, 0) from halt;
+
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
 -- tell that there were more than a row of the directory holds. Last column: the youngest of all that ended.
@@ -55,7 +59,7 @@ select 0, client_id, fingerprint, not_after
 -- name: directory_servers
 select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
        calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text,
-       tls, tls_verify, tls_ca, tls_name
+       tls, tls_verify, tls_ca, tls_name, count_foreign_calls
   from server
  order by id;
 
@@ -86,15 +90,14 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
  limit 50000;
 
 -- name: chunk_entries
--- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed,
--- unless it was taken back before it was dialled.
+-- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed.
 with tried as (
     select entry_id, max(n) as n from attempt
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
      group by entry_id
 ), ended as (
     select entry_id, max(n) as n, bool_or(is_final) as finally,
-           (array_agg(server_id order by n desc) filter (where disposition <> 'canceled'))[1] as server_id
+           (array_agg(server_id order by n desc))[1] as server_id
       from call_detail
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
      group by entry_id

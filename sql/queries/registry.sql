@@ -172,13 +172,14 @@ select exists (select from pg_timezone_names where name = $1::text);
 -- The flag says that the channel needs an endpoint and there is none.
 insert into server (server_code, host, port, ami_user, ami_secret, channel_template, allowed_active_calls, rate_limit,
                     calls_per_second, default_directory, recording_directory, extension, status,
-                    provided_prefix, context, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name)
+                    provided_prefix, context, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name,
+                    count_foreign_calls)
 values ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, nullif($9::bigint, 0),
         coalesce($10::text, '/var/spool/asterisk/monitor'), coalesce($11::text, '/var/spool/asterisk/recordings'),
         coalesce($12::text, 's'), coalesce($13::text::server_status, 'active'),
         coalesce($14::text[], '{}'), coalesce($15::text[], '{default}'), coalesce($16::text[], '{}'),
         coalesce($17::text[], '{}'), coalesce($18::boolean, false), coalesce($19::boolean, true),
-        nullif($20::text, ''), nullif($21::text, ''))
+        nullif($20::text, ''), nullif($21::text, ''), coalesce($22::boolean, false))
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
 
 -- name: server_update
@@ -205,6 +206,7 @@ update server
        tls_verify = coalesce($19::boolean, tls_verify),
        tls_ca = nullif(coalesce($20::text, tls_ca), ''),
        tls_name = nullif(coalesce($21::text, tls_name), ''),
+       count_foreign_calls = coalesce($22::boolean, count_foreign_calls),
        updated_at = now()
  where server_code = $1::text
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
@@ -213,7 +215,7 @@ returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}'
 -- role: ccs_owner
 select s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
        s.ami_user, s.channel_template, s.extension, s.context, s.provided_prefix, s.allocated_dids,
-       s.provided_endpoints, s.tls, s.tls_verify, s.tls_ca, s.tls_name
+       s.provided_endpoints, s.tls, s.tls_verify, s.tls_ca, s.tls_name, s.count_foreign_calls
   from server s
  order by s.server_code;
 
@@ -278,3 +280,43 @@ select added.id from added, pg_notify('ccs', '');
 -- name: audit_insert
 -- role: ccs_owner
 insert into audit (actor, action, subject, detail) values ($1::text, $2::text, $3::text, $4::text::jsonb);
+
+-- name: halt_set
+-- role: ccs_owner
+-- Stops the dialling of the client with account code $1 (null: of all): the control row, and whether that is news. No row: there
+-- is no such client.
+with target as (
+    select null::bigint as id where $1::text is null
+    union all
+    select id from client where accountcode = $1
+), held as (
+    insert into halt (client_id, actor, reason) select id, $2::text, $3::text from target
+    on conflict (coalesce(client_id, 0)) do nothing
+    returning 1
+), told as (
+    insert into control (client_id, kind) select id, 'halt' from target returning id
+)
+select told.id, (select count(*) from held) from told, pg_notify('ccs', '');
+
+-- name: halt_lift
+-- role: ccs_owner
+with target as (
+    select null::bigint as id where $1::text is null
+    union all
+    select id from client where accountcode = $1
+), lifted as (
+    delete from halt h using target t where h.client_id is not distinct from t.id returning 1
+), told as (
+    insert into control (client_id, kind) select id, 'lift' from target returning id
+)
+select told.id, (select count(*) from lifted) from told, pg_notify('ccs', '');
+
+-- name: halt_list
+-- role: ccs_owner
+select coalesce(c.accountcode, ''), h.since, h.actor, h.reason
+  from halt h left join client c on c.id = h.client_id
+ order by c.accountcode nulls first;
+
+-- name: control_is_done
+-- role: ccs_owner
+select done_at is not null from control where id = $1::bigint;

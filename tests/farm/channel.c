@@ -211,11 +211,18 @@ static struct plan plan_in_mood(const struct server *server, const char *number)
 {
 	struct plan plan = plan_of(str_of(number));
 
+	bool is_full = server->mood.on[MOOD_TRUNK] &&
+		       HASH_COUNT(server->channels) >= server->mood.value[MOOD_TRUNK];
+
 	if (server->mood.on[MOOD_BUSY])
 		plan.outcome = OUTCOME_BUSY;
 	if (server->mood.on[MOOD_ANSWER] && !outcomes[plan.outcome].answers) {
 		plan.outcome = OUTCOME_ANSWERED;
 		plan.talk_us = FORCED_TALK_S * US_PER_S;
+	}
+	if (is_full) {
+		plan.outcome = OUTCOME_CONGESTION;
+		plan.ring_s = 0;
 	}
 	return plan;
 }

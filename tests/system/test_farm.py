@@ -5,6 +5,7 @@ import pytest
 
 from farmed import WINDOW, compare, farmed_stack
 from stack import numbers
+from stack.proc import StackError
 from subscriber import audience, last_word
 
 SERVERS, CHANNELS = 20, 10
@@ -121,3 +122,98 @@ def test_an_answer_that_nobody_heard_is_known_from_the_hangup(farmed, farm):
 
     detail = farmed.outcome(call_id)
     assert (detail["disposition"], detail["estimated"]) == ("completed", True)
+
+
+# ---- what an operator does ----
+
+def server(farmed, code) -> dict:
+    """As ccsctl sees it."""
+    return next(one for one in status(farmed)["servers"] if one["server_code"] == code)
+
+
+def status(farmed) -> dict:
+    return farmed.ctl_json("status")
+
+
+def written(farmed) -> int:
+    """Originates so far."""
+    return farmed.ctl_json("shm", "show")["counters"]["originates"]
+
+
+def test_M11_a_full_trunk_gets_as_many_calls_as_it_bears(farmed, farm):
+    farm.set_mood("trunk=4")
+    batch = start_batch(farmed, 600, ring=1, talk=3)
+    farmed.wait_until(lambda: all((server(farmed, f"farm{n}")["pace"] or CHANNELS) <= 5 for n in range(1, SERVERS + 1)),
+                      "no server is given more calls than fit")
+    farm.set_mood("normal")
+    finish(farmed, batch, 600)
+
+
+def test_halt_stops_dialling_within_a_turn_and_outlives_the_dispatcher(farmed, farm):
+    batch = start_batch(farmed, 1200, ring=1, talk=3)
+    farmed.wait_until(lambda: farmed.attempts() > 200, "calls are under way")
+    told = farmed.ctl_json("halt", "--all", "--reason", "a drill")
+    at_once = written(farmed)
+    assert (told["who"], told["halted"], told["changed"]) == ("everybody", True, True)
+    assert 0 < farmed.report(batch).open
+    [halt] = status(farmed)["halts"]
+    assert (halt["who"], halt["reason"]) == ("*", "a drill")
+    assert farmed.api.post("/controls/dispatch-calls").ok["blocked_reason"] == "halted"
+
+    farmed.wait_until(lambda: status(farmed)["live_calls"] == 0, "what was dialled has ended")
+    [victim] = farmed.children("dispatcher")
+    farmed.kill("dispatcher")
+    farmed.wait_until(lambda: farmed.children("dispatcher") not in ([], [victim]), "it is back")
+    farmed.wait_ready()
+    assert written(farmed) == at_once
+
+    assert farmed.ctl_json("resume", "--all")["changed"]
+    finish(farmed, batch, 1200)
+    assert status(farmed)["halts"] == []
+
+
+def test_halt_of_one_client_is_not_another_ones(farmed, farm):
+    other = farmed.new_client("UNHALTED", channels=SERVERS, rate_limit=1_000_000)
+    farmed.ctl_json("halt", "--client", farmed.accountcode)
+    try:
+        batch = start_batch(farmed, 50, talk=1)
+        [number] = numbers.numbers("answered", 1, seed=next(_seeds), talk=1)
+        assert other.outcome(other.call(number))["disposition"] == "completed"
+        assert farmed.report(batch).attempts == 0
+    finally:
+        farmed.ctl_json("resume", "--client", farmed.accountcode)
+    finish(farmed, batch, 50)
+
+
+def test_halt_wants_to_know_whose(farmed):
+    for words in ["halt"], ["halt", "--all", "--client", "X"], ["resume", "--client", "NOBODY"]:
+        with pytest.raises(StackError):
+            farmed.stack.ccs.ctl(*words)
+
+
+def test_a_drained_server_gets_no_calls_and_those_it_has_go_on(farmed, farm):
+    batch = start_batch(farmed, 1500, ring=1, talk=5)
+    farmed.wait_until(lambda: server(farmed, "farm2")["channels"] > 0, "it has calls")
+    said = farmed.stack.ccs.ctl("server", "drain", "farm2", "--wait")
+    drained = server(farmed, "farm2")
+    assert "calls in progress" in said and said.splitlines()[-2] == "0 calls in progress"
+    assert (drained["status"], drained["channels"]) == ("draining", 0)
+
+    def dialled():
+        return sum(o.server == "farm2" for o in farm.book().originates)
+
+    before, open_then = dialled(), farmed.report(batch).open
+    farmed.wait_until(lambda: farmed.report(batch).open < open_then - 50, "the others go on")
+    assert dialled() == before
+    farmed.stack.ccs.ctl("server", "undrain", "farm2")
+    farmed.wait_until(lambda: dialled() > before, "it is dialled again")
+    finish(farmed, batch, 1500)
+
+
+def test_other_peoples_channels_are_counted_where_it_is_wanted(farmed, farm):
+    farm.set_mood("noise=200", "farm4")
+    with farmed.server_limited("farm4", count_foreign_calls=True):
+        farmed.wait_until(lambda: server(farmed, "farm4")["foreign_channels"] >= CHANNELS, "they are counted")
+        finish(farmed, start_batch(farmed, 300, talk=1), 300)
+    farm.set_mood("normal", "farm4")
+    farmed.wait_until(lambda: server(farmed, "farm4")["foreign_channels"] == 0, "nobody counts any more")

@@ -40,6 +40,11 @@ static void close_client_inactive(struct situation *s)
 	s->client.active = false;
 }
 
+static void close_halted(struct situation *s)
+{
+	s->client.halted = true;
+}
+
 static void close_not_dispatched(struct situation *s)
 {
 	s->entry.dispatched = false;
@@ -178,6 +183,7 @@ static const struct {
 	int64_t next_us;
 } closers[GATE__N] = {
 	[GATE_client_inactive] = {close_client_inactive, SOMETHING},
+	[GATE_halted] = {close_halted, SOMETHING},
 	[GATE_not_dispatched] = {close_not_dispatched, SOMETHING},
 	[GATE_paused] = {close_paused, SOMETHING},
 	[GATE_canceled] = {close_canceled, SOMETHING},
@@ -392,6 +398,10 @@ static void test_rows_of_the_segment_make_a_view(void **state)
 	r.s.server.status = SERVER_DRAINING;
 	assert_int_equal(first_gate(&r), GATE_server_down);
 	r.s.server.status = SERVER_ACTIVE;
+	r.s.health.foreign = 9;
+	assert_int_equal(first_gate(&r), GATE_server_channels);
+	r.s.health.foreign = 8;
+	assert_int_equal(first_gate(&r), GATE_NONE);
 	r.s.health.next_us = NOW + 1;
 	assert_int_equal(first_gate(&r), GATE_server_breaker);
 	r.s.health.next_us = NOW;

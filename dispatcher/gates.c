@@ -6,13 +6,13 @@
 
 #include "common/base.h"
 
-/* Channels count, or are taken to be without end. */
-enum channels { CHANNELS_COUNT, CHANNELS_ENOUGH };
+/* As many channels are free as there are, or one more: another call has ended. Above a lowered limit that is none yet. */
+enum channels { CHANNELS_NOW, CHANNELS_SOON };
 
 static struct gate_quota with(enum channels channels, struct gate_quota quota)
 {
-	if (channels == CHANNELS_ENOUGH)
-		quota.channels_limit = UINT32_MAX;
+	if (channels == CHANNELS_SOON && quota.channels_used > 0)
+		quota.channels_used--;
 	return quota;
 }
 
@@ -58,39 +58,39 @@ static bool server_shut(struct dispatcher *d, const struct server *server, enum 
 
 bool client_blocked(struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
 {
-	return client_shut(d, client, CHANNELS_COUNT, verdict);
+	return client_shut(d, client, CHANNELS_NOW, verdict);
 }
 
 bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
 {
-	return edge_shut(d, edge, CHANNELS_COUNT, verdict);
+	return edge_shut(d, edge, CHANNELS_NOW, verdict);
 }
 
 bool server_blocked(struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
 {
-	return server_shut(d, server, CHANNELS_COUNT, verdict);
+	return server_shut(d, server, CHANNELS_NOW, verdict);
 }
 
 bool client_blocked_otherwise(
 	struct dispatcher *d, struct client *client, struct gate_verdict *verdict)
 {
-	return client_shut(d, client, CHANNELS_ENOUGH, verdict);
+	return client_shut(d, client, CHANNELS_SOON, verdict);
 }
 
 bool edge_blocked_otherwise(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict)
 {
-	return edge_shut(d, edge, CHANNELS_ENOUGH, verdict);
+	return edge_shut(d, edge, CHANNELS_SOON, verdict);
 }
 
 bool server_blocked_otherwise(
 	struct dispatcher *d, const struct server *server, struct gate_verdict *verdict)
 {
-	return server_shut(d, server, CHANNELS_ENOUGH, verdict);
+	return server_shut(d, server, CHANNELS_SOON, verdict);
 }
 
 uint64_t server_room(struct dispatcher *d, const struct server *server)
 {
-	struct gate_server gs = view_of(server, CHANNELS_COUNT);
+	struct gate_server gs = view_of(server, CHANNELS_NOW);
 	struct gate_view view = {.now_us = d->now_us, .server = &gs};
 	struct gate_verdict verdict;
 	if (gate_first_block(&view, &verdict))

@@ -14,7 +14,7 @@ bool edge_blocked(struct dispatcher *d, struct edge *edge, struct gate_verdict *
 bool server_blocked(
 	struct dispatcher *d, const struct server *server, struct gate_verdict *verdict);
 
-/* The same, were there channels without end: what else is in the way. */
+/* The same, had one call more ended: what else than a channel is in the way. */
 bool client_blocked_otherwise(
 	struct dispatcher *d, struct client *client, struct gate_verdict *verdict);
 bool edge_blocked_otherwise(struct dispatcher *d, struct edge *edge, struct gate_verdict *verdict);

@@ -32,11 +32,16 @@ void caller_id_drop(struct dispatcher *d, struct caller_id *id)
 	free(id);
 }
 
+static void use(struct dispatcher *d, struct caller_id *id)
+{
+	id->used = ++d->caller_id_turns;
+}
+
 void caller_id_take(struct dispatcher *d, struct caller_id *id)
 {
 	id->channels++;
 	id->calls++;
-	id->used = ++d->caller_id_turns;
+	use(d, id);
 }
 
 void caller_id_give(struct caller_id *id)
@@ -66,6 +71,7 @@ struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const 
 		id = longest_ago(&edge->server->dids);
 	if (!id)
 		return caller_id_hold(d, edge->client->facts.did);
+	use(d, id); /* already: what is armed ahead takes its grant later, and may not be alone */
 	id->held++;
 	return id;
 }

@@ -13,10 +13,10 @@
 struct caller_id *caller_id_hold(struct dispatcher *d, const char *digits);
 void caller_id_drop(struct dispatcher *d, struct caller_id *id);
 
-/* Whom a call on the edge shows. asked: what its entry or batch wants, "" = nothing. Held. */
+/* Whom a call on the edge shows; this was its turn. asked: what its entry or batch wants, "" = nothing. Held. */
 struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const char *asked);
 
-/* It has a call more (and this was its turn), or one less. */
+/* It has a call more, which may be one that an earlier life has picked it for, or one less. */
 void caller_id_take(struct dispatcher *d, struct caller_id *id);
 void caller_id_give(struct caller_id *id);
 

@@ -102,6 +102,8 @@ static bool wake(struct dispatcher *d, struct server *server)
 	settled(d, server);
 	if (server->waiters.n)
 		set_timer(d, server);
+	else
+		server->freed_mono_us = 0; /* nobody's refill */
 	return false;
 }
 

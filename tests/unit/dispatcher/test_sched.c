@@ -338,6 +338,32 @@ static void a_freed_channel_goes_to_who_waits(void **state)
 	assert_int_equal(live(w, 1), 1);
 }
 
+/* When the channel was freed that the oldest call refills. */
+static int64_t refilled_us(const struct world *w)
+{
+	const struct slot *slot = oldest(w);
+	return slot ? slot->freed_mono_us : -1;
+}
+
+/* A channel that nobody wanted when it was freed is not refilled late by who comes an hour later. */
+static void a_refill_is_measured_from_when_somebody_waits(void **state)
+{
+	struct world *w = *state;
+	w->server.facts.allowed_active_calls = 1;
+	announce(w, 0, 1, 9000000000);
+	sched_pass(&w->d);
+	slot_close(&w->d, oldest(w));
+	sched_pass(&w->d);
+	announce(w, 1, 1, 9100000000);
+	sched_pass(&w->d);
+	assert_int_equal(refilled_us(w), 0);
+	announce(w, 2, 2, 9200000000);
+	sched_pass(&w->d);
+	slot_close(&w->d, oldest(w));
+	sched_pass(&w->d);
+	assert_int_equal(refilled_us(w), w->d.now_mono_us);
+}
+
 static void no_limit_is_exceeded(void **state)
 {
 	struct world *w = *state;
@@ -693,6 +719,7 @@ int main(void)
 		WORLD_TEST(who_cannot_use_a_channel_lets_the_next_have_it),
 		WORLD_TEST(a_servers_rate_wakes_as_many_as_may_begin),
 		WORLD_TEST(a_freed_channel_goes_to_who_waits),
+		WORLD_TEST(a_refill_is_measured_from_when_somebody_waits),
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),
 		WORLD_TEST(prefixes_endpoints_and_contexts_are_used_in_all_combinations),

@@ -42,9 +42,12 @@ $(SIM): $(call objects,tests/sim) $(foreach l,dispatcher $(LIBS.program),$(call 
 	$(Q)$(CC) $(LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
 $(call objects,tests/sim): | $(OUT)/sql/embedded.h
 SEEDS ?= 500
-.PHONY: sim
+.PHONY: sim sim-mutants
 sim: $(SIM)
 	$(Q)$(SIM) --seeds $(SEEDS)
+# Breaks the dispatcher in nine places, one after the other, and sees the simulation notice each: some five minutes.
+sim-mutants:
+	$(Q)tests/sim/mutants
 
 # Two protocols, in every order of steps and with kills between any two of them; and broken ones, which must fail.
 MODEL_BELL  := tests/model/check tests/model/bell.pml SLEEPS_AT_ONCE TAIL_FIRST
@@ -96,6 +99,7 @@ mutate:
 check-long: all unit-programs page $(FARM) $(SIM)
 	@rm -f $(RESULTS)-long
 	@tests/run -r $(RESULTS)-long simulation exit '$(SIM) --seeds 10000' || :
+	@tests/run -r $(RESULTS)-long mutants exit tests/sim/mutants || :
 	@tests/run -r $(RESULTS)-long model exit '$(MODEL_BELL)' '$(MODEL_CLAIM)' || :
 	@CCS_PROGRAMS=$(abspath $(OUT)) tests/run -r $(RESULTS)-long long pytest tests/long || :
 	@CCS_NASTY=everything CCS_PROGRAMS=$(abspath $(OUT)) \

@@ -41,6 +41,7 @@ def wait_sizes(live, **wanted):
 
 
 def test_pools_grow_and_shrink_and_a_restart_keeps_the_numbers(live):
+    live.wait_until(lambda: all(sizes(live).values()), "every pool works")  # some may be starting
     usual = sizes(live)
     assert ctl(live, "set", "fast=5", "sql=3") == f"Workers: fast 5, sql 3, call {usual['call']}, login {usual['login']}.\n"
     assert sizes(live) == {**usual, "fast": 5, "sql": 3}

@@ -6,9 +6,9 @@
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/facts.h"
 #include "dispatcher/halt.h"
 #include "dispatcher/health.h"
-#include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/route.h"
 #include "dispatcher/sched.h"
@@ -109,20 +109,6 @@ static struct client *client_add(struct dispatcher *d, const struct shm_client *
 	return client;
 }
 
-/* What changes takes effect with the next pick; who may do more than before is woken for it. */
-static void take_client(struct dispatcher *d, struct client *client, const struct shm_client *facts)
-{
-	const struct shm_client *old = &client->facts;
-	if (memcmp(old, facts, sizeof(*facts)) == 0)
-		return;
-	if (old->id)
-		rates_changed(d, client->usage, &client->starts,
-			(struct rate_limits){old->rate_limit, old->calls_per_second},
-			(struct rate_limits){facts->rate_limit, facts->calls_per_second});
-	client->facts = *facts;
-	sched_client_ready(d, client);
-}
-
 static void take_clients(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -143,7 +129,7 @@ static void take_clients(void *arg, const struct rows *rows)
 			continue;
 		client->seen = true;
 		facts.halted = halt_holds(d, client);
-		take_client(d, client, &facts);
+		client_set_facts(d, client, &facts);
 	}
 }
 
@@ -256,17 +242,6 @@ static bool read_access(const struct dispatcher *d, const struct rows *rows, int
 	return read_secret(d, rows, i, access, err);
 }
 
-static void take_limits(struct dispatcher *d, struct server *server, const struct shm_server *facts)
-{
-	const struct shm_server *old = &server->facts;
-	if (memcmp(old, facts, sizeof(*facts)) == 0 || !old->id)
-		return;
-	rates_changed(d, server->usage, &server->starts,
-		(struct rate_limits){old->rate_limit, old->calls_per_second},
-		(struct rate_limits){facts->rate_limit, facts->calls_per_second});
-	sched_server_freed(d, server);
-}
-
 static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, struct server *server,
 	struct err *err)
 {
@@ -284,8 +259,7 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
 		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
 		return fail(err, ERR_INPUT, "%s", too_long);
-	take_limits(d, server, &f);
-	server->facts = f;
+	server_set_facts(d, server, &f);
 	texts_read(rows, i, 11, &server->prefixes);
 	texts_read(rows, i, 12, &server->contexts);
 	caller_ids_read(d, rows, i, 14, &server->dids);
@@ -419,22 +393,6 @@ static struct edge *edge_add(struct client *client, struct server *server)
 	return edge;
 }
 
-static void take_allocation(
-	struct dispatcher *d, struct edge *edge, const struct shm_allocation *facts)
-{
-	const struct shm_allocation *old = &edge->facts;
-	if (memcmp(old, facts, sizeof(*facts)) == 0)
-		return;
-	if (old->client_id)
-		rates_changed(d, edge->usage, &edge->starts,
-			(struct rate_limits){old->rate_limit, old->calls_per_second},
-			(struct rate_limits){facts->rate_limit, facts->calls_per_second});
-	else if (d->recovered)
-		grant_rebind(d, edge);
-	edge->facts = *facts;
-	sched_client_ready(d, edge->client);
-}
-
 static void take_allocations(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
@@ -464,7 +422,7 @@ static void take_allocations(void *arg, const struct rows *rows)
 			edge = edge_add(client, server);
 		edge->usage = &row->usage;
 		edge->seen = true;
-		take_allocation(d, edge, &facts);
+		edge_set_facts(d, edge, &facts);
 		caller_ids_read(d, rows, i, 5, &edge->dids);
 	}
 }

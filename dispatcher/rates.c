@@ -56,14 +56,14 @@ static int64_t hourly_word(const struct starts *starts, uint32_t per_hour, int64
 	return tat;
 }
 
-/* The debt stays the same number of calls. That may be too little once calls cost more: then all of the last second's is
- * waited for. */
+/* A lower limit waits until nothing of the last second counts. A higher one goes on when the old one would have, without a
+ * burst at first: what was begun in the second around the change is then no more than the higher one allows. */
 static int64_t pace_word(int64_t tat_us, uint32_t before, uint32_t per_second, int64_t now_us)
 {
 	struct rate old = rate_per_second(before), new = rate_per_second(per_second);
 	if (before == 0 || per_second < before)
 		return now_us + new.period_us + new.tolerance_us;
-	return now_us + MAX(tat_us - now_us, INT64_C(0)) * new.interval_us / old.interval_us;
+	return MAX(rate_next_us(&old, tat_us), now_us) + new.tolerance_us;
 }
 
 void rates_changed(struct dispatcher *d, struct shm_usage *usage, const struct starts *starts,

@@ -15,7 +15,7 @@ struct rate_limits {
 };
 
 /* From now on these limits hold, with what was begun under the old ones counted. Per hour, by minutes: a start counts until
- * the end of its minute an hour later. Per second: a lower limit waits for a second, a higher one goes on at once. */
+ * the end of its minute an hour later. Per second: a lower limit waits for a second, a higher one goes on. */
 void rates_changed(struct dispatcher *d, struct shm_usage *usage, const struct starts *starts,
 	struct rate_limits before, struct rate_limits now);
 

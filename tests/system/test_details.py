@@ -8,6 +8,7 @@ import json
 
 import psycopg2
 import pytest
+from stack.api import Api
 
 DETAILS = "/client-call-details/details"
 MANY = 4500  # three pieces of CSV
@@ -140,14 +141,20 @@ def as_text(value) -> str:
     """A member of JSON as CSV has it."""
     if value is None:
         return ""
-    return json.dumps(value) if isinstance(value, (bool, dict)) else f"{value:.3f}" if isinstance(value, float) else str(value)
+    return json.dumps(value) if isinstance(value, (bool, dict)) else str(value)
+
+
+def told_as_text(one) -> dict:
+    """One item of JSON as a line of CSV has it. Who passes JSON on may write 0.000 as 0."""
+    seconds = {name: f"{one[name]:.3f}" for name in ("duration", "billsec")}
+    return {name: as_text(value) for name, value in one.items()} | seconds
 
 
 def test_Q15_csv_has_every_row_with_the_members_of_json(busy):
     rows, told = export(busy), walk(busy)
     assert len(rows) == MANY and list(rows[0]) == list(told[0])
     for row, one in zip(rows, told):
-        assert {name: as_text(value) for name, value in one.items()} == row
+        assert told_as_text(one) == row
     assert rows[0]["reason"] == 'said "no", twice'
 
 
@@ -171,13 +178,14 @@ def test_head_of_csv(busy):
 
 def test_an_export_that_fails_breaks_off(stack, busy):
     """In its third piece, when its beginning has been sent long ago: nobody may take it for the whole."""
+    straight = Api(stack.base_url, busy.key, ca_file=stack.ca_file)  # a proxy would make an answer of it
     # A piece is two statements; the fifth that looks at call_detail divides by zero.
     stack.sql("""create sequence fuse; grant usage on fuse to ccs_api;
                  create policy boom on call_detail as restrictive to ccs_api
                   using (1 / greatest(5 - (select nextval('fuse')), 0) >= 0)""")
     try:
         with pytest.raises(http.client.IncompleteRead) as broken:
-            busy.api.get(DETAILS, format="csv")
+            straight.get(DETAILS, format="csv")
     finally:
         stack.sql("drop policy boom on call_detail; drop sequence fuse")
     assert broken.value.partial.startswith(b"call_id,")

@@ -1,4 +1,6 @@
 """Quick calls that are there at the same time share a transaction, and nothing else."""
+import json
+
 import pytest
 from crowd import Crowd, poisoned
 
@@ -52,5 +54,5 @@ def test_one_with_an_idempotency_key_is_done_once_among_others(stack, asterisk, 
     requests[5] = (clients[0], {"phone_number": numbers[5]}, {"Idempotency-Key": "among-others"})
     answers = Crowd(stack, CALL).ask(requests)
     assert [status for status, *_ in answers] == [200] * CROWD
-    again = clients[0].api.request("POST", CALL, requests[5][1], headers=requests[5][2])
+    again = clients[0].api.request("POST", CALL, json.dumps(requests[5][1]).encode(), headers=requests[5][2])
     assert again.ok == answers[5][1] and again.headers["Idempotent-Replayed"] == "true"

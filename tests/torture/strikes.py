@@ -110,8 +110,16 @@ class Striker:
 
     def wake(self, *, everybody=False):
         """SIGCONT to those whose time is up."""
+        self.supervise()
         while self._sleeping and (everybody or self._sleeping[0][0] <= time.monotonic()):
             heapq.heappop(self._sleeping)[2].send(signal.SIGCONT)
+
+    def supervise(self):
+        """Starts what has ended by itself, as a service manager does: a dispatcher that comes while processes of the killed
+        one still die finds its node taken."""
+        for part in ("api", "dispatcher", "relay"):
+            if not self.live.stack.processes()[part].pid():
+                self.live.stack.start(part)
 
     def deaf(self) -> list:
         """When nobody could read what the servers said, as farmed.compare wants it."""

@@ -109,11 +109,12 @@ def strike(asked, live, striker, tell):
     striker.wake(everybody=True)
 
 
-def wait_over(live, tell):
+def wait_over(live, striker, tell):
     """Until every entry has ended and everything is acknowledged; how many seconds that took, None when not in time."""
     began = time.monotonic()
 
     def over():
+        striker.supervise()
         entries, chunks, controls = steady(lambda: live.sql(verdict.OPEN))[0]
         tell.passing(f"  open: {entries} entries, {chunks} chunks, {controls} controls")
         return entries == chunks == controls == 0
@@ -141,7 +142,7 @@ def torture(asked, live, tell):
         caller.stop()
     for caller in callers:
         caller.join()
-    seconds = wait_over(live, tell)
+    seconds = wait_over(live, striker, tell)
     found = verdict.judge(live, striker, callers, seconds)
     show(striker, callers, found, tell)
     if seconds is None:

@@ -306,12 +306,16 @@ def test_what_the_operator_allows_of_a_server(farmed, far_end, limit, gate, deta
 def test_a_server_that_fails_gets_a_pause_and_then_few_calls(farmed, far_end):
     client = tenant(farmed, server=MOODY)
     farmed.stack.rig().set_mood("reject", MOODY)
-    batch_id = client.insert(far_end.numbers("busy", 50))
-    client.dispatch()
-    verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "server_breaker")
-    assert verdict["server_code"] == MOODY and verdict["next_at"]
+
+    def waits():  # one at a time, so that none is left that was armed before
+        call_id = client.call(far_end.numbers("busy")[0])
+        answer = farmed.wait_until(lambda: (now := explain_entry(client, call_id))["ended_at"] and now
+                                   or shut(now) == ["server_breaker"] and now, "it failed, or waits")
+        return answer["blocked_by"]
+
+    verdict = farmed.wait_until(waits, "the server has a pause")
+    assert verdict["gate"] == "server_breaker" and verdict["server_code"] == MOODY and verdict["next_at"]
     assert "server farm2 has failed too often (it refused calls)" in verdict["detail"]
-    client.api.post(f"/queues/batches/{batch_id}/cancel").ok
 
     farmed.stack.rig().set_mood("normal", MOODY)
     assert client.outcome(client.call(far_end.numbers("busy")[0]))["disposition"] == "busy"

@@ -338,20 +338,19 @@ static bool client_wants(const struct dispatcher *d, const struct slot *slot)
 		       d->now_us < c->facts.window_close_us);
 }
 
-/* It is away, or paused. */
-static bool server_keeps_waiting(const struct server *server)
+static bool is_away(const struct server *server)
 {
-	const struct dispatcher *d = server->d;
-	bool away = server->lost_us && d->now_us - server->lost_us > PLAN_GOOD_US;
-	return away || !breaker_lets(&server->breaker, d->now_us);
+	return server->lost_us && server->d->now_us - server->lost_us > PLAN_GOOD_US;
 }
 
-/* Takes an attempt back that its client does not want any more, or that another server can make at once. */
+/* Takes an attempt back that its client does not want any more, or that its server will not get now: while it is paused, each
+ * call on trial is planned anew, and while it is away another one may take it. */
 static bool withdraw(struct server *server, struct slot *slot)
 {
 	struct dispatcher *d = server->d;
-	bool wanted = client_wants(d, slot);
-	if (wanted && !(server_keeps_waiting(server) && failover_has_other(d, slot)))
+	bool stays = breaker_lets(&server->breaker, d->now_us) &&
+		     !(is_away(server) && failover_has_other(d, slot));
+	if (stays && client_wants(d, slot))
 		return false;
 	(void)call_step(d, slot, EV_TAKEN_BACK, &(struct call_cause){.at_us = d->now_us});
 	return true;

@@ -226,6 +226,7 @@ struct server {
 /* A number that is being dialled, and who has to wait for it. */
 struct live_number {
 	char digits[20];
+	uint32_t slots; /* more than one: adopted, of which only one may really be dialled */
 	struct waiting *held;
 	UT_hash_handle hh;
 };

@@ -71,6 +71,8 @@ static void number_unlock(struct dispatcher *d, struct slot *slot)
 	if (!number)
 		return;
 	slot->number = NULL;
+	if (--number->slots)
+		return;
 	HASH_DEL(d->numbers, number);
 	while (number->held) {
 		struct waiting *w = number->held;
@@ -226,38 +228,38 @@ static const char *number_key(const char *number, const char *e164)
 	return *e164 ? e164 : number;
 }
 
-static bool number_taken(struct dispatcher *d, const char *key)
+static struct live_number *number_find(struct dispatcher *d, const char *key)
 {
 	struct live_number *number;
 	HASH_FIND_STR(d->numbers, key, number);
-	return number != NULL;
+	return number;
+}
+
+static struct live_number *number_add(struct dispatcher *d, const char *key)
+{
+	struct live_number *number = calloc(1, sizeof(*number));
+	if (!number)
+		die("memory.exhausted", "bytes=%zu", sizeof(*number));
+	if (!str_copy(number->digits, sizeof(number->digits), str_of(key)))
+		die("number.too_long", "number=%s", log_number(key));
+	HASH_ADD_STR(d->numbers, digits, number);
+	return number;
 }
 
 void number_lock(struct dispatcher *d, struct slot *slot)
 {
 	const char *key = number_key(slot->call->number, slot->call->e164);
-	struct live_number *number = calloc(1, sizeof(*number));
-	if (!number)
-		die("memory.exhausted", "bytes=%zu", sizeof(*number));
-	if (number_taken(
-		    d, key)) { /* adopted calls only: an earlier configuration let both through */
-		free(number);
-		return;
-	}
-	if (!str_copy(number->digits, sizeof(number->digits), str_of(key)))
-		die("number.too_long", "number=%s", log_number(key));
-	HASH_ADD_STR(d->numbers, digits, number);
-	slot->number = number;
+	struct live_number *number = number_find(d, key);
+	slot->number = number ? number : number_add(d, key);
+	slot->number->slots++;
 }
 
 bool slot_number_live(struct dispatcher *d, const struct slot *slot)
 {
-	return number_taken(d, number_key(slot->call->number, slot->call->e164));
+	return number_find(d, number_key(slot->call->number, slot->call->e164)) != NULL;
 }
 
 struct live_number *number_live(struct dispatcher *d, const struct shm_window *row)
 {
-	struct live_number *number;
-	HASH_FIND_STR(d->numbers, number_key(row->number, row->e164), number);
-	return number;
+	return number_find(d, number_key(row->number, row->e164));
 }

@@ -43,6 +43,10 @@ bool call_id_parse(struct str id, uint64_t *entry_id, uint32_t *n);
 /* An ARMED call of an earlier life waits to be written again. */
 void call_resume_armed(struct dispatcher *d, struct slot *slot);
 
+/* Its server does not know it (any more). An answer that is stored, but that a kill has kept from taking effect, takes it
+ * first: who is told of the end was told of the answer. */
+void call_gone(struct dispatcher *d, struct slot *slot);
+
 /* When an adopted call has to have moved. */
 int64_t call_deadline_us(const struct dispatcher *d, const struct slot *slot);
 

@@ -118,7 +118,6 @@ static void forget_unfinished(struct dispatcher *d, struct slot *slot)
 
 static void resume(struct dispatcher *d, struct slot *slot)
 {
-	struct call_cause cause = {.at_us = d->now_us};
 	enum shm_call_state state = slot_state(slot);
 	forget_unfinished(d, slot);
 	retell(d, slot);
@@ -127,7 +126,7 @@ static void resume(struct dispatcher *d, struct slot *slot)
 	else if (state == CALL_ARMED)
 		call_resume_armed(d, slot);
 	else if (state >= CALL_SENT && state < CALL_ENDED && !slot->server)
-		(void)call_step(d, slot, EV_GONE, &cause);
+		call_gone(d, slot);
 	else if (state >= CALL_SENT && state < CALL_ENDED)
 		slot->deadline_us = call_deadline_us(d, slot);
 }

@@ -107,7 +107,8 @@ static void compare_calls(struct server *server, const struct ami_live *live, si
 			if (l->channel_state == STATE_UP)
 				(void)call_step(d, slot, EV_ANSWERED, &cause);
 		} else {
-			gone += call_step(d, slot, EV_GONE, &cause);
+			gone++;
+			call_gone(d, slot);
 		}
 	}
 	counter_add(d->seg, COUNTER_adopted, adopted);

@@ -296,10 +296,11 @@ def test_what_the_operator_allows_of_a_server(farmed, far_end, limit, gate, deta
             verdict = blocked_only_by(farmed, ask, gate)
             assert verdict["detail"].endswith(detail) and verdict["server_code"] == BEHAVED
         # an operator sees the same, by call, and in words
-        told = farmed.ctl_json("why", call_id)
-        assert [one["gate"] for one in told["gates"] if one["blocks"]] == [gate]
-        words = farmed.stack.ccs.ctl("why", client.accountcode)
-        assert detail in words and f"SHUT  {gate}" in words
+        farmed.wait_until(lambda: [one["gate"] for one in farmed.ctl_json("why", call_id)["gates"] if one["blocks"]]
+                          == [gate], "ccsctl names it alone")
+        words = farmed.wait_until(lambda: (said := farmed.stack.ccs.ctl("why", client.accountcode))
+                                  and f"SHUT  {gate}" in said and said, "ccsctl says so")
+        assert detail in words
     assert client.outcome(call_id)["disposition"] == "busy"
 
 

@@ -45,6 +45,7 @@ ASKS = {
     "allocated_servers": ["$client"],
     "change_reload": ["$client"],
     "session_end": ["$session", "$client"],
+    "batch_outlook": ["$client"],
     "why_entry": ["$client", "$entry"],
     "why_batch": ["$client", "$queue"],
 }

@@ -154,10 +154,14 @@ static bool counts_are_known(const struct day *day, int64_t ends_us)
 	return day->ends_us == ends_us || (day->ends_us == 0 && day->round > 0);
 }
 
+/* Another day (its zone has changed), or other caps: what waited for the end of the day may go now. */
 static void take_day(struct dispatcher *d, struct client *client, int64_t ends_us, struct str caps)
 {
 	struct day *day = &client->day;
-	bool same = day->round > 0 && str_eq(strbuf_view(&day->caps), caps);
+	bool known = counts_are_known(day, ends_us);
+	bool same = known && day->round > 0 && str_eq(strbuf_view(&day->caps), caps);
+	if (!known)
+		start_again(day);
 	day->ends_us = ends_us;
 	if (!same) {
 		strbuf_reset(&day->caps);
@@ -182,8 +186,6 @@ static void take_days(void *arg, const struct rows *rows)
 			if (!client) /* made between two of our reads */
 				continue;
 			known = counts_are_known(&client->day, ends_us);
-			if (!known)
-				start_again(&client->day);
 			take_day(d, client, ends_us, row_text(rows, i, 2));
 		}
 		uint32_t calls = (uint32_t)row_i64(rows, i, 4);

@@ -30,7 +30,7 @@ def contract_proxy(stack, folder, *, strict=False):
     process = Process("prism", marker=str(document), pid_file=folder / "pid", log=folder / "log")
     with ports.Lease() as lease:
         port = lease.port()
-        process.start([PRISM, "proxy", "--errors", f"--validate-request={str(strict).lower()}", "--host", ports.HOST,
+        process.start([PRISM, "proxy", "--errors", "--cors=false", f"--validate-request={str(strict).lower()}", "--host", ports.HOST,
                        "--port", str(port), "--verboseLevel", "warn", document, stack.base_url],
                       keep_fds=[lease.fd], env={**os.environ, "NODE_EXTRA_CA_CERTS": str(stack.ca_file)})
     try:

@@ -63,10 +63,12 @@ def wait_until(condition, *, seconds, what, check=None, progress=None):
 def _command(pid) -> bytes:
     """The command line. A zombie's is empty, so that it does not count as running; so is a kernel thread's, and, for a moment,
     that of a process that becomes another program: only looking again tells these apart."""
-    for _ in range(100):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if command or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+    sleeping = 0
+    while not (command := Path(f"/proc/{pid}/cmdline").read_bytes()) and sleeping < 10:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state in "ZX":
             break
+        sleeping += state not in "RD"  # running, or waiting for a disk
     return command
 
 

@@ -173,7 +173,10 @@ def test_each_outcome_as_the_plan_says(rig, server, ami):
     own = wait_until(lambda: len(cdr.by_attempt(rig)) >= len(dialled) and cdr.by_attempt(rig),
                      seconds=5, what="all CDRs are written")
     assert {attempt: len(own[attempt]) for attempt in dialled} == dict.fromkeys(dialled, 1)
-    far = [call for call in cdr.far_calls(rig) if call.number in dialled.values()]
+    def far_calls():
+        return [call for call in cdr.far_calls(rig) if call.number in dialled.values()]
+
+    far = wait_until(lambda: len(far_calls()) >= len(dialled) and far_calls(), seconds=5, what="the far end's are, too")
     assert sorted(call.number for call in far) == sorted(dialled.values())
     for call in far:
         completed = numbers.disposition_of(call.number) == "completed"

@@ -19,6 +19,7 @@
 #include "dispatcher/holder.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/run.h"
+#include "dispatcher/takeover.h"
 #include "dispatcher/tls_link.h"
 #include "dispatcher/tls_wire.h"
 #include "shm/segment.h"
@@ -222,7 +223,7 @@ static void describe_death(const struct holder *h, const char *who, pid_t pid, i
 static bool make_segment(struct holder *h, struct err *err)
 {
 	if (!segment_init(&h->seg, h->conf->common_node, err) ||
-		!segment_create_or_adopt(&h->seg, h->conf, &h->adopted, err))
+		!takeover(&h->seg, h->conf, TAKEOVER_LONGEST_MS, &h->adopted, err))
 		return false;
 	atomic_store_explicit(
 		&seg_status(&h->seg, NULL)->holder_pid, (uint32_t)getpid(), memory_order_relaxed);

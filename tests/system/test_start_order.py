@@ -1,5 +1,9 @@
 """Servers may start in any order, and each may die alone: calls go on once all are there again."""
+import contextlib
+import fcntl
 import itertools
+import os
+import struct
 
 import pytest
 
@@ -40,6 +44,28 @@ def test_single_death(stack, asterisk, part):
     stack.kill(part)
     if part != "dispatcher":  # its holder respawns it
         stack.start(part)
+    stack.wait_ready()
+    call_succeeds(stack, asterisk)
+
+
+_F_OFD_SETLKW = 38  # of <fcntl.h>; the module fcntl does not name it
+
+
+@contextlib.contextmanager
+def something_of_the_dispatcher_left(stack):
+    """The lock of the segment, as a process has it that outlives its killed holder for a moment."""
+    [state] = [path for path in stack.stack.ccs.shared_memory() if path.suffix == ".state"]
+    with open(state, "r+b") as opened:
+        fcntl.fcntl(opened, _F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0))
+        yield
+
+
+def test_a_dispatcher_waits_for_the_end_of_the_one_before(stack, asterisk):
+    log = (stack.stack.log_dir / "ccs-dispatcher.log").stat().st_size
+    stack.kill("dispatcher-holder")
+    with something_of_the_dispatcher_left(stack):
+        stack.start("dispatcher")
+        stack.wait_until(lambda: "at=segment.held" in stack.log_since("ccs-dispatcher", log), "it has met the lock")
     stack.wait_ready()
     call_succeeds(stack, asterisk)
 

@@ -22,6 +22,68 @@ select coalesce(sum(calls), 0)::bigint, coalesce(sum(completed), 0)::bigint, coa
                       and coalesce($3::text::date, (now() at time zone $5::text)::date)
    and ($4::bigint is null or server_id = $4);
 
+-- name: report_period
+-- The days of a report, and how many they are; no dates: today, as above.
+select p.first::text, p.last::text, (p.last - p.first + 1)::bigint
+  from (select coalesce($1::text::date, $2::text::date, (now() at time zone $3::text)::date) as first,
+               coalesce($2::text::date, (now() at time zone $3::text)::date) as last) p;
+
+-- name: report
+-- Attempts from day $2 to day $3, in groups: by $5 'server', 'did', 'batch', 'hour', 'disposition' or 'cause', the $6 with
+-- the most calls (hours in their order). Columns: server_code, did, batch_id, date and hour, disposition,
+-- cause, of which one is told; calls, completed, duration and billsec in ms, most calls in progress at a time; then these of
+-- all groups together, and how many groups there are. Sums of servers and hours come from the rollup, which outlives the
+-- details. A call is in progress from started_at until just before ended_at.
+with range as (
+    select $2::text::date::timestamp at time zone $4::text as from_at,
+           ($3::text::date + 1)::timestamp at time zone $4 as to_at
+), attempt as not materialized (
+    select coalesce(case $5::text when 'server' then d.server_id::text
+                                  when 'did' then d.did
+                                  when 'batch' then d.queue_master_id::text
+                                  when 'hour' then to_char(d.started_at at time zone $4, 'YYYY-MM-DD HH24')
+                                  when 'disposition' then d.disposition::text
+                                  else d.hangup_cause::text end, '') as grp,
+           d.disposition = 'completed' as is_completed, d.started_at, d.ended_at, d.duration_ms, d.billsec_ms
+      from call_detail d, range
+     where d.client_id = $1::bigint and d.started_at >= range.from_at and d.started_at < range.to_at and d.n > 0
+), sums as (
+    select case $5 when 'server' then server_id::text else to_char(local_date, 'YYYY-MM-DD ') || lpad(local_hour::text, 2, '0') end
+             as grp, sum(calls) as calls, sum(completed) as completed, sum(duration_ms) as duration_ms, sum(billsec_ms) as billsec_ms
+      from rollup_hour
+     where $5 in ('server', 'hour') and client_id = $1 and local_date between $2::date and $3::date
+     group by 1
+    union all
+    select grp, count(*), count(*) filter (where is_completed), sum(duration_ms), sum(billsec_ms)
+      from attempt
+     where $5 not in ('server', 'hour')
+     group by 1
+), edge as (
+    select grp, started_at as at, 1 as step from attempt where ended_at > started_at
+    union all
+    select grp, ended_at, -1 from attempt where ended_at > started_at
+), live as (
+    select grp, sum(step) over (partition by grp order by at, step rows unbounded preceding) as of_group,
+           sum(step) over (order by at, step rows unbounded preceding) as of_all
+      from edge
+), peak as (
+    select grp, max(of_group) as of_group, max(max(of_all)) over () as of_all from live group by grp
+)
+select s.server_code, case when $5 = 'did' then nullif(g.grp, '') end, q.batch_id,
+       case when $5 = 'hour' then left(g.grp, 10) end, case when $5 = 'hour' then right(g.grp, 2)::bigint end,
+       case when $5 = 'disposition' then g.grp end,
+       case when $5 = 'cause' then nullif(g.grp, '')::bigint end,
+       g.calls::bigint, g.completed::bigint, g.duration_ms::bigint, g.billsec_ms::bigint,
+       coalesce(p.of_group, 0)::bigint,
+       sum(g.calls) over ()::bigint, sum(g.completed) over ()::bigint, sum(g.duration_ms) over ()::bigint,
+       sum(g.billsec_ms) over ()::bigint, coalesce(max(p.of_all) over (), 0)::bigint, count(*) over ()
+  from sums g
+  left join peak p using (grp)
+  left join server s on $5 = 'server' and s.id = case when $5 = 'server' then g.grp::bigint end
+  left join queue_master q on $5 = 'batch' and q.id = case when $5 = 'batch' then nullif(g.grp, '')::bigint end
+ order by case when $5 = 'hour' then g.grp end, g.calls desc, g.grp
+ limit $6::bigint;
+
 -- name: details_total
 -- How many attempts there are, or how many of them ended so.
 select coalesce(sum(case $4::text when 'completed' then completed when 'busy' then busy when 'no_answer' then no_answer

@@ -67,6 +67,7 @@ TAKES = {
                                  "format": "format", "cursor": "cursor"}),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
+    "report": Takes(query={**_ACCOUNT, **_DATES, "group_by": "grouping"}),
 }
 
 

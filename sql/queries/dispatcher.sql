@@ -5,8 +5,10 @@
 -- name: node_fence
 -- One session of a node commits at a time: returns when the one before has ended, which may still be committing what it had
 -- been sent. What is in no table then will never be. A session whose client is gone with its machine ends within 25 s.
+-- Its statements are planned once: PostgreSQL would plan the journal's anew each time, for longer than it takes to run it.
 select set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
-       set_config('tcp_keepalives_count', '3', false), pg_advisory_lock(hashtextextended('ccs node ' || $1::text, 0));
+       set_config('tcp_keepalives_count', '3', false), set_config('plan_cache_mode', 'force_generic_plan', false),
+       pg_advisory_lock(hashtextextended('ccs node ' || $1::text, 0));
 
 -- name: node_start
 insert into node (name, epoch) values ($1::text, 1)
@@ -111,8 +113,10 @@ select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, 
  order by e.entry_id;
 
 -- name: chunk_claim
+-- Here and in chunk_close written so that it is found by its key: the index of open chunks, read from end to end, is cheap only
+-- while the plan is made.
 update chunk set owner_node = $1::text, owner_epoch = $2::bigint
- where id = any ($3::bigint[]) and closed_at is null and (owner_node is null or owner_node = $1::text);
+ where id = any ($3::bigint[]) and coalesce(closed_at, 'infinity') = 'infinity' and (owner_node is null or owner_node = $1::text);
 
 -- name: attempt_arm
 -- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also
@@ -132,7 +136,9 @@ with planned as (
                             and c.queue_master_id is not distinct from p.queue_master_id
                             and c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
                           limit 1) ours
-     where not exists (select from call_detail d where d.entry_id = p.entry_id and d.is_final)
+      left join lateral (select true as is_over from call_detail d where d.entry_id = p.entry_id and d.is_final
+                          limit 1) ended on true
+     where ended.is_over is null
     on conflict do nothing
     returning entry_id, n, client_id, armed_at, region
 ), days as (
@@ -158,15 +164,22 @@ select attempt_withdraw($1::bigint[], $2::bigint[], $3::timestamptz[])::text;
 
 -- name: entries_cancel
 -- What of these entries is not finished and has no attempt under way ends here. No row of rollup_hour: nothing was dialled.
+-- "offset 0" keeps each range together: a plan that was made while the tables were empty would join all that is in them.
 with added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
                              duration_ms, billsec_ms)
     select e.entry_id, 0, e.client_id, e.queue_master_id, 'canceled', 'called off before it was dialled', true, now(), now(), 0, 0
       from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as c (client_id, first, last)
-      join entry e on e.entry_id between c.first and c.last and e.client_id = c.client_id
-     where not exists (select from call_detail d where d.entry_id = e.entry_id and d.is_final)
-       and not exists (select from attempt a where a.entry_id = e.entry_id
-                          and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n))
+     cross join lateral (
+         select *
+           from entry
+          where entry_id between c.first and c.last and client_id = c.client_id
+            and entry_id not in (select d.entry_id from call_detail d
+                                  where d.entry_id between c.first and c.last and d.is_final)
+            and entry_id not in (select a.entry_id from attempt a
+                                  where a.entry_id between c.first and c.last
+                                    and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n))
+         offset 0) e
     on conflict do nothing
     returning queue_master_id
 )
@@ -266,7 +279,7 @@ with closed as (
            closed_as = case when exists (select from queue_master q
                                           where q.id = c.queue_master_id and q.canceled_at is not null)
                             then 'canceled' else 'done' end
-     where c.id = any ($1::bigint[]) and c.closed_at is null
+     where c.id = any ($1::bigint[]) and coalesce(c.closed_at, 'infinity') = 'infinity'
        and c.entry_count = (select count(*) from call_detail d
                              where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)
     returning c.id, c.queue_master_id

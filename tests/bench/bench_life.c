@@ -141,6 +141,7 @@ static void finish(struct life *life, int64_t from, int64_t to, int64_t now_us)
 	COLUMN(TIMESTAMPTZOID, array_time, now_us);
 	COLUMN(INT8OID, array_i64, TALK_US / 1000);
 	COLUMN(INT8OID, array_i64, TALK_US / 2000);
+	COLUMN(TEXTOID, array_text, STR("919000100000"));
 	send(life, SQL_DETAIL_FINISH, &args);
 	args_free(&args);
 }

@@ -191,9 +191,12 @@ class Live:
             connection.close()
 
     def reload(self, client_id=None):
-        """Tells the dispatcher that a client, or anything, was changed with sql()."""
-        self.sql("insert into control (client_id, kind) values (%s, 'reload'); notify ccs, ''",
-                 client_id)
+        """Has the dispatcher read a client, or everything, again that was changed with sql(); waits for it if it runs."""
+        row = self.sql("""with told as (insert into control (client_id, kind) values (%s, 'reload') returning id)
+                          select id, pg_notify('ccs', '') from told""", client_id)[0]["id"]
+        if self.stack.processes()["dispatcher"].pid():
+            self.wait_until(lambda: self.sql("select true from control where id = %s and done_at is not null", row),
+                            "the dispatcher has read what was changed")
 
     @contextlib.contextmanager
     def api_configured(self, **options):

@@ -199,13 +199,14 @@ def test_B4_one_export_of_a_client_and_some_of_all(stack, busy, quiet):
         answer = client.api.get(DETAILS, format="csv")
         return answer.status == 429 and answer.json["code"] == "too_many_exports" and int(answer.headers["Retry-After"]) > 0
 
-    with contextlib.closing(psycopg2.connect(stack.stack.superuser_dsn())) as other:
-        other.cursor().execute(lock, [f"ccs.export of client {busy.client_id}"])
+    with contextlib.closing(psycopg2.connect(stack.stack.superuser_dsn())) as other, other.cursor() as held:
+        held.execute(lock, [f"ccs.export of client {busy.client_id}"])
         assert refused(busy) and refused(busy)
         assert export(quiet) == [] and busy.api.get(DETAILS).status == 200
-    assert len(export(busy, status="busy")) == MANY // 10
-    with contextlib.closing(psycopg2.connect(stack.stack.superuser_dsn())) as other:
+        held.execute("select pg_advisory_unlock_all()")
+        assert len(export(busy, status="busy")) == MANY // 10
         for place in 1, 2:
-            other.cursor().execute(lock, [f"ccs.export {place}"])
+            held.execute(lock, [f"ccs.export {place}"])
         assert refused(busy) and refused(quiet)
-    assert export(quiet) == []
+        held.execute("select pg_advisory_unlock_all()")
+        assert export(quiet) == []

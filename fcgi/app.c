@@ -1,7 +1,9 @@
 /* A worker's surroundings: see app.h. */
-#include "fcgi/app.h"
+#include <malloc.h>
+
 #include "common/clock.h"
 #include "common/log.h"
+#include "fcgi/app.h"
 #include "fcgi/gather.h"
 #include "registry/password.h"
 #include "shm/bell.h"
@@ -48,9 +50,18 @@ static void load_ring(struct app *app)
 		log_warn("jwt.no_keys", "why=%s", log_q(err.text));
 }
 
+/* The memory of a usual batch stays with the worker from request to request: pages that the kernel takes back are cleared
+ * anew, one fault each. That of a large one goes. (glibc would raise both limits by itself, to 64 MiB.) */
+static void keep_some_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err)
 {
 	*app = (struct app){.pool = pool, .conf = conf};
+	keep_some_memory();
 	app->segment = &app->own_segment;
 	if (!segment_init(app->segment, conf->common_node, err))
 		return false;

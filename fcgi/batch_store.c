@@ -201,7 +201,7 @@ static bool store(struct app *app, const struct batch *const *batches, size_t n,
 
 	begin_groups(&t, batches, n, receipts);
 	bool ok = open_groups(app, &t, appends, err) && take_chunks(app, &t, err) &&
-		  entry_copy(app, t.chunks, t.chunks_n, err) && db_commit(app->db, err);
+		  entry_copy(app, t.chunks, t.chunks_n, err);
 	if (ok) {
 		announce(app, &t);
 	} else {

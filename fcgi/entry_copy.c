@@ -86,24 +86,31 @@ static int64_t partition_of(const struct batch_chunk *chunk)
 	return (int64_t)(chunk->id >> 30);
 }
 
-/* The first of these chunks that lie in one partition: nearly always all of them. *n becomes their number. */
-static bool copy_partition(struct app *app, const struct batch_chunk *chunks, size_t *n,
-	struct strbuf *sb, struct err *err)
+/* How many of these chunks, from the first on, lie in one partition: nearly always all of them. */
+static size_t one_partition(const struct batch_chunk *chunks, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && partition_of(&chunks[i]) == partition_of(chunks))
+		i++;
+	return i;
+}
+
+/* n chunks of one partition. */
+static bool copy_partition(struct app *app, const struct batch_chunk *chunks, size_t n,
+	bool commits, struct strbuf *sb, struct err *err)
 {
 	static const char signature[] = "PGCOPY\n\377\r\n"; /* its NUL belongs to it */
-	int64_t partition = partition_of(chunks);
-	size_t i = 0;
 
-	if (!db_copy_begin(app->db, SQL_ENTRY_COPY, partition, err))
+	if (!db_copy_begin(app->db, SQL_ENTRY_COPY, partition_of(chunks), commits, err))
 		return false;
 	strbuf_reset(sb);
 	strbuf_add(sb, signature, sizeof(signature));
 	copy_i32(sb, 0); /* flags */
 	copy_i32(sb, 0); /* no header extension */
-	for (; i < *n && partition_of(&chunks[i]) == partition; i++)
+	for (size_t i = 0; i < n; i++)
 		if (!copy_chunk(app, &chunks[i], sb, err))
 			return false;
-	*n = i;
 	copy_i16(sb, -1); /* the end */
 	return copy_flush(app, sb, err) && db_copy_end(app->db, err);
 }
@@ -111,10 +118,10 @@ static bool copy_partition(struct app *app, const struct batch_chunk *chunks, si
 bool entry_copy(struct app *app, const struct batch_chunk *chunks, size_t n, struct err *err)
 {
 	struct strbuf sb = STRBUF_INIT;
-	bool ok = true;
+	bool ok = n > 0 || db_commit(app->db, err);
 	for (size_t at = 0, some; ok && at < n; at += some) {
-		some = n - at;
-		ok = copy_partition(app, &chunks[at], &some, &sb, err);
+		some = one_partition(&chunks[at], n - at);
+		ok = copy_partition(app, &chunks[at], some, at + some == n, &sb, err);
 	}
 	strbuf_free(&sb);
 	return ok;

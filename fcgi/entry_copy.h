@@ -16,7 +16,7 @@ struct batch_chunk {
 	const struct batch_row *rows; /* the first of its entries */
 };
 
-/* Copies the entries of all chunks, inside the caller's transaction. Chunks of one partition in a row go by one COPY. */
+/* Copies the entries of all chunks and commits the caller's transaction. Chunks of one partition in a row go by one COPY. */
 MUST_USE bool entry_copy(
 	struct app *app, const struct batch_chunk *chunks, size_t n, struct err *err);
 

@@ -21,6 +21,7 @@ struct db {
 	int64_t next_try_us; /* monotonic: no attempt to connect before */
 	bool was_connected;
 	bool is_held; /* db_hold */
+	bool copy_commits;
 	bool plans_once;
 	char constraint[CONSTRAINT_BYTES];
 	char words[256];
@@ -239,6 +240,16 @@ bool db_begin(struct db *db, struct err *err)
 	return db_script(db, "begin", "begin", err);
 }
 
+/* COMMIT of a transaction in which a statement failed rolls back and calls that a success. */
+static bool take_commit(struct db *db, PGresult *result, struct err *err)
+{
+	if (!is_good(result))
+		return failed(db, result, "commit", err);
+	bool is_committed = str_eq(str_of(PQcmdStatus(result)), STR("COMMIT"));
+	PQclear(result);
+	return is_committed || fail(err, ERR_INTERNAL, "commit: the transaction had failed before");
+}
+
 bool db_commit(struct db *db, struct err *err)
 {
 	if (db->is_held)
@@ -246,14 +257,7 @@ bool db_commit(struct db *db, struct err *err)
 	db->constraint[0] = '\0';
 	if (!db->conn)
 		return busy(err);
-	PGresult *result = PQexec(db->conn, "commit");
-	if (!is_good(result))
-		return failed(db, result, "commit", err);
-	/* COMMIT of a transaction in which a statement failed rolls back and calls that a success.
-	 */
-	bool is_committed = str_eq(str_of(PQcmdStatus(result)), STR("COMMIT"));
-	PQclear(result);
-	return is_committed || fail(err, ERR_INTERNAL, "commit: the transaction had failed before");
+	return take_commit(db, PQexec(db->conn, "commit"), err);
 }
 
 void db_rollback(struct db *db)
@@ -284,7 +288,7 @@ struct step {
 };
 
 struct steps {
-	struct step at[2 + 4 * DB_ACTS_MAX];
+	struct step at[3 + 4 * DB_ACTS_MAX];
 	int n;
 };
 
@@ -423,6 +427,8 @@ static bool act(struct db *db, const struct db_act *acts, size_t n, bool commit,
 
 	if (!db->is_held)
 		add_text(&steps, "begin");
+	if (!commit && !db->plans_once)
+		add_text(&steps, "set local plan_cache_mode = force_generic_plan");
 	for (size_t i = 0; i < n; i++) {
 		as[i] = SQL_ARGS_INIT;
 		if (i == 0 || acts[i].client_id != acts[i - 1].client_id) {
@@ -483,7 +489,8 @@ static void with_partition(struct strbuf *out, const char *text, int64_t partiti
 	strbuf_puts(out, mark + strlen("%lld"));
 }
 
-bool db_copy_begin(struct db *db, enum sql_query query, int64_t partition, struct err *err)
+bool db_copy_begin(
+	struct db *db, enum sql_query query, int64_t partition, bool commits, struct err *err)
 {
 	struct strbuf text = STRBUF_INIT;
 
@@ -491,6 +498,9 @@ bool db_copy_begin(struct db *db, enum sql_query query, int64_t partition, struc
 	if (!db->conn)
 		return busy(err);
 	with_partition(&text, sql_statements[query].text, partition);
+	db->copy_commits = commits && !db->is_held;
+	if (db->copy_commits)
+		strbuf_puts(&text, "; commit");
 	PGresult *result = PQexec(db->conn, text.p);
 	strbuf_free(&text);
 	if (PQresultStatus(result) != PGRES_COPY_IN)
@@ -522,6 +532,8 @@ bool db_copy_end(struct db *db, struct err *err)
 	if (PQputCopyEnd(db->conn, NULL) != 1)
 		return failed(db, NULL, "copy", err);
 	PGresult *result = step_result(db);
+	if (db->copy_commits)
+		return take_commit(db, result, err);
 	if (!is_good(result))
 		return failed(db, result, "copy", err);
 	PQclear(result);

@@ -71,7 +71,8 @@ enum { DB_ACTS_MAX = 32 };
 /* At most DB_ACTS_MAX statements, all of them or none: one transaction, one round trip (pipeline). */
 MUST_USE bool db_act_all(struct db *db, const struct db_act *acts, size_t n, struct err *err);
 
-/* The same, but the transaction goes on: until db_commit or db_rollback. */
+/* The same, but the transaction goes on: until db_commit or db_rollback. Its statements are planned once, as after
+ * db_plan_once. */
 MUST_USE bool db_begin_acts(struct db *db, const struct db_act *acts, size_t n, struct err *err);
 
 /* All of it for one statement. */
@@ -84,9 +85,10 @@ MUST_USE bool db_hold(struct db *db, uint64_t client_id, struct err *err);
 MUST_USE bool db_release(struct db *db, struct err *err);
 
 /* Binary COPY into a leaf partition: `entry_copy` and its like have "%lld" where the partition's
- * number goes. */
+ * number goes. commits: its end is that of the transaction, as by db_commit, without another round
+ * trip. */
 MUST_USE bool db_copy_begin(
-	struct db *db, enum sql_query query, int64_t partition, struct err *err);
+	struct db *db, enum sql_query query, int64_t partition, bool commits, struct err *err);
 MUST_USE bool db_copy_data(struct db *db, struct str data, struct err *err);
 MUST_USE bool db_copy_end(struct db *db, struct err *err);
 

@@ -301,13 +301,18 @@ static int64_t partition_of_today(void)
 	return (int64_t)week;
 }
 
-static bool copy(const char *bytes, size_t n)
+static bool copy_rows(const char *bytes, size_t n, bool commits)
 {
-	return db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), &err) &&
+	return db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), commits, &err) &&
 	       db_copy_data(db, (struct str){copy_head, sizeof(copy_head)}, &err) &&
 	       db_copy_data(db, (struct str){bytes, n}, &err) &&
 	       db_copy_data(db, (struct str){copy_end, sizeof(copy_end)}, &err) &&
 	       db_copy_end(db, &err);
+}
+
+static bool copy(const char *bytes, size_t n)
+{
+	return copy_rows(bytes, n, false);
 }
 
 static void copies(void)
@@ -317,14 +322,19 @@ static void copies(void)
 	EXPECT(db_begin_as(db, id_of("CLIENT"), &err) && copy("", 0) && db_commit(db, &err));
 	EXPECT(db_begin_as(db, id_of("CLIENT"), &err));
 	EXPECT(!copy("\0\1\0\0\0\1x", 7) && err.kind != ERR_BUSY && err.kind != ERR_NONE);
+	/* With the commit behind it: its end is that of the transaction, or nothing is committed. */
+	EXPECT(db_ready(db, &err) && db_begin_as(db, id_of("CLIENT"), &err) &&
+		copy_rows("", 0, true));
+	EXPECT(db_begin_as(db, id_of("CLIENT"), &err) && !copy_rows("\0\1\0\0\0\1x", 7, true));
+	EXPECT(db_commit(db, &err) == false && err.kind == ERR_INTERNAL);
 	/* Given up in the middle, by a request that met its own error. */
 	EXPECT(db_ready(db, &err) && db_begin_as(db, id_of("CLIENT"), &err));
-	EXPECT(db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), &err));
+	EXPECT(db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), false, &err));
 	EXPECT(db_copy_data(db, (struct str){copy_head, sizeof(copy_head)}, &err));
 	EXPECT(db_ready(db, &err));
 	EXPECT(db_begin_as(db, id_of("CLIENT"), &err) && copy("", 0) && db_commit(db, &err));
 	/* The connection ends in the middle. */
-	EXPECT(db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), &err));
+	EXPECT(db_copy_begin(db, SQL_ENTRY_COPY, partition_of_today(), false, &err));
 	end_our_session();
 	bool sent = db_copy_data(db, (struct str){copy_head, sizeof(copy_head)}, &err);
 	EXPECT(!sent || !db_copy_end(db, &err));

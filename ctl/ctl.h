@@ -8,6 +8,7 @@
 #include "common/pool.h"
 #include "common/secret.h"
 #include "registry/allocation.h"
+#include "registry/audit.h"
 #include "registry/client.h"
 #include "registry/halt.h"
 #include "registry/server.h"
@@ -26,6 +27,15 @@ struct drain_input {
 extern const struct field drain_fields[];
 extern const size_t drain_fields_n;
 
+/* What `ccsctl audit verify' is told: ctl/audit_verify.def. */
+struct audit_verify_input {
+#define TEXT(member, ...) struct str member;
+#include "ctl/audit_verify.def"
+#undef TEXT
+};
+extern const struct field audit_verify_fields[];
+extern const size_t audit_verify_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -38,6 +48,8 @@ struct ctl {
 		struct allocation_input allocation;
 		struct halt_input halt;
 		struct drain_input drain;
+		struct audit_filter audit;
+		struct audit_verify_input audit_verify;
 	} input;
 	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */
 	json_t *file;

@@ -11,11 +11,21 @@
 
 #include "common/base.h"
 
+/* From where the operator has come to this machine, as far as sshd says. */
+static struct str came_from(void)
+{
+	const char *connection = getenv("SSH_CONNECTION");
+	struct str rest = str_of(connection ? connection : ""), address;
+	return str_split(&rest, ' ', &address) ? address : STR("");
+}
+
 bool ctl_db(struct ctl *ctl, struct err *err)
 {
-	if (!ctl->db)
+	if (!ctl->db) {
 		ctl->db = db_new(ctl->conf.database_owner_dsn, "ccsctl",
 			ctl->conf.database_statement_timeout_ms);
+		db_set_address(ctl->db, came_from());
+	}
 	return db_ready(ctl->db, err);
 }
 

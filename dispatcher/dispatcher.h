@@ -18,6 +18,8 @@ struct given;
 struct known_key;
 struct seen_user;
 
+enum { CHORES = 3 };
+
 struct dispatcher {
 	const struct conf *conf;
 	struct secret_key secret_key;
@@ -73,7 +75,8 @@ struct dispatcher {
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
 	bool database_asked; /* whether it is there, and it has not answered yet */
 	bool sweep_running, directory_running, control_running, rates_running;
-	int64_t next_full_sweep_us, next_expire_us, next_second_us, next_minute_us, next_hour_us;
+	int64_t next_full_sweep_us, next_expire_us, next_second_us;
+	int64_t next_chore_us[CHORES]; /* chores.c */
 	int64_t stop_by_mono_us;
 	int64_t audited_mono_us;	   /* the auditor's last step */
 	uint32_t audit_at;		   /* the row it goes on with */

@@ -5,6 +5,7 @@
 #include "dispatcher/ahead.h"
 #include "dispatcher/audit.h"
 #include "dispatcher/call.h"
+#include "dispatcher/chores.h"
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/fence.h"
@@ -32,7 +33,7 @@ static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIREC
 	SQL_DIRECTORY_HALTS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS,
 	SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES,
 	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_STARTS_RECENT, SQL_PARTITIONS_ADVANCE,
-	SQL_IDEMPOTENCY_EXPIRE, SQL_QUERY__N};
+	SQL_IDEMPOTENCY_EXPIRE, SQL_AUDIT_ANCHOR, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -76,7 +77,7 @@ static void on_notify(void *arg, const char *channel, const char *payload)
 	d->control_wanted = true;
 }
 
-/* ---- once a second, once an hour ---- */
+/* ---- once a second ---- */
 
 static void database_answered(void *arg, bool ok, const struct err *err)
 {
@@ -100,18 +101,6 @@ static void ask_database(struct dispatcher *d)
 	stream_end(stream, database_answered, d);
 }
 
-static void advance_partitions(struct dispatcher *d)
-{
-	stream_query(d->lookups, SQL_PARTITIONS_ADVANCE, NULL, NULL, NULL);
-	stream_end(d->lookups, NULL, NULL);
-}
-
-static void expire_answers(struct dispatcher *d)
-{
-	stream_query(d->lookups, SQL_IDEMPOTENCY_EXPIRE, NULL, NULL, NULL);
-	stream_end(d->lookups, NULL, NULL);
-}
-
 static void every_second(struct dispatcher *d)
 {
 	if (d->now_us < d->next_second_us)
@@ -133,14 +122,7 @@ static void every_second(struct dispatcher *d)
 		return;
 	if (is_idle) /* a NOTIFY may be lost with its connection: look */
 		d->control_wanted = true;
-	if (d->now_us >= d->next_minute_us) {
-		d->next_minute_us = d->now_us + 60 * US_PER_S;
-		expire_answers(d);
-	}
-	if (d->now_us >= d->next_hour_us) {
-		d->next_hour_us = d->now_us + 3600 * US_PER_S;
-		advance_partitions(d);
-	}
+	chores_turn(d);
 }
 
 static void beat(struct dispatcher *d)

@@ -1,11 +1,13 @@
 /* POST /auth/login, refresh and logout: a name and a password for tokens, new tokens for old ones, and
  * the end of it. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/log.h"
 #include "fcgi/auth.h"
 #include "fcgi/limit.h"
 #include "fcgi/put.h"
+#include "fcgi/record.h"
 #include "fcgi/router.h"
 #include "fcgi/sign_in.h"
 
@@ -58,8 +60,11 @@ static bool check_password(
 		return false;
 	bool right = password_matches(
 		login->password, known ? user->password_hash : password_of_nobody());
-	return (known && right) || fail_code(err, ERR_AUTH, "login_refused",
-					   "this is not a username with its password");
+	if (known && right)
+		return true;
+	record_refused(app, "login.refused", known ? user->name : NULL);
+	return fail_code(
+		err, ERR_AUTH, "login_refused", "this is not a username with its password");
 }
 
 bool handle_login(struct app *app, struct req *req, struct reply *reply, struct err *err)
@@ -121,12 +126,15 @@ static bool admit(struct app *app, struct req *req, const struct jwt_claims *tok
 static bool refused(struct app *app, const struct jwt_claims *token, struct err *err)
 {
 	uint64_t control_id;
+	char user[24];
 	if (err->kind != ERR_AUTH ||
 		!session_end(app->db, token->session_id, app->client.id, &control_id, err))
 		return false;
 	if (control_id == 0) /* it ended while we looked */
 		return session_over(err);
 	sign_in_over(app, control_id);
+	(void)snprintf(user, sizeof(user), "#%" PRIu64, token->user_id);
+	record_refused(app, "session.token_reused", user);
 	log_warn("auth.token_reused", "user=%" PRIu64 " client=%s session=%" PRIu64 " do=%s",
 		token->user_id, app->client.accountcode, token->session_id,
 		log_q("the session is over; if its owner did not do this, a token was stolen"));

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "fcgi/details.h"
 #include "fcgi/put.h"
+#include "fcgi/record.h"
 #include "fcgi/router.h"
 #include "sql/db.h"
 
@@ -146,7 +147,8 @@ static bool answer_csv(struct app *app, const struct req *req, struct details *d
 	if (!check_no_pages(req, err) || !begin_export(app, err))
 		return false;
 	csv_detail_names(&reply->body);
-	bool ok = next_piece(app, csv, &reply->body, &more, err);
+	bool ok = record_export(app, req, "details.export", err) &&
+		  next_piece(app, csv, &reply->body, &more, err);
 	if (ok && more)
 		reply_more(reply, next_piece, end_export, csv);
 	else

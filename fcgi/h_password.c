@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "common/log.h"
+#include "fcgi/record.h"
 #include "fcgi/router.h"
 #include "fcgi/sign_in.h"
 
@@ -39,9 +40,11 @@ static bool check_current(struct app *app, const struct req *req, const struct c
 	if (!user_by_id(app->db, req->token->user_id, user, &app->client, err) ||
 		!sign_in_turn(app, req, str_of(user->name), &throttle, err))
 		return false;
-	if (!password_matches(change->current_password, user->password_hash))
+	if (!password_matches(change->current_password, user->password_hash)) {
+		record_refused(app, "password.refused", user->name);
 		return fail_code(
 			err, ERR_INPUT, "wrong_password", "current_password is not your password");
+	}
 	throttle_right(&throttle);
 	return true;
 }

@@ -160,6 +160,8 @@ static bool answer(
 		return false;
 	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
 		return false;
+	if (app->db)
+		db_set_address(app->db, req_header(req, "REMOTE_ADDR"));
 	if (idempotency_asked(req))
 		return idempotency_answer(app, req, reply, err);
 	return req->route->handler(app, req, reply, err);

@@ -10,7 +10,8 @@
  * wakes it. */
 MUST_USE bool change_announce(struct db *db, uint64_t client_id, struct err *err);
 
-/* A row of the audit. detail is a JSON object without secrets. For the owner's connection. */
+/* A row of the audit. detail is a JSON object without secrets. The row becomes a link of the chain as the
+ * transaction ends (registry/audit.h), so that other transactions wait for this one only then. */
 MUST_USE bool change_record(struct db *db, const char *actor, const char *action,
 	const char *subject, const char *detail, struct err *err);
 

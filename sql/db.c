@@ -11,6 +11,7 @@
 
 #include "common/base.h"
 
+enum { ADDRESS_BYTES = 48 };
 enum { CONSTRAINT_BYTES = 64 }; /* a PostgreSQL name has at most 63 bytes */
 
 struct db {
@@ -23,6 +24,7 @@ struct db {
 	bool is_held; /* db_hold */
 	bool copy_commits;
 	bool plans_once;
+	char address[ADDRESS_BYTES];
 	char constraint[CONSTRAINT_BYTES];
 	char words[256];
 	bool prepared[SQL_QUERY__N];
@@ -50,6 +52,15 @@ struct db *db_new(const char *dsn, const char *application, int64_t statement_ti
 void db_plan_once(struct db *db)
 {
 	db->plans_once = true;
+}
+
+void db_set_address(struct db *db, struct str address)
+{
+	bool is_one =
+		address.n < sizeof(db->address) &&
+		(address.n == 0 || strspn(address.p, "0123456789abcdefABCDEF:.") >= address.n);
+	if (!is_one || !str_copy(db->address, sizeof(db->address), address))
+		db->address[0] = '\0';
 }
 
 static void disconnect(struct db *db)
@@ -235,9 +246,14 @@ bool db_script(struct db *db, const char *text, const char *what, struct err *er
 
 bool db_begin(struct db *db, struct err *err)
 {
+	char text[128];
+
 	if (db->is_held)
 		return true;
-	return db_script(db, "begin", "begin", err);
+	(void)snprintf(text, sizeof(text), "begin%s%s%s",
+		db->address[0] ? "; select set_config('ccs.address', '" : "", db->address,
+		db->address[0] ? "', true)" : "");
+	return db_script(db, text, "begin", err);
 }
 
 /* COMMIT of a transaction in which a statement failed rolls back and calls that a success. */
@@ -405,6 +421,12 @@ static void add_run(const struct db *db, struct steps *steps, enum sql_query que
 	steps->at[steps->n++] = run;
 }
 
+static void as_client(const struct db *db, uint64_t client_id, struct sql_args *args)
+{
+	arg_i64(args, (int64_t)client_id);
+	arg_text(args, str_of(db->address));
+}
+
 bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 {
 	struct sql_args as = SQL_ARGS_INIT;
@@ -412,7 +434,7 @@ bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 
 	if (db->is_held)
 		return true;
-	arg_i64(&as, (int64_t)client_id);
+	as_client(db, client_id, &as);
 	add_text(&steps, "begin");
 	add_run(db, &steps, SQL_SESSION_CLIENT, &as, NULL);
 	bool ok = pipeline(db, &steps, err);
@@ -432,7 +454,7 @@ static bool act(struct db *db, const struct db_act *acts, size_t n, bool commit,
 	for (size_t i = 0; i < n; i++) {
 		as[i] = SQL_ARGS_INIT;
 		if (i == 0 || acts[i].client_id != acts[i - 1].client_id) {
-			arg_i64(&as[i], (int64_t)acts[i].client_id);
+			as_client(db, acts[i].client_id, &as[i]);
 			add_run(db, &steps, SQL_SESSION_CLIENT, &as[i], NULL);
 		}
 		add_run(db, &steps, acts[i].query, acts[i].args, acts[i].rows);

@@ -27,6 +27,10 @@ void db_free(struct db *db);
  * it then knows how short they are, which takes longer than to run it. */
 void db_plan_once(struct db *db);
 
+/* From where the work comes that follows, for the audit; "" = from nowhere that is known. What is no IP address is kept as
+ * that. */
+void db_set_address(struct db *db, struct str address);
+
 /* Connected, and not in a transaction: connects or reconnects (at most one try a second, ERR_BUSY
  * between). */
 MUST_USE bool db_ready(struct db *db, struct err *err);

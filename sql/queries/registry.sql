@@ -278,7 +278,7 @@ with added as (insert into control (client_id, kind) values (nullif($1::bigint, 
 select added.id from added, pg_notify('ccs', '');
 
 -- name: audit_insert
--- role: ccs_owner
+-- role: ccs_owner ccs_api ccs_login
 insert into audit (actor, action, subject, detail) values ($1::text, $2::text, $3::text, $4::text::jsonb);
 
 -- name: halt_set

@@ -2,5 +2,6 @@
 
 -- name: session_client
 -- role: ccs_api
--- From here to the end of the transaction, row-level security shows this client's rows only.
-select set_config('ccs.client_id', $1::bigint::text, true);
+-- From here to the end of the transaction, row-level security shows this client's rows only, and what is recorded came from
+-- this address.
+select set_config('ccs.client_id', $1::bigint::text, true), set_config('ccs.address', $2::text, true);

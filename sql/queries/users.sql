@@ -78,5 +78,9 @@ with changed as (
 ), told as (
     insert into control (client_id, kind) select client_id, 'reload' from changed
     returning id, pg_notify('ccs', '') is null
+), recorded as (
+    insert into audit (actor, action, subject)
+    select 'user:' || u.username, 'password.change', c.accountcode
+      from changed join app_user u on u.id = changed.id join client c on c.id = changed.client_id
 )
 select opened.id, opened.expires_at, changed.session_version, told.id from changed, opened, told;

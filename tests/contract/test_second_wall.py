@@ -58,6 +58,7 @@ OPEN = {
     "client_by_session": "finds out who asks",
     "session_refresh": "finds out who asks: the token in it is the proof",
     "session_client": "puts the wall up",
+    "audit_insert": "only adds, in the name of whom the API has recognised",
     "export_begin": "only locks",
     "export_end": "only locks",
     "schema_exists": "no client's",

@@ -1,0 +1,46 @@
+/* Now and then: see chores.h. */
+#include "dispatcher/chores.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/token.h"
+
+#include "common/base.h"
+
+static void run(struct dispatcher *d, enum sql_query query, stream_rows_fn *rows)
+{
+	stream_query(d->lookups, query, NULL, rows, d);
+	stream_end(d->lookups, NULL, NULL);
+}
+
+/* The log leaves the machine, where it is kept for that: somebody who cuts off the end of the audit, or makes its chain
+ * anew, cannot change what stands there (`ccsctl audit verify --anchor`). */
+static void log_anchor(void *arg, const struct rows *rows)
+{
+	char hex[2 * DIGEST_BYTES + 1];
+	(void)arg;
+	for (int i = 0; i < rows->n; i++) {
+		struct str hash = row_bytes(rows, i, 1);
+		hex_encode(hash.p, MIN(hash.n, (size_t)DIGEST_BYTES), hex);
+		log_info("audit.anchor", "anchor=%lld:%s", (long long)row_i64(rows, i, 0), hex);
+	}
+}
+
+void chores_turn(struct dispatcher *d)
+{
+	static const struct chore {
+		enum sql_query query;
+		int64_t every_s;
+		stream_rows_fn *rows;
+	} chores[CHORES] = {
+		{SQL_IDEMPOTENCY_EXPIRE, 60, NULL},
+		{SQL_PARTITIONS_ADVANCE, 3600, NULL},
+		{SQL_AUDIT_ANCHOR, 3600, log_anchor},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(chores); i++) {
+		if (d->now_us < d->next_chore_us[i])
+			continue;
+		d->next_chore_us[i] = d->now_us + chores[i].every_s * US_PER_S;
+		run(d, chores[i].query, chores[i].rows);
+	}
+}

@@ -16,23 +16,42 @@
 
 /* ---- planning ---- */
 
+static uint32_t room_of(const struct server *server)
+{
+	uint32_t most = AHEAD_LEAST + server->ahead_more;
+	return server->ahead_n < most ? most - server->ahead_n : 0;
+}
+
 uint32_t ahead_room(struct dispatcher *d, const struct server *server)
 {
 	struct gate_verdict v;
-	if (server->ahead_n >= AHEAD_PER_SERVER || server_blocked_otherwise(d, server, &v))
-		return 0;
-	return AHEAD_PER_SERVER - server->ahead_n;
+	return server_blocked_otherwise(d, server, &v) ? 0 : room_of(server);
+}
+
+void ahead_fell_short(struct server *server)
+{
+	server->ahead_rested = 0;
+	if (AHEAD_LEAST + server->ahead_more < AHEAD_MOST)
+		server->ahead_more++;
+}
+
+static void rest(struct server *server)
+{
+	if (!server->ahead_more || ++server->ahead_rested < AHEAD_REST_S)
+		return;
+	server->ahead_rested = 0;
+	server->ahead_more--;
 }
 
 struct edge *ahead_edge(struct dispatcher *d, struct client *client)
 {
 	struct edge *best = NULL;
 	struct gate_verdict v;
-	uint32_t least = AHEAD_PER_SERVER;
+	uint32_t least = AHEAD_MOST;
 	if (client_blocked_otherwise(d, client, &v))
 		return NULL;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
-		if (e->server->ahead_n >= least || waiters_before(e) ||
+		if (e->server->ahead_n >= least || !room_of(e->server) || waiters_before(e) ||
 			edge_blocked_otherwise(d, e, &v))
 			continue;
 		best = e;
@@ -200,6 +219,7 @@ void ahead_tend(struct dispatcher *d)
 {
 	struct slot *slot, *next;
 	for (struct server *s = d->servers; s; s = s->hh.next) {
+		rest(s);
 		ahead_refill(s);
 		DL_FOREACH_SAFE (s->ahead, slot, next)
 			if (is_stale(d, slot))

@@ -1,8 +1,9 @@
 /* Armed ahead: attempts that are journalled before there is a channel for them.
  *
  * A channel that is freed could be refilled in microseconds, if it were not for the commit of the journal. So where nothing
- * but channels is missing, whose turn it is has entries journalled ahead, at most AHEAD_PER_SERVER on a server, and the end
- * of a call writes the next Originate at once.
+ * but channels is missing, whose turn it is has entries journalled ahead, AHEAD_LEAST on a server, and the end of a call writes
+ * the next Originate at once. A server whose calls end faster than commits follow one another gets one more each time that
+ * none was there for a freed channel, up to AHEAD_MOST, and one less after AHEAD_REST_S seconds in which that did not happen.
  *
  *   PLANNED ─ commit ─► ARMED ─ a channel is free ─► takes its grant ► SENT
  *      ▲                  │
@@ -19,7 +20,7 @@
 
 #include "dispatcher/dispatcher.h"
 
-enum { AHEAD_PER_SERVER = 2 };
+enum { AHEAD_LEAST = 2, AHEAD_MOST = 8, AHEAD_REST_S = 10 };
 
 static inline bool slot_is_ahead(const struct slot *slot)
 {
@@ -42,6 +43,9 @@ bool ahead_use(struct dispatcher *d, struct client *client);
 /* A channel of the server was freed: those that may go are written, now. */
 void ahead_refill(struct server *server);
 
+/* What has taken a freed channel of the server is not journalled yet. */
+void ahead_fell_short(struct server *server);
+
 /* Journalled, but its line is gone, its batch was called off meanwhile, or no call begins any more. */
 bool ahead_is_unwanted(const struct dispatcher *d, const struct slot *slot);
 
@@ -58,7 +62,8 @@ void ahead_give_back_all(struct dispatcher *d);
 /* Its client wants it no more: it ends without an attempt. */
 void ahead_call_off(struct dispatcher *d, struct slot *slot);
 
-/* Once a second: who could go goes, who cannot for longer than PLAN_GOOD_US is taken back. */
+/* Once a second: a server that has had enough of them for long is given less; who could go goes, who cannot for longer than
+ * PLAN_GOOD_US is taken back. */
 void ahead_tend(struct dispatcher *d);
 
 #endif

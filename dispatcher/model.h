@@ -202,6 +202,8 @@ struct server {
 	uint32_t armed_n;   /* granted and not yet written */
 	struct slot *ahead; /* planned or armed ahead of their channel, oldest first: ahead.h */
 	uint32_t ahead_n;
+	uint32_t ahead_more;   /* than AHEAD_LEAST may be, because those did not suffice */
+	uint32_t ahead_rested; /* seconds since then */
 	uint32_t unanswered;   /* Originates without Response */
 	int64_t heard_mono_us; /* its last Response, or the first Originate that it owes one */
 	struct breaker breaker;

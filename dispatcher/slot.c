@@ -200,6 +200,8 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 		d->now_us);
 	slot->freed_mono_us = slot->server->freed_mono_us;
 	slot->server->freed_mono_us = 0;
+	if (slot->freed_mono_us && slot_state(slot) == CALL_PLANNED)
+		ahead_fell_short(slot->server);
 }
 
 void grant_give(struct dispatcher *d, struct slot *slot)

@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "tests/torture"))
 
 from strikes import Striker  # noqa: E402  (found by the line above)
 
-CHANNELS, WINDOW, AHEAD = 100, 20, 2
+CHANNELS, WINDOW, AHEAD = 100, 20, 8
 
 
 @pytest.fixture(params=[(None, 2000, 20), ("bullseye", 1000, 10)], ids=["newest", "16"])

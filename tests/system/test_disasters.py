@@ -8,7 +8,7 @@ from stack import numbers
 from farmed import WINDOW, compare, farmed_stack
 
 SERVERS, CHANNELS, CALLS = 4, 15, 200
-AHEAD = 2
+AHEAD = 8
 # Of one connection that is lost: what was armed ahead, what was written and not answered, what ended in silence.
 DOUBT = AHEAD + WINDOW + CHANNELS
 _seeds = itertools.count(1)

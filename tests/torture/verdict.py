@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from farmed import WINDOW, compare, unheard_since
 
-AHEAD = 2  # calls of one server that may be armed ahead
+AHEAD = 8  # calls of one server that may be armed ahead, at most
 
 _ACKNOWLEDGED = """
 create table torture_acknowledged (control_id bigint not null);

@@ -1,5 +1,6 @@
 /* Caller ids: see caller_id.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "dispatcher/caller_id.h"
@@ -62,11 +63,9 @@ static struct caller_id *longest_ago(struct caller_ids *list)
 	return NULL;
 }
 
-struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const char *asked)
+struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, struct caller_id *asked)
 {
-	if (*asked)
-		return caller_id_hold(d, asked);
-	struct caller_id *id = longest_ago(&edge->dids);
+	struct caller_id *id = asked ? asked : longest_ago(&edge->dids);
 	if (!id)
 		id = longest_ago(&edge->server->dids);
 	if (!id)
@@ -74,6 +73,22 @@ struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const 
 	use(d, id); /* already: what is armed ahead takes its grant later, and may not be alone */
 	id->held++;
 	return id;
+}
+
+static bool is_among(const struct caller_ids *list, const struct caller_id *id)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->v[i].id == id)
+			return true;
+	return false;
+}
+
+bool caller_id_allowed(const struct client *client, const struct caller_id *id)
+{
+	for (const struct edge *e = client->edges; e; e = e->next_of_client)
+		if (is_among(e->dids.n ? &e->dids : &e->server->dids, id))
+			return true;
+	return strcmp(client->facts.did, id->digits) == 0;
 }
 
 void caller_ids_drop(struct dispatcher *d, struct caller_ids *list)

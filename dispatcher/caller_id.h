@@ -13,8 +13,11 @@
 struct caller_id *caller_id_hold(struct dispatcher *d, const char *digits);
 void caller_id_drop(struct dispatcher *d, struct caller_id *id);
 
-/* Whom a call on the edge shows; this was its turn. asked: what its entry or batch wants, "" = nothing. Held. */
-struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, const char *asked);
+/* Whom a call on the edge shows; this was its turn. asked: what its entry or batch wants; NULL = nothing. Held. */
+struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, struct caller_id *asked);
+
+/* May the client show it: is it its own, or one of any of its servers? Who asks for it may lose it until it is dialled. */
+bool caller_id_allowed(const struct client *client, const struct caller_id *id);
 
 /* It has a call more, which may be one that an earlier life has picked it for, or one less. */
 void caller_id_take(struct dispatcher *d, struct caller_id *id);

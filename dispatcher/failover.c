@@ -37,6 +37,12 @@ bool failover_has_other(const struct dispatcher *d, const struct slot *slot)
 	return false;
 }
 
+/* What its entry asks to show. */
+static struct str asked(const struct slot *slot)
+{
+	return str_of(slot->call->seen & SEEN_ASKED ? slot->call->did : NULL);
+}
+
 static struct shm_window row_of(const struct slot *slot, uint32_t n, uint64_t tried_server_id)
 {
 	const struct shm_call *call = slot->call;
@@ -68,7 +74,7 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 		return;
 	}
 	struct shm_window facts = row_of(slot, slot->head->n + 1, slot->head->server_id);
-	waiting_again(d, chunk, &facts);
+	waiting_again(d, chunk, &facts, asked(slot));
 }
 
 void failover_undo(struct dispatcher *d, struct slot *slot)
@@ -78,7 +84,7 @@ void failover_undo(struct dispatcher *d, struct slot *slot)
 		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
 	} else if (slot->chunk) {
 		struct shm_window facts = row_of(slot, slot->head->n, slot->call->tried_server_id);
-		waiting_again(d, slot->chunk, &facts);
+		waiting_again(d, slot->chunk, &facts, asked(slot));
 	}
 }
 

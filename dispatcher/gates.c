@@ -1,5 +1,6 @@
 /* Views for the gates, from private memory: see gates.h. */
 #include "dispatcher/gates.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -104,12 +105,14 @@ uint64_t server_room(struct dispatcher *d, const struct server *server)
 	return MIN(room, rate_room(&q->pace, q->pace_us, d->now_us));
 }
 
-enum gate entry_gate(
-	struct dispatcher *d, const struct client *client, const struct shm_window *row)
+enum gate entry_gate(struct dispatcher *d, const struct waiting *w)
 {
+	const struct client *client = w->chunk->client;
+	const struct shm_window *row = w->row;
 	struct gate_entry e = {
 		.dispatched = true,
 		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
+		.did_denied = w->asked && !caller_id_allowed(client, w->asked),
 		.number_live = number_live(d, row) != NULL,
 		.day = day_of_region(client, row->plan.region),
 	};

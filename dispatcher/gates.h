@@ -25,8 +25,7 @@ bool server_blocked_otherwise(
 uint64_t server_room(struct dispatcher *d, const struct server *server);
 
 /* What stands in the way of this entry alone. */
-enum gate entry_gate(
-	struct dispatcher *d, const struct client *client, const struct shm_window *row);
+enum gate entry_gate(struct dispatcher *d, const struct waiting *w);
 
 static inline bool is_server_gate(enum gate gate)
 {

@@ -102,6 +102,7 @@ struct chunk {
 struct waiting {
 	struct shm_window *row;
 	struct chunk *chunk;
+	struct caller_id *asked; /* that it or its batch wants to show; NULL: none */
 	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
 	int64_t avoids_until_us;     /* the server where its last attempt failed */
 	bool held;		     /* waits for a live number, not in the client's queue */

@@ -165,10 +165,10 @@ static struct slot *plan(
 	struct call_identity id = {
 		w->row->entry_id, w->row->client_id, edge->server->id, w->row->n};
 	struct shm_call facts = facts_of(d, w->row);
-	struct caller_id *caller_id = caller_id_pick(d, edge, "");
+	struct caller_id *caller_id = caller_id_pick(d, edge, w->asked);
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
 	route_pick(edge->server, &facts);
-	facts.seen = planning == PLAN_AHEAD ? SEEN_AHEAD : 0;
+	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (w->asked ? SEEN_ASKED : 0u);
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot) {
 		caller_id_drop(d, caller_id);
@@ -182,19 +182,30 @@ static struct slot *plan(
 
 /* ---- what stands in the way of one entry ---- */
 
-/* Ends an entry whose number the client may not call any more. False when every slot of the segment is taken. */
-static bool suppress(struct dispatcher *d, struct waiting *w)
+static void number_reason(
+	const struct client *client, struct shm_plan number, char *out, size_t size)
+{
+	const char *type = number_type_name(number.type);
+	char region[REGION_TEXT_BYTES];
+	bool by_type = policy_judge(&client->facts.policy, number) == POLICY_TYPE_DENIED;
+
+	(void)snprintf(out, size, "not allowed: %s %s",
+		by_type ? (type ? type : "unknown") : "region",
+		by_type ? "numbers" : region_text(number.region, region));
+}
+
+/* Ends an entry whose number the client may not call any more, or may not show the number that it asks for. False when every
+ * slot of the segment is taken. */
+static bool suppress(struct dispatcher *d, struct waiting *w, enum gate gate)
 {
 	struct call_identity id = {w->row->entry_id, w->row->client_id, 0, 0};
 	struct shm_call facts = facts_of(d, w->row);
-	struct shm_plan number = facts.plan;
-	const char *type = number_type_name(number.type);
-	char region[REGION_TEXT_BYTES], reason[sizeof(facts.reason)];
-	bool by_type = policy_judge(&w->chunk->client->facts.policy, number) == POLICY_TYPE_DENIED;
+	char reason[sizeof(facts.reason)];
 
-	(void)snprintf(reason, sizeof(reason), "not allowed: %s %s",
-		by_type ? (type ? type : "unknown") : "region",
-		by_type ? "numbers" : region_text(number.region, region));
+	if (gate == GATE_did_denied)
+		(void)snprintf(reason, sizeof(reason), "not allowed: did %s", w->asked->digits);
+	else
+		number_reason(w->chunk->client, facts.plan, reason, sizeof(reason));
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot)
 		return false;
@@ -209,14 +220,14 @@ static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 {
 	struct waiting *w;
 	while ((w = queue_first(client))) {
-		enum gate gate = entry_gate(d, client, w->row);
+		enum gate gate = entry_gate(d, w);
 		if (gate == GATE_NONE)
 			return w;
 		if (gate == GATE_number_live)
 			waiting_hold(d, w, number_live(d, w->row));
 		else if (gate == GATE_daily_cap)
 			waiting_put_off(d, w);
-		else if (!suppress(d, w))
+		else if (!suppress(d, w, gate))
 			return NULL;
 	}
 	return NULL;

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/halt.h"
 #include "dispatcher/hold.h"
@@ -46,13 +47,17 @@ static void show_waiting(struct client *client)
 
 /* NULL when the window is full: the entry stays in PostgreSQL. */
 static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
-	const struct shm_window *facts, int64_t announced_us)
+	const struct shm_window *facts, struct str asked, int64_t announced_us)
 {
+	char digits[CALLER_ID_BYTES];
+	if (!str_copy(digits, sizeof(digits), asked))
+		die("caller_id.too_long", "why=\"the schema's check is narrower\"");
 	uint32_t i = window_put(&d->window, facts);
 	if (i == WINDOW_NO_ROW)
 		return NULL;
 	struct waiting *w = &d->waiting[i];
 	w->chunk = chunk;
+	w->asked = *digits ? caller_id_hold(d, digits) : NULL;
 	w->announced_us = announced_us;
 	w->avoids_until_us = d->now_us + AVOID_US;
 	w->held = false;
@@ -63,10 +68,11 @@ static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
 	return w;
 }
 
-void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts)
+void waiting_again(
+	struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts, struct str asked)
 {
 	struct waiting *w = chunk->state == CHUNK_LOADED && chunk->order == CHUNK_GO
-				    ? waiting_add(d, chunk, facts, 0)
+				    ? waiting_add(d, chunk, facts, asked, 0)
 				    : NULL;
 	if (!w) /* the next load of its chunk finds it */
 		return;
@@ -91,6 +97,9 @@ void waiting_drop(struct dispatcher *d, struct waiting *w)
 	chunk->client->waiting_n--;
 	show_waiting(chunk->client);
 	w->chunk = NULL;
+	if (w->asked)
+		caller_id_drop(d, w->asked);
+	w->asked = NULL;
 	window_remove(&d->window, (uint32_t)(w - d->waiting));
 }
 
@@ -251,7 +260,7 @@ static void take_entries(void *arg, const struct rows *rows)
 		}
 		if (slot_of_entry(d, facts.entry_id))
 			continue;
-		if (!waiting_add(d, chunk, &facts, 0)) {
+		if (!waiting_add(d, chunk, &facts, row_text(rows, i, 11), 0)) {
 			log_warn("window.full",
 				"rows=%u chunk=%llu do=\"raise segment.window_entries\"",
 				d->window.n, (unsigned long long)chunk->id);
@@ -327,7 +336,7 @@ static void announce_quick(
 	memcpy(facts.phone_number, rec->phone_number, sizeof(facts.phone_number));
 
 	struct chunk *chunk = chunk_add(d, client, rec->id, 0, 0);
-	if (!waiting_add(d, chunk, &facts, (int64_t)rec->committed_us)) {
+	if (!waiting_add(d, chunk, &facts, str_of(rec->did), (int64_t)rec->committed_us)) {
 		chunk_forget(d, chunk);
 		return;
 	}

@@ -38,8 +38,10 @@ void work_forget_client(struct dispatcher *d, struct client *client);
 
 /* ---- waiting entries ---- */
 
-/* An entry whose attempt has ended, and not for good: in front of its queue, unless its chunk is to be loaded anyway. */
-void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts);
+/* An entry whose attempt has ended, and not for good: in front of its queue, unless its chunk is to be loaded anyway. asked: the
+ * number that it wants to show, p NULL: none. */
+void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts,
+	struct str asked);
 
 /* Behind the others of its queue. */
 void waiting_stand_back(struct waiting *w);

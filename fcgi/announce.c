@@ -18,7 +18,8 @@ void announce_chunk(struct app *app, const struct announced_chunk *chunk)
 		    (str_copy(work.number, sizeof(work.number), str_of(number->number)) &&
 			    str_copy(work.e164, sizeof(work.e164), str_of(number->e164)) &&
 			    str_copy(work.phone_number, sizeof(work.phone_number),
-				    chunk->first->phone_number));
+				    chunk->first->phone_number) &&
+			    str_copy(work.did, sizeof(work.did), chunk->first->did));
 	if (chunk->entries == 1)
 		work.plan = number->plan;
 	if (fits)

@@ -1,5 +1,6 @@
 /* Gathering a batch: see batch.h. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "fcgi/batch.h"
 #include "fcgi/put.h"
@@ -15,11 +16,14 @@ struct number_rules rules_of(const struct app *app, const struct shm_client *cli
 	return (struct number_rules){client->region, (enum number_check)check, &client->policy};
 }
 
-void batch_begin(struct batch *batch, const struct shm_client *client, struct arena *arena,
-	const struct number_rules *rules)
+void batch_begin(struct batch *batch, struct app *app, const struct shm_client *client,
+	struct arena *arena, const struct number_rules *rules)
 {
-	*batch = (struct batch){
-		.client = client, .arena = arena, .rules = *rules, .rejected = STRBUF_INIT};
+	*batch = (struct batch){.client = client,
+		.arena = arena,
+		.rules = *rules,
+		.shown = {.app = app, .client_id = client->id},
+		.rejected = STRBUF_INIT};
 	put_array(&batch->rejected, NULL);
 }
 
@@ -101,6 +105,24 @@ static bool dedupe(struct batch *batch, const struct batch_entry *entry, struct 
 	return out_of_memory(err);
 }
 
+static bool may_show(
+	struct batch *batch, const struct batch_entry *entry, bool *may, struct err *err)
+{
+	char what[32];
+	struct err why;
+	*may = true;
+	if (!entry->did.p)
+		return true;
+	if (!shown_find(&batch->shown, entry->did, may, err))
+		return false;
+	if (!*may) {
+		(void)snprintf(what, sizeof(what), "did of entry %" PRIu32, entry->index);
+		(void)shown_denied(&why, what);
+		reject(batch, entry, &why);
+	}
+	return true;
+}
+
 bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 {
 	struct batch *batch = arg;
@@ -116,16 +138,26 @@ bool batch_gather(void *arg, const struct batch_entry *entry, struct err *err)
 		reject(batch, entry, &why);
 		return true;
 	}
+	bool may;
+	if (!may_show(batch, entry, &may, err))
+		return false;
+	if (!may)
+		return true;
 	struct batch_row *row = row_add(batch);
 	if (!row)
 		return out_of_memory(err);
-	*row = (struct batch_row){entry->phone_number, entry->custom_data, number};
+	*row = (struct batch_row){entry->phone_number, entry->custom_data, entry->did, number};
 	return !batch->dedupe || dedupe(batch, entry, err);
 }
 
 bool batch_close(struct batch *batch, bool strict, struct err *err)
 {
+	bool may = true;
 	put_end(&batch->rejected, ']');
+	if (batch->head.did.p && !shown_find(&batch->shown, batch->head.did, &may, err))
+		return false;
+	if (!may)
+		return shown_denied(err, "did");
 	if (batch->n > 0 && (!strict || batch->first_rejection.kind == ERR_NONE))
 		return true;
 	*err = batch->first_rejection;

@@ -16,6 +16,7 @@
 #include "fcgi/batch_scan.h"
 #include "fcgi/number_set.h"
 #include "fcgi/reply.h"
+#include "fcgi/shown.h"
 #include "registry/number.h"
 
 enum { BATCH_CHUNK_ENTRIES = 1024 };
@@ -23,6 +24,7 @@ enum { BATCH_CHUNK_ENTRIES = 1024 };
 struct batch_row {
 	struct str phone_number; /* in the body or the arena, like custom_data */
 	struct str custom_data;	 /* p NULL: none */
+	struct str did;		 /* that this one is to show; p NULL: its batch's */
 	struct number number;
 };
 
@@ -30,6 +32,7 @@ struct batch {
 	const struct shm_client *client; /* whose it is */
 	struct arena *arena;
 	struct number_rules rules;
+	struct shown shown;
 	struct batch_head head;
 	struct batch_row *rows; /* that will be dialled */
 	size_t n, cap;
@@ -52,14 +55,15 @@ struct batch_receipt {
 struct number_rules rules_of(const struct app *app, const struct shm_client *client);
 
 /* Ready to gather. End with batch_end. */
-void batch_begin(struct batch *batch, const struct shm_client *client, struct arena *arena,
-	const struct number_rules *rules);
+void batch_begin(struct batch *batch, struct app *app, const struct shm_client *client,
+	struct arena *arena, const struct number_rules *rules);
 void batch_end(struct batch *batch);
 
 /* Takes one entry of the body, or rejects it. A batch_entry_fn. */
 bool batch_gather(void *batch, const struct batch_entry *entry, struct err *err);
 
-/* Nothing more comes: fails when no entry is fit to be dialled or, if strict, when one is not. */
+/* Nothing more comes: fails when no entry is fit to be dialled or, if strict, when one is not, or when the batch is to show
+ * what its client may not. */
 MUST_USE bool batch_close(struct batch *batch, bool strict, struct err *err);
 
 static inline struct str batch_e164(const struct number *number)

@@ -6,12 +6,20 @@
 
 #include "common/base.h"
 
+/* A "did", of a batch or an entry. */
+struct did_scan {
+	enum json_kind kind;
+	struct str text;
+	struct json_digest digest; /* zero: absent */
+};
+
 /* One entry while it is read. */
 struct entry_scan {
 	struct arena *arena;
 	struct batch_entry entry;
 	struct err problem;
 	enum json_kind phone_kind, custom_kind;
+	struct did_scan did;
 	struct json_digest phone_digest, custom_digest; /* zero: absent */
 	bool is_one_of_many;				/* false: a quick call */
 };
@@ -22,6 +30,7 @@ struct body_scan {
 	batch_entry_fn *fn;
 	void *arg;
 	struct batch_head head;
+	struct did_scan did;
 	bool has_data;
 };
 
@@ -32,11 +41,11 @@ static bool out_of_memory(struct err *err)
 }
 
 /* A string that the scan is about to overwrite moves to the arena. */
-static bool keep_text(struct entry_scan *one, struct json_scan *scan, struct str *text)
+static bool keep_text(struct arena *arena, struct json_scan *scan, struct str *text)
 {
 	if (text->p >= scan->begin && text->p <= scan->end)
 		return true;
-	text->p = arena_copy(one->arena, *text);
+	text->p = arena_copy(arena, *text);
 	return text->p || out_of_memory(scan->err);
 }
 
@@ -46,7 +55,25 @@ static bool scan_phone_number(struct entry_scan *one, struct json_scan *scan)
 	if (one->phone_kind != JSON_IS_STRING)
 		return scan_value(scan, &one->phone_digest);
 	return scan_string(scan, &one->entry.phone_number, &one->phone_digest) &&
-	       keep_text(one, scan, &one->entry.phone_number);
+	       keep_text(one->arena, scan, &one->entry.phone_number);
+}
+
+/* null asks for none, as the absence does. */
+static bool scan_did(struct arena *arena, struct json_scan *scan, struct did_scan *did)
+{
+	struct json_digest ignored;
+	*did = (struct did_scan){.kind = scan_peek(scan)};
+	if (did->kind == JSON_IS_NULL)
+		return scan_value(scan, &ignored);
+	if (did->kind != JSON_IS_STRING)
+		return scan_value(scan, &did->digest);
+	return scan_string(scan, &did->text, &did->digest) && keep_text(arena, scan, &did->text);
+}
+
+static bool did_is_wrong(const struct did_scan *did)
+{
+	return did->kind != JSON_NOTHING && did->kind != JSON_IS_NULL &&
+	       did->kind != JSON_IS_STRING;
 }
 
 static bool scan_custom_data(struct entry_scan *one, struct json_scan *scan)
@@ -63,6 +90,14 @@ static bool scan_custom_data(struct entry_scan *one, struct json_scan *scan)
 	return true;
 }
 
+static bool scan_entry_did(struct entry_scan *one, struct json_scan *scan)
+{
+	if (!scan_did(one->arena, scan, &one->did))
+		return false;
+	one->entry.did = one->did.text;
+	return true;
+}
+
 static bool scan_entry_member(
 	void *arg, struct json_scan *scan, struct str name, const struct json_digest *key)
 {
@@ -72,6 +107,8 @@ static bool scan_entry_member(
 		return scan_phone_number(arg, scan);
 	if (str_eq(name, STR("custom_data")))
 		return scan_custom_data(arg, scan);
+	if (str_eq(name, STR("did")))
+		return scan_entry_did(arg, scan);
 	return scan_value(scan, &ignored);
 }
 
@@ -100,6 +137,11 @@ static bool entry_is_complete(struct entry_scan *one)
 			json_kind_name(one->custom_kind));
 		return wrong(one, "invalid_type", "custom_data", how);
 	}
+	if (did_is_wrong(&one->did)) {
+		(void)snprintf(how, sizeof(how), "is %s; send a string or leave it out",
+			json_kind_name(one->did.kind));
+		return wrong(one, "invalid_type", "did", how);
+	}
 	return true;
 }
 
@@ -109,6 +151,7 @@ static bool scan_entry(struct entry_scan *one, struct json_scan *scan)
 	enum json_kind kind = scan_peek(scan);
 	one->phone_kind = one->custom_kind = JSON_NOTHING;
 	one->phone_digest = one->custom_digest = (struct json_digest){0};
+	one->did = (struct did_scan){JSON_NOTHING};
 	one->entry = (struct batch_entry){.index = one->entry.index};
 	if (kind != JSON_IS_OBJECT) {
 		(void)fail_code(&one->problem, ERR_INPUT, "invalid_type",
@@ -139,6 +182,10 @@ static bool scan_element(void *arg, struct json_scan *scan)
 	struct json_digest all[] = {
 		body->head.content, body->one.phone_digest, body->one.custom_digest};
 	body->head.content = json_chain(all, ARRAY_LEN(all));
+	if (body->one.did.digest.v) {
+		struct json_digest with_did[] = {body->head.content, body->one.did.digest};
+		body->head.content = json_chain(with_did, ARRAY_LEN(with_did));
+	}
 	return body->fn(body->arg, &body->one.entry, scan->err);
 }
 
@@ -189,6 +236,8 @@ static bool scan_body_member(
 		return scan_queue_id(body, scan);
 	if (str_eq(name, STR("data")))
 		return scan_data(body, scan);
+	if (str_eq(name, STR("did")))
+		return scan_did(body->one.arena, scan, &body->did);
 	return scan_value(scan, &ignored);
 }
 
@@ -197,6 +246,9 @@ static bool body_is_complete(const struct body_scan *body, struct err *err)
 	if (body->head.batch_id == 0)
 		return fail_code(err, ERR_INPUT, "missing_field",
 			"batch_id is missing; send an integer from 1 to %" PRIu64, BATCH_ID_MAX);
+	if (did_is_wrong(&body->did))
+		return fail_code(err, ERR_INPUT, "invalid_type",
+			"did is %s; send a string or leave it out", json_kind_name(body->did.kind));
 	if (!body->has_data)
 		return fail_code(err, ERR_INPUT, "missing_field",
 			"data is missing; send an array of entries");
@@ -234,9 +286,15 @@ bool batch_scan(struct str body, uint64_t max_entries, struct arena *arena, batc
 		  scan_object(&scan, scan_body_member, &reading) && scan_finish(&scan) &&
 		  body_is_complete(&reading, err);
 	scan_end(&scan);
-	if (ok)
-		*head = reading.head;
-	return ok;
+	if (!ok)
+		return false;
+	*head = reading.head;
+	head->did = reading.did.text;
+	if (reading.did.digest.v) { /* in another order than that of an entry */
+		struct json_digest with_did[] = {reading.did.digest, head->content};
+		head->content = json_chain(with_did, ARRAY_LEN(with_did));
+	}
+	return true;
 }
 
 bool entry_scan(struct str body, struct arena *arena, struct batch_entry *entry, struct err *err)

@@ -1,6 +1,7 @@
 /* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...",
- * "custom_data": {...}}, ...]}`, perhaps with a "queue_id", read in one pass and handed on entry by
- * entry; and the body of a quick call, which is one such entry.
+ * "custom_data": {...}}, ...]}`, perhaps with a "queue_id" and the "did" that is to be shown, which an
+ * entry may have for itself, read in one pass and handed on entry by entry; and the body of a quick
+ * call, which is one such entry.
  *
  * Members may come in any order; those we do not know are checked as JSON and ignored. A body
  * that is not valid JSON, lacks a member or has one of the wrong type fails as a whole. What is
@@ -20,6 +21,7 @@ struct batch_entry {
 	uint32_t index;		 /* position in data, from 0 */
 	struct str phone_number; /* as given; p NULL: none, or no string */
 	struct str custom_data;	 /* the object exactly as it was sent; p NULL: none */
+	struct str did;		 /* that called people are to see; p NULL: none is asked for */
 	/* What is wrong with this entry, NULL: nothing. Valid until the callback returns. */
 	const struct err *problem;
 };
@@ -30,7 +32,8 @@ struct batch_head {
 	uint64_t batch_id;
 	uint64_t queue_id; /* of the batch that it is added to; 0: of its own */
 	uint32_t entries;
-	struct json_digest content; /* of every phone_number and custom_data, in their order */
+	struct str did;		    /* for the entries that have none; p NULL: likewise */
+	struct json_digest content; /* of every phone_number, custom_data and did, in their order */
 };
 
 /* Calls fn for each entry, also before batch_id is known. More than max_entries is an error. */

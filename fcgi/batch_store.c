@@ -57,6 +57,11 @@ static void put_rejected_n(struct sql_array *array, const struct batch *batch)
 	array_i64(array, (int64_t)batch->rejected_n);
 }
 
+static void put_did(struct sql_array *array, const struct batch *batch)
+{
+	array_text(array, batch->head.did);
+}
+
 /* The parameters of batches_open behind the client. */
 static const struct {
 	uint32_t type;
@@ -67,6 +72,7 @@ static const struct {
 	{INT8OID, put_entries},
 	{TEXTOID, put_rejected},
 	{INT8OID, put_rejected_n},
+	{TEXTOID, put_did},
 };
 
 static void group_to_args(struct group *group)
@@ -95,6 +101,7 @@ static void append_to_args(struct group *group)
 	arg_text(&group->args, strbuf_view(&batch->rejected));
 	arg_i64(&group->args, (int64_t)batch->head.queue_id);
 	arg_i64(&group->args, (int64_t)batch->rejected_n);
+	arg_text_or_null(&group->args, batch->head.did);
 }
 
 /* ---- queue masters and chunks, then the entries, in one transaction ---- */

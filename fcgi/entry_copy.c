@@ -7,7 +7,7 @@
 
 #include "common/base.h"
 
-enum { COPY_COLUMNS = 10, COPY_FLUSH_BYTES = 32 * 1024 };
+enum { COPY_COLUMNS = 11, COPY_FLUSH_BYTES = 32 * 1024 };
 
 static void copy_i16(struct strbuf *sb, int16_t value)
 {
@@ -57,6 +57,7 @@ static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
 		copy_i16(sb, (int16_t)plan.type);
 	copy_text(sb, region_or_null(plan.region, region));
 	copy_text(sb, row->custom_data);
+	copy_text(sb, row->did);
 }
 
 static bool copy_flush(struct app *app, struct strbuf *sb, struct err *err)

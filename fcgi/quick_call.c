@@ -10,8 +10,15 @@
 
 _Static_assert((int)QUICK_CALLS_MAX <= (int)DB_ACTS_MAX, "each call may be another client's");
 
+static bool may_show(struct app *app, uint64_t client_id, struct str did, struct err *err)
+{
+	struct shown shown = {.app = app, .client_id = client_id};
+	bool may = true;
+	return !did.p || (shown_find(&shown, did, &may, err) && (may || shown_denied(err, "did")));
+}
+
 bool quick_call_read(
-	const struct app *app, const struct req *req, struct quick_call *call, struct err *err)
+	struct app *app, const struct req *req, struct quick_call *call, struct err *err)
 {
 	struct batch_entry entry;
 	struct number_rules rules = rules_of(app, req->client);
@@ -21,9 +28,12 @@ bool quick_call_read(
 		return false;
 	if (!number_accept(&rules, entry.phone_number, &call->row.number, &why))
 		return fail_code(err, why.kind, why.code, "phone_number %s", why.text);
+	if (!may_show(app, req->client->id, entry.did, err))
+		return false;
 	call->client_id = req->client->id;
 	call->row.phone_number = entry.phone_number;
 	call->row.custom_data = entry.custom_data;
+	call->row.did = entry.did;
 	return true;
 }
 
@@ -80,6 +90,11 @@ static void put_custom_data(struct sql_array *array, const struct batch_row *row
 	array_text(array, row->custom_data);
 }
 
+static void put_did(struct sql_array *array, const struct batch_row *row)
+{
+	array_text(array, row->did);
+}
+
 /* The parameters of quick_calls behind the client. */
 static const struct {
 	uint32_t type;
@@ -92,6 +107,7 @@ static const struct {
 	{INT8OID, put_number_type},
 	{TEXTOID, put_region},
 	{TEXTOID, put_custom_data},
+	{TEXTOID, put_did},
 };
 
 static void group_to_args(struct group *group)

@@ -17,7 +17,7 @@ enum { QUICK_CALLS_MAX = 32 };
 
 /* Reads the body. Texts of the call lie in it or in the request's arena. */
 MUST_USE bool quick_call_read(
-	const struct app *app, const struct req *req, struct quick_call *call, struct err *err);
+	struct app *app, const struct req *req, struct quick_call *call, struct err *err);
 
 /* Stores at most QUICK_CALLS_MAX calls, all or none, and announces them to the dispatcher. */
 MUST_USE bool quick_calls_store(

@@ -135,7 +135,8 @@ enum { /* columns of why_entry */
 	E_ENDED_AT,
 	E_CAP,
 	E_USED,
-	E_DAY_ENDS_AT
+	E_DAY_ENDS_AT,
+	E_DID_DENIED
 };
 
 /* What the dispatcher would ask about this entry, from the same facts. */
@@ -160,6 +161,7 @@ static void read_entry_gates(const struct rows *rows, const struct segment *seg,
 		.paused = e->paused_us != 0,
 		.canceled = e->canceled_us != 0,
 		.number_denied = known && policy_judge(&client.client.policy, plan) != POLICY_FINE,
+		.did_denied = row_bool(rows, 0, E_DID_DENIED),
 		.number_live =
 			known && view_number_is_live(&view, why->entry_id,
 					 row_text(rows, 0, E_NUMBER), row_text(rows, 0, E_E164)),

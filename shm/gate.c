@@ -92,6 +92,11 @@ static int64_t number_denied(const struct gate_view *v)
 	return blocked_if(v->entry && v->entry->number_denied, NEVER);
 }
 
+static int64_t did_denied(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->did_denied, NEVER);
+}
+
 static int64_t number_live(const struct gate_view *v)
 {
 	return blocked_if(v->entry && v->entry->number_live, NEVER);

@@ -74,6 +74,7 @@ struct gate_entry {
 	bool canceled;
 	bool dnc;
 	bool number_denied;
+	bool did_denied; /* it asks to show what its client may not */
 	bool number_live;
 	struct gate_day day; /* of the client, into the number's region */
 	int64_t starts_us;   /* 0 = at once */

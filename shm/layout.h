@@ -96,6 +96,7 @@ struct shm_submit {
 	char number[20];       /* as entry.number */
 	char e164[16];	       /* "" = none */
 	char phone_number[40]; /* as given */
+	char did[24];	       /* that is to be shown; "" = nothing is asked for */
 	struct shm_plan plan;
 	uint64_t committed_us;
 	uint64_t queue_master_id; /* 0: a quick call */
@@ -334,6 +335,7 @@ enum shm_call_seen {
 	SEEN_NOT_FINAL = 64,  /* ENDED: another attempt follows */
 	SEEN_REBUILT = 128,   /* made from the journal: what was told of it is not known */
 	SEEN_AHEAD = 256,     /* nothing yet: armed ahead, it holds no channel */
+	SEEN_ASKED = 512,     /* its entry or batch asked for its did */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */
@@ -457,7 +459,7 @@ struct shm_event {
 };
 
 _Static_assert(sizeof(struct shm_header) == 192, "header");
-_Static_assert(sizeof(struct shm_submit) == 128, "submit record");
+_Static_assert(sizeof(struct shm_submit) == 152, "submit record");
 _Static_assert(sizeof(struct shm_tenant) == SHM_CACHE_LINE, "tenant words");
 _Static_assert(sizeof(struct shm_call_head) == 32, "call head");
 _Static_assert(sizeof(struct shm_event) == 56, "event record");

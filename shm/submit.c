@@ -229,6 +229,6 @@ bool submit_valid(const struct shm_submit *rec)
 	if (rec->entries > 1)
 		return true;
 	return rec->number[0] != '\0' && is_number(rec->number, sizeof(rec->number)) &&
-	       is_number(rec->e164, sizeof(rec->e164)) &&
+	       is_number(rec->e164, sizeof(rec->e164)) && is_number(rec->did, sizeof(rec->did)) &&
 	       strnlen(rec->phone_number, sizeof(rec->phone_number)) < sizeof(rec->phone_number);
 }

@@ -8,18 +8,18 @@
 -- in the arrays from 1, and which of its chunks it is, from 0. None: that batch_id is used, and nothing of it is stored.
 with batches as materialized (
     select *
-      from unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[]) with ordinality
-        as b (batch_id, content, entries, rejected, rejected_count, ord)
+      from unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]) with ordinality
+        as b (batch_id, content, entries, rejected, rejected_count, did, ord)
 ), masters as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
                               open_chunks)
-    select $1::bigint, batch_id, content, entries, rejected, case when $7::boolean then now() end, rejected_count,
+    select $1::bigint, batch_id, content, entries, rejected, case when $8::boolean then now() end, rejected_count,
            (entries + 1023) / 1024
       from batches
     on conflict (client_id, batch_id) do nothing
     returning id, batch_id, dispatched_at
 ), today as materialized (
-    select (now() at time zone $8::text)::date as local_date, count(*) as batches from masters having count(*) > 0
+    select (now() at time zone $9::text)::date as local_date, count(*) as batches from masters having count(*) > 0
 ), shard as (
     select r.shard from rollup_queue r, today
      where r.client_id = $1 and r.local_date = today.local_date
@@ -35,11 +35,11 @@ with batches as materialized (
     on conflict (client_id, local_date, shard) do update set batches = r.batches + excluded.batches
 ), ids as materialized (
     select b.ord, k, nextval('chunk_id_seq') as id, least(b.entries - k * 1024, 1024) as entry_count,
-           m.id as queue_master_id, m.batch_id, m.dispatched_at
+           m.id as queue_master_id, m.batch_id, m.dispatched_at, b.did
       from masters m join batches b using (batch_id), generate_series(0, (b.entries - 1) / 1024) as k
 ), chunks as (
-    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
-    select id, $1, queue_master_id, entry_count, dispatched_at from ids
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
+    select id, $1, queue_master_id, entry_count, dispatched_at, did from ids
 )
 select id, entry_count, queue_master_id, batch_id, ord, k from ids order by ord, k;
 
@@ -65,8 +65,9 @@ with part as (
     select k, nextval('chunk_id_seq') as id, least($4 - k * 1024, 1024) as entry_count
       from queue, generate_series(0, ($4 - 1) / 1024) as k
 ), chunks as (
-    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
-    select ids.id, $1, queue.id, ids.entry_count, case when queue.dispatched_at is not null then now() end from ids, queue
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
+    select ids.id, $1, queue.id, ids.entry_count, case when queue.dispatched_at is not null then now() end, $8::text
+      from ids, queue
 ), told as (
     insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
     returning id, pg_notify('ccs', '') is null
@@ -76,8 +77,12 @@ select ids.id, ids.entry_count, queue.id, queue.batch_id, 1::bigint, ids.k from 
 -- name: entry_copy
 -- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.
 copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, number_type,
-                   region, custom_data)
+                   region, custom_data, did)
 from stdin (format binary);
+
+-- name: caller_ids
+-- The numbers that a client may show, sorted by their bytes.
+select did from caller_id where client_id = $1::bigint order by did collate "C";
 
 -- name: batch_find
 select coalesce(part_of, id), content, inserted_count, rejected
@@ -99,15 +104,17 @@ select coalesce((select sum(m.inserted_count + m.appended_count
 -- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls.
 with calls as materialized (
     select nextval('chunk_id_seq') as id, c.*
-      from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+      from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[])
         with ordinality
-        as c (phone_number, number, e164, country_digits, number_type, region, custom_data, ord)
+        as c (phone_number, number, e164, country_digits, number_type, region, custom_data, did, ord)
 ), chunks as (
     insert into chunk (id, client_id, entry_count, dispatched_at)
     select id, $1::bigint, 1, now() from calls
 ), entries as (
-    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, number_type, region, custom_data)
-    select id * 1024, $1, phone_number, number, e164, country_digits::smallint, number_type::smallint, region, custom_data
+    insert into entry (entry_id, client_id, phone_number, number, e164, country_digits, number_type, region, custom_data,
+                       did)
+    select id * 1024, $1, phone_number, number, e164, country_digits::smallint, number_type::smallint, region, custom_data,
+           did
       from calls
 )
 select id from calls order by ord;

@@ -92,7 +92,8 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
  limit 50000;
 
 -- name: chunk_entries
--- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed.
+-- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed;
+-- the number that they ask to show.
 with tried as (
     select entry_id, max(n) as n from attempt
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
@@ -106,7 +107,7 @@ with tried as (
 )
 select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
        coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(t.n, 0)::bigint + 1,
-       coalesce(d.server_id, 0)
+       coalesce(d.server_id, 0), coalesce(e.did, (select c.did from chunk c where c.id = $1::bigint), '')
   from entry e left join tried t using (entry_id) left join ended d using (entry_id)
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
    and not coalesce(d.finally, false) and coalesce(t.n, 0) = coalesce(d.n, 0)
@@ -303,7 +304,7 @@ select a.entry_id, a.n::bigint
 -- After the segment was lost: journalled, not finished.
 select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.server_id, a.did, a.armed_at,
        e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0),
-       coalesce(e.number_type, 0), coalesce(e.region, '')
+       coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(e.did, c.did) is not null
   from chunk c
   left join queue_master q on q.id = c.queue_master_id
   join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023

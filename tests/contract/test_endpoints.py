@@ -115,7 +115,7 @@ def test_Q20_numbers_shown_are_those_of_the_share_in_turn(stack, asterisk):
     shown = ["911140000007", "911140000008", "911140000009"]
     stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=1", "--rate-limit=1000",
                         *[f"--did={number}" for number in shown])
-    batch = client.insert(asterisk.numbers("busy", 6), did="911140000666", context="elsewhere")
+    batch = client.insert(asterisk.numbers("busy", 6), context="elsewhere", endpoint="other", prefix="9")
     client.dispatch()
     client.wait_finished(batch)
     rows = client.api.get("/client-call-details/details", batch_id=batch).ok["items"]

@@ -122,6 +122,7 @@ static void chunk_entries(struct table *t, const struct sim_chunk *c)
 		put_text(t, STR(""));
 		put_i64(t, n + 1);
 		put_i64(t, (int64_t)failed_on);
+		put_text(t, STR(""));
 	}
 }
 
@@ -157,6 +158,7 @@ static void put_open_attempt(struct table *t, const struct sim_entry *e, uint32_
 	put_i64(t, (int64_t)batch_id_of(c));
 	put_i64(t, 0);
 	put_text(t, STR(""));
+	put_i64(t, false);
 }
 
 static void attempts_open(struct table *t)

@@ -171,7 +171,7 @@ static struct rig *rig_new(const struct rig_size *size)
 }
 
 /* A quick call of the client, to a number that nobody else is called at. */
-static void rig_announce(struct rig *rig, uint32_t client)
+__attribute__((unused)) static void rig_announce(struct rig *rig, uint32_t client)
 {
 	struct shm_submit rec = {.kind = SUBMIT_CHUNK,
 		.entries = 1,

@@ -12,7 +12,6 @@
 #include "common/clock.h"
 #include "dispatcher/audit.h"
 #include "dispatcher/call.h"
-#include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/health.h"
@@ -413,19 +412,6 @@ static struct texts texts_of(unsigned n, ...)
 	return texts;
 }
 
-static struct caller_ids dids_of(struct world *w, unsigned n, ...)
-{
-	struct caller_ids dids = {.v = calloc(n, sizeof(*dids.v)), .n = n};
-	va_list args;
-	va_start(args, n);
-	for (unsigned i = 0; i < n; i++) {
-		dids.v[i].id = caller_id_hold(&w->d, va_arg(args, char *));
-		heap_put(&dids.by_use, &dids.v[i].node, dids.v[i].id->used);
-	}
-	va_end(args);
-	return dids;
-}
-
 /* The next call of the client. */
 static const struct shm_call *call_of(struct world *w, uint32_t client)
 {
@@ -456,34 +442,6 @@ static void prefixes_endpoints_and_contexts_are_used_in_all_combinations(void **
 	texts_free(&s->prefixes);
 	texts_free(&s->endpoints);
 	texts_free(&s->contexts);
-}
-
-/* A number that two clients show is one number: nobody shows it again before the others have had their turn. */
-static void the_number_that_was_shown_longest_ago_is_next(void **state)
-{
-	struct world *w = *state;
-	w->edges[0].dids = dids_of(w, 3, "100", "101", "102");
-	w->edges[1].dids = dids_of(w, 2, "101", "103");
-	w->server.dids = dids_of(w, 1, "104");
-	char first[CALLER_ID_BYTES];
-	memcpy(first, call_of(w, 1)->did, sizeof(first));
-	if (strcmp(first, "101") != 0)
-		assert_string_equal(call_of(w, 1)->did, "101");
-	const char *one = call_of(w, 0)->did, *two = call_of(w, 0)->did;
-	assert_string_not_equal(one, "101");
-	assert_string_not_equal(two, "101");
-	assert_string_not_equal(one, two);
-	assert_string_equal(call_of(w, 0)->did, "101");
-	assert_string_equal(call_of(w, 2)->did, "104"); /* the server's */
-	const struct caller_id *id = w->edges[1].dids.v[0].id;
-	assert_string_equal(id->digits, "101");
-	assert_int_equal(id->channels, 2);
-	assert_int_equal(id->calls, 2);
-	assert_int_equal(audit_all(&w->d), 0);
-	caller_ids_drop(&w->d, &w->edges[0].dids);
-	caller_ids_drop(&w->d, &w->edges[1].dids);
-	caller_ids_drop(&w->d, &w->server.dids);
-	assert_string_equal(call_of(w, 0)->did, "911140000000"); /* the client's */
 }
 
 static void nothing_is_dialled_outside_the_window(void **state)
@@ -723,7 +681,6 @@ int main(void)
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),
 		WORLD_TEST(prefixes_endpoints_and_contexts_are_used_in_all_combinations),
-		WORLD_TEST(the_number_that_was_shown_longest_ago_is_next),
 		WORLD_TEST(nothing_is_dialled_outside_the_window),
 		WORLD_TEST(one_number_is_dialled_once_at_a_time),
 		WORLD_TEST(who_waits_for_a_number_may_leave),

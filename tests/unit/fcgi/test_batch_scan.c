@@ -86,19 +86,51 @@ static void entries_come_in_order_with_custom_data_as_it_was_sent(void **state)
 	assert_null(seen.entry[1].custom_data.p);
 }
 
+/* A body's digest tells what it asks to show, and whether its batch or its last entry does; without it is what it always was. */
+static void a_did_is_read_and_is_content(void **state)
+{
+	static const char *const bodies[] = {"{\"batch_id\":1,\"data\":[{\"phone_number\":\"1\"}]}",
+		"{\"batch_id\":1,\"did\":null,\"data\":[{\"did\":null,\"phone_number\":\"1\"}]}",
+		"{\"batch_id\":1,\"did\":\"+91\",\"data\":[{\"phone_number\":\"1\"}]}",
+		"{\"batch_id\":1,\"data\":[{\"phone_number\":\"1\"}],\"did\":\"\\u002b91\"}",
+		"{\"batch_id\":1,\"data\":[{\"phone_number\":\"1\",\"did\":\"+91\"}]}",
+		"{\"batch_id\":1,\"data\":[{\"phone_number\":\"1\",\"did\":\"92\"}]}"};
+	static const int same_as[] = {0, 0, 2, 2, 4, 5};
+	struct batch_head heads[ARRAY_LEN(bodies)];
+	struct err err;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		struct seen seen = {.n = 0};
+		assert_true(batch_scan(
+			str_of(bodies[i]), MANY, arena, remember, &seen, &heads[i], &err));
+		if (same_as[i] == 2)
+			assert_text(heads[i].did, "+91");
+		else
+			assert_null(heads[i].did.p);
+		if (i >= 4)
+			assert_text(seen.entry[0].did, i == 4 ? "+91" : "92");
+		else
+			assert_null(seen.entry[0].did.p);
+		for (size_t k = 0; k <= i; k++)
+			assert_true((heads[k].content.v == heads[i].content.v) ==
+				    (same_as[k] == same_as[i]));
+	}
+}
+
 static void what_is_wrong_with_one_entry_is_handed_on_with_it(void **state)
 {
 	(void)state;
 	const char *body = "{\"batch_id\":1,\"data\":[{\"phone_number\":\"1\"},{\"phone_number\":"
 			   "9876543210},{\"custom_data\":{}},"
 			   "{\"phone_number\":\"2\",\"custom_data\":\"{}\"},\"9876543210\",{"
-			   "\"phone_number\":null}]}";
+			   "\"phone_number\":null},{\"phone_number\":\"1\",\"did\":91}]}";
 	static const char *const problems[] = {"",
 		"phone_number of entry 1 is a number; send a string of 3 to 15 digits",
 		"phone_number of entry 2 is missing; send 3 to 15 digits",
 		"custom_data of entry 3 is a string; send an object or leave it out",
 		"entry 4 of data is a string; send an object with phone_number",
-		"phone_number of entry 5 is null; send a string of 3 to 15 digits"};
+		"phone_number of entry 5 is null; send a string of 3 to 15 digits",
+		"did of entry 6 is a number; send a string or leave it out"};
 	struct seen seen = {.n = 0};
 	struct batch_head head;
 	struct err err;
@@ -131,6 +163,8 @@ static void a_wrong_body_is_refused_with_a_reason(void **state)
 			"data is an object; send an array of entries"},
 		{"{\"batch_id\":1,\"data\":null}", "invalid_type",
 			"data is null; send an array of entries"},
+		{"{\"batch_id\":1,\"did\":91,\"data\":[{}]}", "invalid_type",
+			"did is a number; send a string or leave it out"},
 		{"{\"batch_id\":\"1\"}", "invalid_type",
 			"batch_id is a string; send an integer from 1 to 9007199254740991"},
 		{"{\"batch_id\":true}", "invalid_type",
@@ -359,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_come_in_order_with_custom_data_as_it_was_sent),
+		cmocka_unit_test(a_did_is_read_and_is_content),
 		cmocka_unit_test(what_is_wrong_with_one_entry_is_handed_on_with_it),
 		cmocka_unit_test(a_wrong_body_is_refused_with_a_reason),
 		cmocka_unit_test(a_quick_call_is_one_entry),

@@ -113,6 +113,9 @@ static void test_what_stands_with_the_entry(void **state)
 	assert_string_equal(
 		only(&w, GATE_number_denied).detail, gate_texts[GATE_number_denied].sentence);
 	w.entry.gate = open;
+	w.entry.gate.did_denied = true;
+	assert_string_equal(only(&w, GATE_did_denied).detail, gate_texts[GATE_did_denied].sentence);
+	w.entry.gate = open;
 	w.entry.gate.due_us = NOW + US_PER_S;
 	v = only(&w, GATE_retry_wait);
 	assert_true(v.next_us == NOW + US_PER_S);

@@ -80,6 +80,11 @@ static void close_number_denied(struct situation *s)
 	s->entry.number_denied = true;
 }
 
+static void close_did_denied(struct situation *s)
+{
+	s->entry.did_denied = true;
+}
+
 static void close_number_live(struct situation *s)
 {
 	s->entry.number_live = true;
@@ -191,6 +196,7 @@ static const struct {
 	[GATE_expired] = {close_expired, SOMETHING},
 	[GATE_dnc] = {close_dnc, SOMETHING},
 	[GATE_number_denied] = {close_number_denied, SOMETHING},
+	[GATE_did_denied] = {close_did_denied, SOMETHING},
 	[GATE_number_live] = {close_number_live, SOMETHING},
 	[GATE_window_closed] = {close_window_closed, NOW + 7},
 	[GATE_daily_cap] = {close_daily_cap, NOW + 11},

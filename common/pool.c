@@ -35,6 +35,7 @@ static const struct {
 	[POOL_SQL] = {"sql", "sql_workers", offsetof(struct conf, api_sql_workers)},
 	[POOL_CALL] = {"call", "call_workers", offsetof(struct conf, api_call_workers)},
 	[POOL_LOGIN] = {"login", "login_workers", offsetof(struct conf, api_login_workers)},
+	[POOL_ADMIN] = {"admin", "admin_workers", offsetof(struct conf, api_admin_workers)},
 };
 
 const char *pool_name(enum pool pool)
@@ -190,7 +191,10 @@ int64_t pool_slots(const int numbers[POOL__N])
 
 int pool_connected(const int numbers[POOL__N])
 {
-	return numbers[POOL_SQL] + numbers[POOL_CALL] + numbers[POOL_LOGIN];
+	int all = 0;
+	for (enum pool p = 0; p < POOL__N; p++)
+		all += p == POOL_FAST ? 0 : numbers[p];
+	return all;
 }
 
 const char *pool_words(const int numbers[POOL__N], char out[POOL_WORDS_BYTES])
@@ -208,7 +212,8 @@ bool pool_numbers(int numbers[POOL__N], const struct conf *conf, struct err *err
 	int n[POOL__N] = {[POOL_FAST] = (int)conf->api_fast_workers,
 		[POOL_SQL] = (int)conf->api_sql_workers,
 		[POOL_CALL] = (int)conf->api_call_workers,
-		[POOL_LOGIN] = (int)conf->api_login_workers};
+		[POOL_LOGIN] = (int)conf->api_login_workers,
+		[POOL_ADMIN] = (int)conf->api_admin_workers};
 	char words[POOL_WORDS_BYTES];
 
 	if (n[POOL_FAST] == 0)

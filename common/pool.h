@@ -1,8 +1,8 @@
 /* The pools of API workers: their names, where each listens, how many workers each shall have.
  *
- * Four kinds of worker run the same program. fast: answers from the segment, never waits. sql: one request at a time, waits
+ * Five kinds of worker run the same program. fast: answers from the segment, never waits. sql: one request at a time, waits
  * for PostgreSQL. call: quick calls and small batches, all that are there in one transaction. login: as sql, for what takes a core
- * and 64 MiB each time: passwords.
+ * and 64 MiB each time: passwords. admin: as sql, for administrators.
  *
  * How many is an option of each pool ([api] fast_workers and so on; 0 = as many as suit the machine). What `ccsctl workers
  * set` wishes is kept in a file of its own, [api] workers_file, and wins. Every worker has a slot in the segment, and while
@@ -17,7 +17,7 @@
 #include "common/conf.h"
 #include "common/str.h"
 
-enum pool { POOL_FAST, POOL_SQL, POOL_CALL, POOL_LOGIN, POOL__N };
+enum pool { POOL_FAST, POOL_SQL, POOL_CALL, POOL_LOGIN, POOL_ADMIN, POOL__N };
 
 const char *pool_name(enum pool pool);
 
@@ -50,7 +50,7 @@ MUST_USE bool pool_wishes_write(
 /* Puts them in the place of the configuration's numbers. */
 void pool_wishes_apply(const struct pool_wishes *wishes, struct conf *conf);
 
-/* "fast 2, sql 8, call 2, login 2" */
+/* "fast 2, sql 8, call 2, login 2, admin 2" */
 enum { POOL_WORDS_BYTES = 96 };
 const char *pool_words(const int numbers[POOL__N], char out[POOL_WORDS_BYTES]);
 

@@ -108,7 +108,7 @@ static bool check_ring(const struct conf *conf, struct err *err)
 static bool check_dsns(const struct conf *conf, struct err *err)
 {
 	const char *const dsns[] = {conf->database_owner_dsn, conf->database_api_dsn,
-		conf->database_login_dsn, conf->database_dispatcher_dsn};
+		conf->database_login_dsn, conf->database_admin_dsn, conf->database_dispatcher_dsn};
 	struct session_parameters parameters;
 
 	for (size_t i = 0; i < ARRAY_LEN(dsns); i++)

@@ -87,6 +87,7 @@ bool db_check(struct ctl *ctl, struct err *err)
 		{"owner_dsn", ctl->conf.database_owner_dsn, "ccs_owner"},
 		{"api_dsn", ctl->conf.database_api_dsn, "ccs_api"},
 		{"login_dsn", ctl->conf.database_login_dsn, "ccs_login"},
+		{"admin_dsn", ctl->conf.database_admin_dsn, "ccs_admin"},
 		{"dispatcher_dsn", ctl->conf.database_dispatcher_dsn, "ccs_dispatcher"},
 	};
 	json_t *found = json_array();

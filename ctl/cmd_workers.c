@@ -100,7 +100,7 @@ static bool take_word(struct pool_wishes *given, const char *word, struct err *e
 	(void)str_split(&rest, '=', &name);
 	if (!pool_named(name, &pool))
 		return fail(err, ERR_INPUT,
-			"there is no pool \"%.*s\"; they are fast, sql, call and login",
+			"there is no pool \"%.*s\"; they are fast, sql, call, login and admin",
 			(int)name.n, name.p);
 	if (given->is_wished[pool])
 		return fail(err, ERR_INPUT, "%s is given twice", pool_name(pool));

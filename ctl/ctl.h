@@ -7,14 +7,16 @@
 #include "common/conf.h"
 #include "common/pool.h"
 #include "common/secret.h"
+#include "registry/admin.h"
 #include "registry/allocation.h"
 #include "registry/audit.h"
 #include "registry/client.h"
 #include "registry/halt.h"
+#include "registry/key.h"
 #include "registry/server.h"
 #include "shm/segment.h"
 
-enum { CTL_ARGUMENTS_MAX = 4, CTL_SECRETS_MAX = 8 };
+enum { CTL_ARGUMENTS_MAX = 5, CTL_SECRETS_MAX = 8 };
 
 /* What `ccsctl server drain' is told: ctl/drain.def. */
 struct drain_input {
@@ -47,6 +49,8 @@ struct ctl {
 		struct server_input server;
 		struct allocation_input allocation;
 		struct halt_input halt;
+		struct admin_input admin;
+		struct key_input key;
 		struct drain_input drain;
 		struct audit_filter audit;
 		struct audit_verify_input audit_verify;

@@ -48,7 +48,7 @@ static bool read_numbers(const struct ctl *ctl, const struct pool_wishes *wishes
 
 	pool_wishes_apply(wishes, &wished);
 	const int64_t asked[POOL__N] = {wished.api_fast_workers, wished.api_sql_workers,
-		wished.api_call_workers, wished.api_login_workers};
+		wished.api_call_workers, wished.api_login_workers, wished.api_admin_workers};
 	if (!pool_numbers(numbers, &wished, err))
 		return false;
 	for (enum pool p = 0; p < POOL__N; p++) {

@@ -17,6 +17,7 @@
 #include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
+#include "shm/scope.h"
 #include "shm/tenant.h"
 
 #include "common/base.h"
@@ -164,6 +165,10 @@ static void take_keys(void *arg, const struct rows *rows)
 			.expires_us = expires == INT64_MIN ? 0 : expires,
 		};
 		struct known_key *known;
+		if (!scopes_read(row_text(rows, i, 4), ' ', &key.scopes))
+			log_warn("directory.scope", "key=%llu why=%s", (unsigned long long)key.id,
+				log_q("a newer schema has a scope that this version does not "
+				      "know"));
 		memcpy(key.digest.b, digest.p, MIN(digest.n, sizeof(key.digest.b)));
 		if (!dir_put_key(d->seg, &key)) {
 			log_error("directory.full", "table=keys do=\"raise segment.clients\"");

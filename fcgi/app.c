@@ -58,6 +58,22 @@ static void keep_some_memory(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
 }
 
+static const char *dsn_of(const struct conf *conf, enum pool pool)
+{
+	switch (pool) {
+	case POOL_LOGIN:
+		return conf->database_login_dsn;
+	case POOL_ADMIN:
+		return conf->database_admin_dsn;
+	case POOL_FAST:
+	case POOL_SQL:
+	case POOL_CALL:
+	case POOL__N:
+		break;
+	}
+	return conf->database_api_dsn;
+}
+
 bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct err *err)
 {
 	*app = (struct app){.pool = pool, .conf = conf};
@@ -77,8 +93,7 @@ bool app_open(struct app *app, const struct conf *conf, enum pool pool, struct e
 	app->bell = &app->own_bell;
 	if (pool == POOL_CALL)
 		app->gather = gather_new();
-	app->db = db_new(pool == POOL_LOGIN ? conf->database_login_dsn : conf->database_api_dsn,
-		"ccs-api", conf->database_statement_timeout_ms);
+	app->db = db_new(dsn_of(conf, pool), "ccs-api", conf->database_statement_timeout_ms);
 	if (pool == POOL_CALL)
 		db_plan_once(app->db);
 	if (pool == POOL_LOGIN)

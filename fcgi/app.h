@@ -1,9 +1,10 @@
 /* What a worker process has at hand for every request it answers.
  *
- * Four kinds of worker run the same program. fast: answers from the segment, never waits, has no
+ * Five kinds of worker run the same program. fast: answers from the segment, never waits, has no
  * database. sql: one request at a time, waits for PostgreSQL, announces committed work. call: quick
  * calls and small batches, all that are there in one transaction (gather.h). login: as sql, for what takes a core and 64 MiB each time: passwords. Few of them, so that a flood of
- * guesses holds up nobody else; and only they may read the hashes.
+ * guesses holds up nobody else; and only they may read the hashes. admin: as sql, for administrators, who may change what
+ * tenants may only read.
  */
 #ifndef CCS_FCGI_APP_H
 #define CCS_FCGI_APP_H

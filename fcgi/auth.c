@@ -7,6 +7,7 @@
 #include "registry/client.h"
 #include "registry/user.h"
 #include "shm/directory.h"
+#include "shm/scope.h"
 #include "shm/view.h"
 #include "sql/db.h"
 
@@ -99,14 +100,16 @@ static bool identify_by_sql(struct app *app, const struct kind *kind, const stru
 
 bool auth_admits(const struct shm_client *client, struct err *err)
 {
-	return (client->is_active && client->status != CLIENT_SUSPENDED) ||
+	return !client || (client->is_active && client->status != CLIENT_SUSPENDED) ||
 	       fail_code(err, ERR_FORBIDDEN, "client_inactive", "the client is inactive");
 }
 
-static enum auth_verdict known(struct app *app, struct req *req, enum auth_source source)
+static enum auth_verdict known(
+	struct app *app, struct req *req, enum auth_source source, uint32_t scopes)
 {
-	req->client = &app->client;
+	req->client = app->client.id ? &app->client : NULL;
 	req->source = source;
+	req->scopes = scopes;
 	return AUTH_OK;
 }
 
@@ -129,7 +132,7 @@ static enum auth_verdict check_digest(struct app *app, struct req *req, const st
 		return AUTH_REFUSED;
 	}
 	req->key_id = key.id;
-	return known(app, req, source);
+	return known(app, req, source, key.scopes);
 }
 
 static enum auth_verdict check_key(
@@ -153,7 +156,7 @@ static enum auth_verdict check_token(
 	enum dir_session found = app->live ? dir_session(app->segment, &app->token, &app->client)
 					   : DIR_SESSION_UNSURE;
 	if (found == DIR_SESSION_GOOD)
-		return known(app, req, AUTH_SEGMENT);
+		return known(app, req, AUTH_SEGMENT, SCOPE_ALL);
 	if (found == DIR_SESSION_ENDED) {
 		session_over(err);
 		return AUTH_REFUSED;
@@ -162,7 +165,7 @@ static enum auth_verdict check_token(
 		return AUTH_ASK_SQL;
 	if (!db_ready(app->db, err) || !client_by_session(app->db, &app->token, &app->client, err))
 		return AUTH_REFUSED;
-	return known(app, req, AUTH_SQL);
+	return known(app, req, AUTH_SQL, SCOPE_ALL);
 }
 
 /* A certificate beside a key or token may be nobody's, or the same client's. */
@@ -175,7 +178,7 @@ static bool certificate_agrees(
 	if (app->live ? !dir_key(app->segment, fingerprint, &found)
 		      : !client_by_certificate(app->db, fingerprint, &other, &found, err))
 		return app->live || err->kind == ERR_MISSING;
-	return found.client_id == req->client->id ||
+	return (req->client && found.client_id == req->client->id) ||
 	       fail_code(err, ERR_INPUT, "two_identities",
 		       "the client certificate is another client's than the key or token");
 }

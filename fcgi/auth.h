@@ -19,11 +19,11 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client), req->source, and req->token (in app->token), req->key_id or
+/* Fills req->client (in app->client; NULL for an administrator, of whom only SQL knows), req->scopes, req->source, and req->token (in app->token), req->key_id or
  * req->certificate (in app->certificate). Whether that client is admitted is another question. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 
-/* FORBIDDEN unless the client is active: whoever it is that asks for it. */
+/* FORBIDDEN unless the client is active: whoever it is that asks for it. NULL, an administrator, is. */
 MUST_USE bool auth_admits(const struct shm_client *client, struct err *err);
 
 /* The one key or token of the request; n 0: there is none. */

@@ -80,11 +80,12 @@ bool handle_login(struct app *app, struct req *req, struct reply *reply, struct 
 		!check_password(app, &login, &user, err))
 		return false;
 	throttle_right(&throttle);
-	if (!auth_admits(&app->client, err) ||
+	req->client = app->client.id ? &app->client : NULL;
+	if (!auth_admits(req->client, err) ||
 		!session_open(app->db, &user, app->conf->api_session_seconds, &session, err))
 		return false;
 	log_info("auth.signed_in", "user=%" PRIu64 " client=%s session=%" PRIu64, user.id,
-		app->client.accountcode, session.id);
+		sign_in_whose(app), session.id);
 	return sign_in_answer(app, req, user.id, user.version, &session, reply, err);
 }
 
@@ -117,8 +118,8 @@ static bool admit(struct app *app, struct req *req, const struct jwt_claims *tok
 {
 	if (!client_by_session(app->db, token, &app->client, err))
 		return false;
-	req->client = &app->client;
-	return limit_take(app, req, reply, err) && auth_admits(&app->client, err);
+	req->client = app->client.id ? &app->client : NULL;
+	return limit_take(app, req, reply, err) && auth_admits(req->client, err);
 }
 
 /* A refresh token that is signed, of a session that goes on, and yet not good, has been used before:
@@ -127,16 +128,17 @@ static bool refused(struct app *app, const struct jwt_claims *token, struct err 
 {
 	uint64_t control_id;
 	char user[24];
-	if (err->kind != ERR_AUTH ||
-		!session_end(app->db, token->session_id, app->client.id, &control_id, err))
+	bool was_open;
+	if (err->kind != ERR_AUTH || !session_end(app->db, token->session_id, app->client.id,
+					     &was_open, &control_id, err))
 		return false;
-	if (control_id == 0) /* it ended while we looked */
+	if (!was_open) /* it ended while we looked */
 		return session_over(err);
 	sign_in_over(app, control_id);
 	(void)snprintf(user, sizeof(user), "#%" PRIu64, token->user_id);
 	record_refused(app, "session.token_reused", user);
 	log_warn("auth.token_reused", "user=%" PRIu64 " client=%s session=%" PRIu64 " do=%s",
-		token->user_id, app->client.accountcode, token->session_id,
+		token->user_id, sign_in_whose(app), token->session_id,
 		log_q("the session is over; if its owner did not do this, a token was stolen"));
 	return fail_code(
 		err, ERR_AUTH, "token_reused", "this refresh token was used before; sign in again");
@@ -166,8 +168,10 @@ bool handle_logout(struct app *app, struct req *req, struct reply *reply, struct
 {
 	struct strbuf *sb = &reply->body;
 	uint64_t control_id;
+	bool was_open;
 
-	if (!session_end(app->db, req->token->session_id, app->client.id, &control_id, err))
+	if (!session_end(
+		    app->db, req->token->session_id, app->client.id, &was_open, &control_id, err))
 		return false;
 	sign_in_over(app, control_id);
 	put_object(sb, NULL);

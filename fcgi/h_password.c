@@ -68,7 +68,7 @@ bool handle_change_password(struct app *app, struct req *req, struct reply *repl
 			app->conf->api_session_seconds, &session, &control_id, err))
 		return false;
 	sign_in_over(app, control_id);
-	log_info("auth.password_changed", "user=%" PRIu64 " client=%s", user.id,
-		app->client.accountcode);
+	log_info(
+		"auth.password_changed", "user=%" PRIu64 " client=%s", user.id, sign_in_whose(app));
 	return sign_in_answer(app, req, user.id, user.version, &session, reply, err);
 }

@@ -112,6 +112,8 @@ void limit_tell(struct app *app, const struct req *req, struct reply *reply)
 {
 	struct levels levels;
 
+	if (!req->client)
+		return;
 	gather(&levels, app, req);
 	for (size_t i = 0; i < levels.n; i++) {
 		struct level *level = &levels.v[i];
@@ -124,6 +126,8 @@ bool limit_take(struct app *app, const struct req *req, struct reply *reply, str
 {
 	struct levels levels;
 
+	if (!req->client)
+		return true;
 	gather(&levels, app, req);
 	const struct level *refusing = take(&levels, req->now_us);
 	const struct level *told = refusing ? refusing : tightest(&levels);

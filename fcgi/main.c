@@ -62,7 +62,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	else if (!choose_pools(command, arg))
 		argp_error(state,
-			"there is no pool \"%s\"; --pool is fast, sql, call, login or all", arg);
+			"there is no pool \"%s\"; --pool is fast, sql, call, login, admin or all",
+			arg);
 	return 0;
 }
 
@@ -80,24 +81,27 @@ int main(int argc, char **argv)
 {
 	static const struct argp_option known[] = {
 		{"pool", OPTION_POOL, "POOL", 0,
-			"which workers to run: fast, sql, call, login or all (default)", 0},
+			"which workers to run: fast, sql, call, login, admin or all (default)", 0},
 		{"print-nginx", OPTION_PRINT_NGINX, NULL, 0,
 			"print the location blocks that nginx/ccs.conf.in includes", 0},
 		{"print-routes", OPTION_PRINT_ROUTES, NULL, 0,
-			"print every endpoint as JSON: method, path, pool, who, name, summary", 0},
+			"print every endpoint as JSON: method, path, pool, who, scope, name, "
+			"summary",
+			0},
 		{0},
 	};
 	static const struct argp own = {known, parse, NULL, NULL, NULL, NULL, NULL};
-	struct command command = {.master = {.runs = {true, true, true, true}}};
+	struct command command = {0};
 	struct service service = {.name = "ccs-api",
 		.about = "Answers the HTTP API behind nginx, on <run_dir>/api-fast.sock, "
 			 "api-sql.sock, "
-			 "api-call.sock and api-login.sock. "
+			 "api-call.sock, api-login.sock and api-admin.sock. "
 			 "Runs in the foreground; SIGTERM ends it after the requests under way, "
 			 "SIGHUP reads the configuration again.",
 		.own = &own,
 		.own_input = &command};
 	static struct conf conf;
+	(void)choose_pools(&command, "all");
 	int status = service_open(&service, argc, argv, &conf);
 
 	if (status != EX_OK)

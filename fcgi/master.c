@@ -188,9 +188,10 @@ static bool take_numbers(struct master *master, const struct conf *conf, struct 
 
 static void say_numbers(const struct master *master, const char *at)
 {
-	log_info(at, "roll=%u fast=%d sql=%d call=%d login=%d", master->crew.roll,
+	log_info(at, "roll=%u fast=%d sql=%d call=%d login=%d admin=%d", master->crew.roll,
 		master->pools[POOL_FAST].wanted, master->pools[POOL_SQL].wanted,
-		master->pools[POOL_CALL].wanted, master->pools[POOL_LOGIN].wanted);
+		master->pools[POOL_CALL].wanted, master->pools[POOL_LOGIN].wanted,
+		master->pools[POOL_ADMIN].wanted);
 }
 
 static void roll(struct master *master)

@@ -36,6 +36,7 @@ static const struct wall {
 	[ROUTE_CALL] = WALL("ccs_inserts", inserts_per_second, false),
 	[ROUTE_BULK] = WALL("ccs_inserts", inserts_per_second, true),
 	[ROUTE_LOGIN] = WALL("ccs_logins", logins_per_second, false),
+	[ROUTE_ADMIN] = WALL("ccs_reads", reads_per_second, false),
 #undef WALL
 };
 
@@ -43,7 +44,7 @@ static const struct wall {
  * its own. Its wall is that of the last. */
 static enum pool pool_of(const struct route *route, enum route_pool *wall)
 {
-	enum pool first = POOL_LOGIN;
+	enum pool first = POOL__N - 1;
 
 	*wall = ROUTE_FAST;
 	for (const struct route *r = routes; r < routes + routes_n; r++) {

@@ -101,7 +101,11 @@ void reply_header(struct reply *reply, const char *name, const char *fmt, ...)
 bool reply_pass(struct reply *reply, enum pool pool)
 {
 	static const char *const locations[POOL__N] = {
-		[POOL_SQL] = "@ccs_sql", [POOL_CALL] = "@ccs_call", [POOL_LOGIN] = "@ccs_login"};
+		[POOL_SQL] = "@ccs_sql",
+		[POOL_CALL] = "@ccs_call",
+		[POOL_LOGIN] = "@ccs_login",
+		[POOL_ADMIN] = "@ccs_admin",
+	};
 	reply->pass_to = locations[pool];
 	return true;
 }

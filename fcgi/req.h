@@ -61,11 +61,13 @@ struct req {
 	int64_t age_us;	 /* since nginx has begun to read it, to a millisecond */
 	unsigned rounds; /* how often it has been parked (fcgi/park.h) */
 
-	const struct shm_client *client;  /* who asks; NULL on PUBLIC routes */
+	const struct shm_client
+		*client; /* who asks; NULL on PUBLIC routes, and for an administrator */
 	const struct jwt_claims *token;	  /* by which, or NULL */
 	const struct digest *certificate; /* by which, or NULL */
 	uint64_t key_id;		  /* by which API key; 0: by one of the two above */
 	enum auth_source source;
+	uint32_t scopes; /* enum shm_scope */
 };
 
 /* ---- the frame ---- */

@@ -11,8 +11,9 @@
 enum { ID_MAX_BITS = 53 };
 
 const struct route routes[] = {
-#define ROUTE(method, pattern, pool, who, name, summary)                                           \
-	{METHOD_##method, pattern, ROUTE_##pool, WHO_##who, handle_##name, #name, summary},
+#define ROUTE(method, pattern, pool, who, scope, name, summary)                                    \
+	{METHOD_##method, pattern, ROUTE_##pool, WHO_##who, SCOPE_##scope, handle_##name, #name,   \
+		summary},
 #include "fcgi/routes.def"
 #undef ROUTE
 };
@@ -26,7 +27,8 @@ enum pool route_home(const struct route *route)
 		[ROUTE_BULK] = POOL_CALL,
 		[ROUTE_CALL] = POOL_CALL,
 		[ROUTE_EXPORT] = POOL_SQL,
-		[ROUTE_LOGIN] = POOL_LOGIN};
+		[ROUTE_LOGIN] = POOL_LOGIN,
+		[ROUTE_ADMIN] = POOL_ADMIN};
 	return homes[route->pool];
 }
 
@@ -35,7 +37,8 @@ enum shm_minute route_class(const struct route *route)
 	static const enum shm_minute classes[] = {[ROUTE_BULK] = MINUTE_INSERTS,
 		[ROUTE_CALL] = MINUTE_INSERTS,
 		[ROUTE_EXPORT] = MINUTE_EXPORTS,
-		[ROUTE_LOGIN] = MINUTE_REQUESTS};
+		[ROUTE_LOGIN] = MINUTE_REQUESTS,
+		[ROUTE_ADMIN] = MINUTE_REQUESTS};
 	return classes[route->pool];
 }
 

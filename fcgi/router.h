@@ -6,6 +6,7 @@
 #include "fcgi/app.h"
 #include "fcgi/reply.h"
 #include "fcgi/req.h"
+#include "shm/scope.h"
 
 #define API_PREFIX "/api/v1"
 
@@ -17,14 +18,16 @@ enum route_pool {
 	ROUTE_EXPORT,
 	ROUTE_CALL,
 	ROUTE_BULK,
-	ROUTE_LOGIN
+	ROUTE_LOGIN,
+	ROUTE_ADMIN
 };
 enum { ROUTE_BODY_BYTES = 64 * 1024 };
 
 enum route_who {
 	WHO_PUBLIC, /* no credential is looked at */
 	WHO_CLIENT, /* an active client */
-	WHO_USER,   /* the same, by a token: somebody who has signed in */
+	WHO_USER,  /* by a token: an active client's user, or an administrator, who has signed in */
+	WHO_ADMIN, /* an administrator, by a token or by a key that is no client's */
 };
 
 /* Reads its input, makes one call to segment or database, writes reply->body. On false err is
@@ -36,6 +39,7 @@ struct route {
 	const char *pattern; /* "/clients/queue-masters/{client_id:id}" */
 	enum route_pool pool;
 	enum route_who who;
+	uint32_t scope; /* enum shm_scope that a credential must have; 0: none */
 	handler_fn *handler;
 	const char *name;
 	const char *summary;
@@ -45,7 +49,7 @@ extern const struct route routes[];
 extern const size_t routes_n;
 
 /* Every handler of routes.def: handle_<name>. */
-#define ROUTE(method, pattern, pool, who, name, summary) handler_fn handle_##name;
+#define ROUTE(method, pattern, pool, who, scope, name, summary) handler_fn handle_##name;
 #include "fcgi/routes.def"
 #undef ROUTE
 

@@ -8,10 +8,10 @@
 
 /* The words of routes.def, as they stand there. */
 static const struct line {
-	const char *method, *path, *pool, *who, *name, *summary;
+	const char *method, *path, *pool, *who, *scope, *name, *summary;
 } lines[] = {
-#define ROUTE(method, pattern, pool, who, name, summary)                                           \
-	{#method, pattern, #pool, #who, #name, summary},
+#define ROUTE(method, pattern, pool, who, scope, name, summary)                                    \
+	{#method, pattern, #pool, #who, #scope, #name, summary},
 #include "fcgi/routes.def"
 #undef ROUTE
 };
@@ -25,6 +25,7 @@ void routes_print(struct strbuf *out)
 		put_text(out, "path", str_of(line->path));
 		put_text(out, "pool", str_of(line->pool));
 		put_text(out, "who", str_of(line->who));
+		put_text(out, "scope", str_of(line->scope));
 		put_text(out, "name", str_of(line->name));
 		put_text(out, "summary", str_of(line->summary));
 		put_end(out, '}');

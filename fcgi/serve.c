@@ -8,6 +8,7 @@
 #include "fcgi/cors.h"
 #include "fcgi/idempotency.h"
 #include "fcgi/limit.h"
+#include "fcgi/permit.h"
 #include "fcgi/router.h"
 #include "fcgi/serve.h"
 #include "fcgi/vouch.h"
@@ -104,16 +105,6 @@ static bool is_ours(const struct app *app, const struct route *route)
 	       (app->pool == POOL_SQL && (home == POOL_FAST || route->pool == ROUTE_BULK));
 }
 
-/* An active client, by whatever credential the route asks for. */
-static bool is_admitted(const struct req *req, struct err *err)
-{
-	if (!auth_admits(req->client, err))
-		return false;
-	return req->route->who != WHO_USER || req->token ||
-	       fail_code(err, ERR_FORBIDDEN, "token_needed",
-		       "this needs a token, not an API key; POST /auth/login makes one");
-}
-
 /* Counted as soon as we know whom to count it for, so that every later answer, errors too, says how
  * its client stands. */
 static enum auth_verdict admit(
@@ -128,7 +119,7 @@ static enum auth_verdict admit(
 		limit_tell(app, req, reply);
 	else if (!limit_take(app, req, reply, err))
 		return AUTH_REFUSED;
-	return is_admitted(req, err) ? AUTH_OK : AUTH_REFUSED;
+	return permit(req, err) ? AUTH_OK : AUTH_REFUSED;
 }
 
 static bool answer(

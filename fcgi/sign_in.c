@@ -74,6 +74,11 @@ bool sign_in_answer(struct app *app, const struct req *req, uint64_t user_id, ui
 	return true;
 }
 
+const char *sign_in_whose(const struct app *app)
+{
+	return app->client.id ? app->client.accountcode : "-";
+}
+
 void sign_in_over(struct app *app, uint64_t control_id)
 {
 	if (control_id == 0)

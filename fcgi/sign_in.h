@@ -20,6 +20,9 @@ MUST_USE bool sign_in_turn(struct app *app, const struct req *req, struct str us
 MUST_USE bool sign_in_answer(struct app *app, const struct req *req, uint64_t user_id,
 	uint64_t version, const struct session *session, struct reply *reply, struct err *err);
 
+/* app->client's account code, "-" for an administrator: for the log. */
+const char *sign_in_whose(const struct app *app);
+
 /* The committed control row says that sessions of app->client are over: now no worker and no relay
  * believes an older directory. 0: nothing was changed. */
 void sign_in_over(struct app *app, uint64_t control_id);

@@ -2,7 +2,9 @@
 #include <inttypes.h>
 
 #include "fcgi/auth.h"
+#include "fcgi/permit.h"
 #include "fcgi/vouch.h"
+#include "shm/scope.h"
 
 #include "common/base.h"
 
@@ -35,15 +37,17 @@ static void add_certificate(struct reply *reply, const struct digest *fingerprin
 bool vouch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	enum auth_verdict verdict = auth_check(app, req, err);
+	char scopes[SCOPE_WORDS_BYTES];
 
 	if (verdict == AUTH_ASK_SQL)
 		return reply_pass(reply, POOL_SQL);
-	if (verdict == AUTH_REFUSED || !auth_admits(req->client, err))
+	if (verdict == AUTH_REFUSED || !permit_client(req, err))
 		return false;
 	if (req->certificate)
 		add_certificate(reply, req->certificate);
 	reply_header(reply, "X-Ccs-Client", "%" PRIu64, req->client->id);
 	reply_header(reply, "X-Ccs-Accountcode", "%s", req->client->accountcode);
-	reply_header(reply, "X-Ccs-Scopes", "read,dial%s", req->token ? ",account" : "");
+	reply_header(reply, "X-Ccs-Scopes", "%s%s", scopes_write(req->scopes, ',', scopes),
+		req->token ? ",account" : "");
 	return true;
 }

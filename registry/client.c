@@ -7,6 +7,7 @@
 #include "registry/fine.h"
 #include "registry/password.h"
 #include "shm/policy.h"
+#include "shm/scope.h"
 
 #include "common/base.h"
 
@@ -165,11 +166,14 @@ static bool store(struct db *db, const struct secret_key *secret, const char *ac
 {
 	char accountcode[48];
 	struct strbuf detail = STRBUF_INIT;
+	struct key_wish key = {.name = STR("default"), .scopes = SCOPE_ALL};
 
 	if (!db_begin(db, err) ||
 		!write_client(db, SQL_CLIENT_INSERT, secret, input, &created->client_id, err) ||
-		!insert_user(db, created->client_id, input->username, hash, err) ||
-		!key_create(db, created->client_id, "default", 0, &created->key, err) ||
+		!insert_user(db, created->client_id, input->username, hash, err))
+		return false;
+	key.client_id = created->client_id;
+	if (!key_create(db, &key, &created->key, err) ||
 		!change_announce(db, created->client_id, err))
 		return false;
 	describe(input, created, &detail);
@@ -274,6 +278,10 @@ static uint32_t number(const struct rows *rows, int row, int column)
 bool client_from_row(const struct rows *rows, int row, struct shm_client *out, struct err *err)
 {
 	struct shm_client c = {0};
+	if (row_is_null(rows, row, 0)) {
+		*out = c;
+		return true;
+	}
 	bool fits = row_copy(rows, row, 1, c.name, sizeof(c.name)) &&
 		    row_copy(rows, row, 2, c.accountcode, sizeof(c.accountcode)) &&
 		    row_copy(rows, row, 3, c.did, sizeof(c.did)) &&
@@ -313,11 +321,14 @@ static bool key_from_row(const struct rows *rows, const struct digest *digest, u
 		return fail_code(err, ERR_AUTH, "key_revoked", "this API key has been revoked");
 	if (row_bool(rows, 0, CLIENT_COLUMNS + 3))
 		return fail_code(err, ERR_AUTH, "key_expired", "this API key has expired");
+	uint32_t scopes;
+	(void)scopes_read(row_text(rows, 0, CLIENT_COLUMNS + 4), ' ', &scopes);
 	*key = (struct shm_key){
 		.digest = *digest,
 		.id = (uint64_t)row_i64(rows, 0, CLIENT_COLUMNS),
 		.client_id = client_id,
 		.expires_us = expires_us == INT64_MIN ? 0 : expires_us,
+		.scopes = scopes,
 	};
 	return true;
 }

@@ -45,12 +45,12 @@ MUST_USE bool client_change(struct db *db, const struct secret_key *secret, cons
 /* The columns of the view client_facts, with which every statement that reads clients begins. */
 enum { CLIENT_COLUMNS = 23 };
 
-/* Reads those columns. False when a text is longer than the segment's field: never, as the
+/* Reads those columns; where they are null, which stands for an administrator, *out is zero. False when a text is longer than the segment's field: never, as the
  * schema's checks are narrower. */
 MUST_USE bool client_from_row(
 	const struct rows *rows, int row, struct shm_client *out, struct err *err);
 
-/* Who holds the key with this digest. MISSING when nobody does; AUTH when it is revoked or has
+/* Who holds the key with this digest: id 0 = an administrator. MISSING when nobody does; AUTH when it is revoked or has
  * expired. */
 MUST_USE bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
 	struct shm_key *key, struct err *err);

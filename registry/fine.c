@@ -3,6 +3,7 @@
 
 #include "registry/fine.h"
 #include "shm/layout.h"
+#include "shm/scope.h"
 
 #include "common/base.h"
 
@@ -116,6 +117,11 @@ bool fine_daily_cap(struct str text)
 static bool starts(struct str text, struct str with)
 {
 	return text.n > with.n && str_eq((struct str){text.p, with.n}, with);
+}
+
+bool fine_scope(struct str text)
+{
+	return scope_named(text) != SCOPE_NONE;
 }
 
 bool fine_path(struct str text)

@@ -12,6 +12,7 @@ bool fine_allowed_region(struct str text); /* a region, 001 or all */
 bool fine_allowed_type(struct str text);   /* a type that may be allowed, default or all */
 bool fine_daily_cap(struct str text);	   /* US:500 */
 bool fine_https(struct str text);	   /* https://host... */
+bool fine_scope(struct str text);	   /* read, dial, admin */
 bool fine_path(struct str text);	   /* from / on */
 bool fine_database(struct str text);	   /* postgresql://... or postgresql+driver://... */
 bool fine_networks(struct str text);	   /* addresses, perhaps with /bits, separated by blanks */

@@ -3,6 +3,8 @@
 #define CCS_REGISTRY_KEY_H
 
 #include "common/token.h"
+#include "registry/field.h"
+#include "shm/scope.h"
 #include "sql/db.h"
 
 struct key_created {
@@ -10,9 +12,32 @@ struct key_created {
 	char key[TOKEN_KEY_CHARS + 1]; /* shown once, to whom it belongs */
 };
 
-/* Inside the caller's transaction. name tells a client's keys apart; expires_us 0: never. */
-MUST_USE bool key_create(struct db *db, uint64_t client_id, const char *name, int64_t expires_us,
-	struct key_created *created, struct err *err);
+/* What is said of a new one. */
+struct key_input {
+#define TEXT(member, ...) struct str member;
+#define LIST(member, ...) struct str_list member;
+#include "registry/key.def"
+#undef TEXT
+#undef LIST
+};
+extern const struct field key_fields[];
+extern const size_t key_fields_n;
+
+struct key_wish {
+	uint64_t client_id; /* 0: an administrator's */
+	struct str name;    /* tells a client's keys apart */
+	uint32_t scopes;    /* enum shm_scope */
+	int64_t expires_us; /* 0: never */
+};
+
+/* Inside the caller's transaction. */
+MUST_USE bool key_create(
+	struct db *db, const struct key_wish *wish, struct key_created *created, struct err *err);
+
+/* Makes a key for a client, or for an administrator. *client_id 0: the latter; else the caller bumps its generation word.
+ * MISSING when there is no such client. */
+MUST_USE bool key_add(struct db *db, const char *actor, const struct key_input *input,
+	uint64_t *client_id, struct key_created *created, struct err *err);
 
 /* How a client changes its own keys: by one of them, or by a token and then all (by_key 0). What is
  * asked by a key concerns that key alone: others may be in other hands. */

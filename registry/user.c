@@ -128,8 +128,8 @@ bool session_refresh(
 	return ok || session_over(err);
 }
 
-bool session_end(struct db *db, uint64_t session_id, uint64_t client_id, uint64_t *control_id,
-	struct err *err)
+bool session_end(struct db *db, uint64_t session_id, uint64_t client_id, bool *was_open,
+	uint64_t *control_id, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
@@ -140,7 +140,8 @@ bool session_end(struct db *db, uint64_t session_id, uint64_t client_id, uint64_
 	args_free(&args);
 	if (!ok)
 		return false;
-	*control_id = rows.n == 1 ? (uint64_t)row_i64(&rows, 0, 0) : 0;
+	*was_open = rows.n == 1;
+	*control_id = *was_open ? (uint64_t)row_i64(&rows, 0, 0) : 0;
 	rows_free(&rows);
 	return true;
 }

@@ -1,5 +1,6 @@
 /* Users: people and programs that sign in with a name and a password, and the sessions that their
- * tokens belong to. A user is one client's. */
+ * tokens belong to. A user is one client's, or an administrator and nobody's: then
+ * his client's id is 0. */
 #ifndef CCS_REGISTRY_USER_H
 #define CCS_REGISTRY_USER_H
 
@@ -45,9 +46,9 @@ MUST_USE bool session_open(struct db *db, const struct user *user, int64_t secon
 MUST_USE bool session_refresh(
 	struct db *db, const struct jwt_claims *token, struct session *session, struct err *err);
 
-/* Ends a session of a client. *control_id is the control row that tells the dispatcher, 0 = it was
- * over before. The caller bumps the client's generation word. */
-MUST_USE bool session_end(struct db *db, uint64_t session_id, uint64_t client_id,
+/* Ends a session of a client's user, or (client_id 0) of an administrator. *was_open: it was not over before. *control_id is
+ * the control row that tells the dispatcher, 0 = it need not know. The caller bumps the client's generation word. */
+MUST_USE bool session_end(struct db *db, uint64_t session_id, uint64_t client_id, bool *was_open,
 	uint64_t *control_id, struct err *err);
 
 /* Stores a new password, ends all sessions, begins one, and counts user->version up. CONFLICT when

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "shm/directory.h"
+#include "shm/scope.h"
 
 #include "common/base.h"
 
@@ -54,9 +55,13 @@ static bool find_key(const struct segment *seg, const struct digest *digest, int
 	struct shm_client *client, struct err *err)
 {
 	struct shm_key key;
-	if (dir_identify(seg, digest, &key, client))
-		return !expired(key.expires_us, now_us) ||
-		       fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
+	if (dir_identify(seg, digest, &key, client)) {
+		if (expired(key.expires_us, now_us))
+			return fail_code(err, ERR_AUTH, "key_expired", "the API key has expired");
+		return (key.scopes & SCOPE_READ) ||
+		       fail_code(err, ERR_FORBIDDEN, "scope_missing",
+			       "events need the scope read, which this API key does not have");
+	}
 	if (!dir_key(seg, digest, &key))
 		return fail_code(err, ERR_AUTH, "key_unknown", "nobody has this API key");
 	return busy(err);

@@ -190,6 +190,8 @@ struct shm_key {
 	uint64_t id;
 	uint64_t client_id;
 	int64_t expires_us; /* 0: never */
+	uint32_t scopes;    /* enum shm_scope */
+	uint32_t pad;
 };
 
 struct shm_server {

@@ -4,16 +4,17 @@
 --   ccs_owner       owns the schema: migrations, ccsctl
 --   ccs_api         the API workers: reads one tenant at a time (row-level security), inserts work, never updates a call
 --   ccs_login       the API workers that check passwords: ccs_api, and the only one that reads and changes their hashes
+--   ccs_admin       the API workers that answer administrators: ccs_api, and it changes clients, users, keys, servers, allocations
 --   ccs_dispatcher  claims chunks, journals attempts, writes details, rollups and events
 do $$
 declare
     role_name text;
 begin
-    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_dispatcher'] loop
+    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher'] loop
         if not exists (select from pg_roles where rolname = role_name) then
             execute format('create role %I login', role_name);
         end if;
     end loop;
-    grant ccs_api to ccs_login;
+    grant ccs_api to ccs_login, ccs_admin;
 end
 $$;

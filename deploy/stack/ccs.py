@@ -10,7 +10,7 @@ from .proc import Process, StackError
 
 _NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
 _LINES_SHOWN = 20
-_POOLS = ("fast", "sql", "login")
+_POOLS = ("fast", "sql", "call", "login", "admin")
 PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccsctl")
 SHM = Path("/dev/shm")
 

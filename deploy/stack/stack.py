@@ -163,7 +163,7 @@ class Stack:
             "common": {"environment": "demo", "default_region": numbers.REGION,
                        "default_timezone": TIMEZONE},
             "database": {f"{role}_dsn": self.postgres.dsn("ccs", f"ccs_{role}")
-                         for role in ("owner", "api", "login", "dispatcher")},
+                         for role in ("owner", "api", "login", "admin", "dispatcher")},
             "dispatcher": {"ring_seconds": self.plan.ring_seconds},
             "segment": self._room(),
             "nginx": _WALL,

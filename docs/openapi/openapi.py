@@ -30,8 +30,8 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 _PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 _LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_SECURITY = {"PUBLIC": [], "USER": [{"Bearer": []}],
-             "CLIENT": [{"ApiKey": []}, {"ApiKeyInQuery": []}, {"Bearer": []}]}
+_SECURITY = {"PUBLIC": [], "USER": ["Bearer"], "CLIENT": ["ApiKey", "ApiKeyInQuery", "Bearer"],
+             "ADMIN": ["ApiKey", "Bearer"]}
 _ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _TIMESTAMP = "2026-11-22T09:00:00Z"
 _REQUEST_ID = "8c2f42342d554bd2d957a6c10ded7c0d"
@@ -85,6 +85,12 @@ def query_parameters(piece):
         yield ref("parameters", parameter) if isinstance(parameter, str) else parameter
 
 
+def security(route):
+    """Ways to come in. OpenAPI lets each name what is required beside it: of a key, its scope."""
+    scopes = [] if route["scope"] == "NONE" else [route["scope"].lower()]
+    return [{way: [] if way == "Bearer" else scopes} for way in _SECURITY[route["who"]]]
+
+
 def is_repeatable(route) -> bool:
     """Does it take an Idempotency-Key?"""
     return route["who"] == "CLIENT" and route["method"] != "GET"
@@ -104,7 +110,7 @@ def headers(names):
 
 def good_answer(route, piece):
     answer = piece.get("answer", {"description": route["summary"], "schema": {"type": "object"}, "example": {}})
-    limits = () if route["who"] == "PUBLIC" else _LIMIT_HEADERS
+    limits = () if route["who"] in ("PUBLIC", "ADMIN") else _LIMIT_HEADERS
     if is_repeatable(route):
         limits += ("Idempotent-Replayed",)
     return {"description": answer["description"],
@@ -143,7 +149,7 @@ def operation(pieces, route):
     if is_repeatable(route):
         parameters.append(ref("parameters", "Idempotency-Key"))
     described = {"operationId": route["name"], "tags": [tag], "summary": route["summary"],
-                 "description": piece.get("description", "").strip(), "security": _SECURITY[route["who"]]}
+                 "description": piece.get("description", "").strip(), "security": security(route)}
     if piece.get("deprecated"):
         described["deprecated"] = True
     if parameters:

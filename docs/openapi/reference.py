@@ -2,9 +2,11 @@
 import json
 
 _HOST = "https://HOST"
-_WHO = {0: "anybody", 1: "a token", 3: "an API key or a token"}
+_WHO = {0: "anybody", 1: "a token", 2: "an administrator's API key or token",
+        3: "an API key or a token"}
 _TYPICAL = ("key_missing", "unavailable")  # shown where an operation has no error of its own
-_HEADER = {0: [], 1: ['-H "Authorization: Bearer $TOKEN"'], 3: ['-H "X-API-KEY: $KEY"']}
+_HEADER = {0: [], 1: ['-H "Authorization: Bearer $TOKEN"'], 2: ['-H "X-API-KEY: $KEY"'],
+           3: ['-H "X-API-KEY: $KEY"']}
 
 
 def block(language, text) -> str:
@@ -87,7 +89,9 @@ def errors_of(operation):
 
 def operation_text(document, method, path, operation, usual):
     yield f"### {method.upper()} {path}\n"
-    yield f"**{operation['summary']}** For {_WHO[len(operation['security'])]}.\n"
+    scopes = [scope for way in operation["security"][:1] for needed in way.values() for scope in needed]
+    needs = f", scope `{scopes[0]}`" if scopes else ""
+    yield f"**{operation['summary']}** For {_WHO[len(operation['security'])]}{needs}.\n"
     if operation["description"]:
         yield operation["description"] + "\n"
     yield from parameter_table(document, operation)

@@ -39,21 +39,23 @@ select coalesce(client_id, 0) from halt;
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
 -- tell that there were more than a row of the directory holds. Last column: the youngest of all that ended.
+-- Administrators are in no directory: each of their requests asks PostgreSQL.
 select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at, s.youngest_id
   from app_user u
   left join lateral (select e.id, e.ended_at, max(e.id) over () as youngest_id from user_session e
                       where e.user_id = u.id and e.ended_at > now() - interval '2 hours'
                       order by e.ended_at desc
                       limit 17) s on true
+ where u.client_id is not null
  order by u.id, s.ended_at desc;
 
 -- name: directory_keys
 -- And certificates, which are keys without an id.
-select id, client_id, digest, expires_at
+select id, client_id, digest, expires_at, array_to_string(scopes, ' ')
   from api_key
- where revoked_at is null and (expires_at is null or expires_at > now())
+ where client_id is not null and revoked_at is null and (expires_at is null or expires_at > now())
 union all
-select 0, client_id, fingerprint, not_after
+select 0, client_id, fingerprint, not_after, 'read dial admin'
   from client_certificate
  where not_after > now()
  order by id;

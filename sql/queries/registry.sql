@@ -3,14 +3,16 @@
 -- role: ccs_api ccs_owner
 
 -- name: client_by_key
-select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false)
+-- An administrator's key has no client: the columns of one are null.
+select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false),
+       array_to_string(k.scopes, ' ')
   from api_key k
-  join client_facts c on c.id = k.client_id
+  left join client_facts c on c.id = k.client_id
  where k.digest = $1::bytea;
 
 -- name: client_by_certificate
 -- The columns of client_by_key, for a certificate: no id, never revoked, as what is removed is gone; and its end is nginx's to see.
-select c.*, 0::bigint, k.not_after, false, false
+select c.*, 0::bigint, k.not_after, false, false, 'read dial admin'
   from client_certificate k
   join client_facts c on c.id = k.client_id
  where k.fingerprint = $1::bytea;
@@ -104,19 +106,40 @@ returning id;
 -- role: ccs_owner
 insert into app_user (client_id, username, password_hash) values ($1::bigint, $2::text, $3::text);
 
--- name: key_insert
+-- name: admin_insert
+-- role: ccs_owner ccs_admin
+insert into app_user (client_id, username, password_hash, role) values (null, $1::text, $2::text, 'admin')
+returning id;
+
+-- name: admin_delete
 -- role: ccs_owner
-insert into api_key (client_id, digest, shown, name, expires_at)
-values ($1::bigint, $2::bytea, $3::text, $4::text, $5::timestamptz)
+-- With his sessions: a token of his finds none any more.
+with who as (
+    select id from app_user where username = $1::text and role = 'admin'
+), signed_out as (
+    delete from user_session s using who where s.user_id = who.id
+)
+delete from app_user u using who where u.id = who.id
+returning u.id;
+
+-- name: admin_list
+-- role: ccs_owner ccs_admin
+select id, username, created_at from app_user where role = 'admin' order by username;
+
+-- name: key_insert
+-- role: ccs_owner ccs_admin
+-- Client 0: an administrator's.
+insert into api_key (client_id, digest, shown, name, expires_at, scopes)
+values (nullif($1::bigint, 0), $2::bytea, $3::text, $4::text, $5::timestamptz, string_to_array($6::text, ' '))
 returning id;
 
 -- name: key_replace
 -- role: ccs_api
--- A new key in the place of the one with id $2, or (0) of all. It lives as long as that one was made for. The old ones are
--- good for $5 seconds more; with $6 all sessions of the client's users are over. Columns: when the new key expires, until
+-- A new key in the place of the one with id $2, or (0) of all. It lives as long as that one was made for and may do the same;
+-- in the place of all it may do all. The old ones are good for $5 seconds more; with $6 all sessions of the client's users are over. Columns: when the new key expires, until
 -- when the old ones are good, the control row that makes the dispatcher read it. No row: key $2 has a successor already.
 with model as (
-    select name, expires_at - created_at as life
+    select name, expires_at - created_at as life, case when $2 > 0 then scopes end as scopes
       from api_key
      where client_id = $1::bigint and case when $2::bigint > 0 then id = $2 else revoked_at is null and replaced_at is null end
      order by id desc
@@ -129,8 +152,8 @@ with model as (
      where client_id = $1 and revoked_at is null and ($2 = 0 or id = $2 and replaced_at is null)
     returning expires_at, revoked_at
 ), added as (
-    insert into api_key (client_id, digest, shown, name, expires_at)
-    select $1, $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life
+    insert into api_key (client_id, digest, shown, name, expires_at, scopes)
+    select $1, $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life, coalesce(m.scopes, '{read,dial,admin}')
       from (select where $2 = 0 or exists (select from old)) asked left join model m on true
     returning expires_at
 ), signed_out as (

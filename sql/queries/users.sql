@@ -3,15 +3,16 @@
 -- role: ccs_login
 
 -- name: user_by_name
+-- An administrator has no client: the columns of one are null, here and below.
 select c.*, u.id, u.session_version, u.username, u.password_hash
   from app_user u
-  join client_facts c on c.id = u.client_id
+  left join client_facts c on c.id = u.client_id
  where u.username = $1::text;
 
 -- name: user_by_id
 select c.*, u.id, u.session_version, u.username, u.password_hash
   from app_user u
-  join client_facts c on c.id = u.client_id
+  left join client_facts c on c.id = u.client_id
  where u.id = $1::bigint;
 
 -- name: client_by_session
@@ -20,7 +21,7 @@ select c.*, u.id, u.session_version, u.username, u.password_hash
 select c.*, u.session_version, s.ended_at is not null or s.expires_at <= now()
   from user_session s
   join app_user u on u.id = s.user_id
-  join client_facts c on c.id = u.client_id
+  left join client_facts c on c.id = u.client_id
  where s.id = $1::bigint and u.id = $2::bigint;
 
 -- name: session_open
@@ -46,22 +47,23 @@ update user_session s
        refreshed_at = case when s.refresh_id = $4 then now() else s.refreshed_at end,
        refresh_id = case when s.refresh_id = $4 then $5::text else s.refresh_id end
   from app_user u
-  join client c on c.id = u.client_id
+  left join client c on c.id = u.client_id
  where s.id = $1::bigint and s.user_id = $2::bigint and u.id = s.user_id and u.session_version = $3::bigint
-   and s.ended_at is null and s.expires_at > now() and c.is_active and c.status <> 'suspended'
+   and s.ended_at is null and s.expires_at > now() and (u.client_id is null or c.is_active and c.status <> 'suspended')
    and (s.refresh_id = $4 or s.previous_id = $4 and s.refreshed_at > now() - interval '30 seconds')
 returning s.expires_at, s.refresh_id;
 
 -- name: session_end
 -- role: ccs_api
--- Column: the control row that makes the dispatcher read it; no row: it was over.
+-- Column: the control row that makes the dispatcher read it, 0 for an administrator's ($2 = 0), of whom it knows nothing; no
+-- row: it was over.
 with ended as (
     update user_session set ended_at = now() where id = $1::bigint and ended_at is null returning id
 ), told as (
-    insert into control (client_id, kind) select $2::bigint, 'reload' from ended
+    insert into control (client_id, kind) select $2::bigint, 'reload' from ended where $2 > 0
     returning id, pg_notify('ccs', '') is null
 )
-select id from told;
+select coalesce(told.id, 0) from ended left join told on true;
 
 -- name: password_change
 -- All sessions are over, and a new one begins, good for $5 seconds. No row: somebody else has changed it meanwhile.
@@ -76,11 +78,12 @@ with changed as (
     select id, $4::text, now() + $5::bigint * interval '1 second' from changed
     returning id, expires_at
 ), told as (
-    insert into control (client_id, kind) select client_id, 'reload' from changed
+    insert into control (client_id, kind) select client_id, 'reload' from changed where client_id is not null
     returning id, pg_notify('ccs', '') is null
 ), recorded as (
     insert into audit (actor, action, subject)
     select 'user:' || u.username, 'password.change', c.accountcode
       from changed join app_user u on u.id = changed.id join client c on c.id = changed.client_id
 )
-select opened.id, opened.expires_at, changed.session_version, told.id from changed, opened, told;
+select opened.id, opened.expires_at, changed.session_version, coalesce(told.id, 0)
+  from changed cross join opened left join told on true;

@@ -25,6 +25,7 @@
 #include "shm/bell.h"
 #include "shm/directory.h"
 #include "shm/envelope.h"
+#include "shm/scope.h"
 #include "shm/tenant.h"
 
 #include "common/base.h"
@@ -78,8 +79,10 @@ static void make_segment(void)
 	(void)segment_begin_epoch(&load.seg);
 	token_new_key(load.key);
 	struct shm_client client = {.id = CLIENT_ID, .is_active = 1, .accountcode = "BENCH"};
-	struct shm_key key = {
-		.digest = digest_of(str_of(load.key)), .id = 1, .client_id = CLIENT_ID};
+	struct shm_key key = {.digest = digest_of(str_of(load.key)),
+		.id = 1,
+		.client_id = CLIENT_ID,
+		.scopes = SCOPE_READ};
 	if (!tenant_generation(&load.seg, CLIENT_ID, &client.generation) ||
 		!dir_put_key(&load.seg, &key) || !dir_put_client(&load.seg, &client))
 		die("bench.segment", "why=%s", log_q("the directory is full"));

@@ -65,6 +65,7 @@ TAKES = {
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
                                  "status": "status", "phone_number": "number", "sort": "detail_sort",
                                  "format": "format", "cursor": "cursor"}),
+    "admin_me": Takes(),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "report": Takes(query={**_ACCOUNT, **_DATES, "group_by": "grouping"}),
@@ -79,6 +80,7 @@ class Endpoint:
     pattern: str
     pool: str
     who: str
+    scope: str
     name: str
 
     @property
@@ -102,7 +104,8 @@ class Endpoint:
 def endpoints() -> list[Endpoint]:
     printed = subprocess.run([f"{PROGRAMS}/ccs-api", "--print-routes"], capture_output=True,
                              text=True, check=True).stdout
-    return [Endpoint(route["method"], route["path"], route["pool"], route["who"], route["name"])
+    return [Endpoint(route["method"], route["path"], route["pool"], route["who"], route["scope"],
+                     route["name"])
             for route in json.loads(printed)]
 
 

@@ -53,6 +53,8 @@ class Sender:
 
     def _make_credential(self) -> dict:
         client = self._ours.client
+        if self._endpoint.who == "ADMIN":
+            return {"X-API-KEY": self._stack.ctl_json("key", "add")["api_key"]}
         if self._endpoint.who != "USER":
             return {"X-API-KEY": new_key(self._stack, client)}
         signed_in = client.api.as_client(None).post(

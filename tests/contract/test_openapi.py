@@ -16,7 +16,8 @@ from places import ROOT
 sys.path.append(str(ROOT / "docs/openapi"))
 from openapi import Pieces, document, path_of  # noqa: E402  (found by the line above)
 
-WHO = {"PUBLIC": [], "CLIENT": [["ApiKey"], ["ApiKeyInQuery"], ["Bearer"]], "USER": [["Bearer"]]}
+WHO = {"PUBLIC": [], "CLIENT": [["ApiKey"], ["ApiKeyInQuery"], ["Bearer"]], "USER": [["Bearer"]],
+       "ADMIN": [["ApiKey"], ["Bearer"]]}
 ROUTES = routes()
 PIECES = Pieces()
 CLOSED = description()

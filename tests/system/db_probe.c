@@ -83,6 +83,7 @@ static bool insert_key(const char *name, size_t digest_bytes)
 	arg_text(&args, STR("shown"));
 	arg_text(&args, str_of(name));
 	arg_time(&args, INT64_MIN);
+	arg_text(&args, STR("read"));
 	bool ok = db_query(db, SQL_KEY_INSERT, &args, NULL, &err);
 	args_free(&args);
 	return ok;

@@ -13,7 +13,7 @@ ME = "/clients/me"
 CALL = "/queues/quickcall/"
 SHOWN = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "x-request-id",
          "idempotent-replayed"}
-PLAIN_READS = [one.pattern for one in endpoints() if one.method == "GET" and "{" not in one.pattern]
+PLAIN_READS = [one.pattern for one in endpoints() if one.method == "GET" and "{" not in one.pattern and one.who != "ADMIN"]
 
 
 @pytest.fixture(scope="module")

@@ -117,10 +117,10 @@ def test_a_program_is_told_who_asks(gate, client):
     said = echoed(ask(gate, PHP, f"X-API-KEY: {client.key}"))["params"]
     assert said["HTTP_X_CCS_CLIENT"] == str(client.client_id)
     assert said["HTTP_X_CCS_ACCOUNTCODE"] == client.accountcode
-    assert said["HTTP_X_CCS_SCOPES"] == "read,dial"
+    assert said["HTTP_X_CCS_SCOPES"] == "read,dial,admin"
     said = echoed(ask(gate, PHP, f"Authorization: Bearer {token_of(client)}"))["params"]
     assert said["HTTP_X_CCS_CLIENT"] == str(client.client_id)
-    assert said["HTTP_X_CCS_SCOPES"] == "read,dial,account"
+    assert said["HTTP_X_CCS_SCOPES"] == "read,dial,admin,account"
 
 
 def test_nobody_says_who_he_is_himself(stack, gate, client):
@@ -129,7 +129,7 @@ def test_nobody_says_who_he_is_himself(stack, gate, client):
     said = echoed(ask(gate, PHP, f"X-API-KEY: {client.key}", "X-Mine: yes", *lines))["params"]
     assert said["HTTP_X_CCS_CLIENT"] == str(client.client_id)
     assert said["HTTP_X_CCS_ACCOUNTCODE"] == client.accountcode
-    assert said["HTTP_X_CCS_SCOPES"] == "read,dial"
+    assert said["HTTP_X_CCS_SCOPES"] == "read,dial,admin"
     assert said["HTTP_X_MINE"] == "yes"  # other headers do arrive
     check_envelope(ask(gate, PHP, *lines), 401, "key_missing")
 

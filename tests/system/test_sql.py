@@ -194,6 +194,27 @@ FORBIDDEN = {
         set role ccs_dispatcher
         select * from pg_authid
     """,
+    "ccs_admin": """
+        select password_hash from app_user
+        select * from audit
+        insert into attempt (entry_id, n) values (1, 1)
+        insert into call_detail (entry_id, n) values (1, 1)
+        update app_user set client_id = 1
+        update app_user set role = 'admin'
+        update call_detail set reason = 'x'
+        update event set payload = 'x'
+        delete from app_user
+        delete from client
+        delete from api_key
+        delete from call_detail
+        truncate client
+        create table mine (x int)
+        alter table api_key disable row level security
+        set role ccs_owner
+        set role ccs_dispatcher
+        select * from pg_authid
+        insert into schema_version values (3, 'x')
+    """,
     "ccs_dispatcher": """
         select password_hash from app_user
         select username from app_user

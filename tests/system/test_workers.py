@@ -33,7 +33,7 @@ def sizes(live) -> dict:
 
 
 def running(live) -> dict:
-    return {pool: len(live.workers(pool)) for pool in ("fast", "sql", "call", "login")}
+    return {pool: len(live.workers(pool)) for pool in ("fast", "sql", "call", "login", "admin")}
 
 
 def wait_sizes(live, **wanted):
@@ -43,13 +43,14 @@ def wait_sizes(live, **wanted):
 def test_pools_grow_and_shrink_and_a_restart_keeps_the_numbers(live):
     live.wait_until(lambda: all(sizes(live).values()), "every pool works")  # some may be starting
     usual = sizes(live)
-    assert ctl(live, "set", "fast=5", "sql=3") == f"Workers: fast 5, sql 3, call {usual['call']}, login {usual['login']}.\n"
+    assert ctl(live, "set", "fast=5", "sql=3") == (
+        f"Workers: fast 5, sql 3, call {usual['call']}, login {usual['login']}, admin {usual['admin']}.\n")
     assert sizes(live) == {**usual, "fast": 5, "sql": 3}
     wait_sizes(live, **sizes(live))
     assert "fast 5, sql 3, call 2, login 4" in ctl(live, "set", "login=4")
     live.stop("api")
     live.start("api")
-    wait_sizes(live, fast=5, sql=3, call=2, login=4)
+    wait_sizes(live, fast=5, sql=3, call=2, login=4, admin=2)
     ctl(live, "set", "sql=auto")
     assert sizes(live)["sql"] == usual["sql"]
     ctl(live, "reset")
@@ -62,7 +63,7 @@ def test_show_says_who_works(live):
     live.api.get("/clients/me")
     shown = live.ctl_json("workers", "show")
     serving = {worker["pid"]: worker["pool"] for worker in shown["workers"]}
-    live.wait_until(lambda: serving == {pid: pool for pool in ("fast", "sql", "call", "login")
+    live.wait_until(lambda: serving == {pid: pool for pool in ("fast", "sql", "call", "login", "admin")
                                         for pid in live.workers(pool)},
                     "those that were too many have ended")
     for worker in shown["workers"]:
@@ -71,7 +72,8 @@ def test_show_says_who_works(live):
     assert sum(worker["requests"] for worker in shown["workers"] if worker["pool"] == "fast") > 0
     assert shown["slots"] == {"used": len(shown["workers"]), "total": 128}
     origins = {pool["pool"]: pool["origin"] for pool in shown["pools"]}
-    assert origins == {"fast": "automatic", "sql": "set", "call": "configured", "login": "automatic"}
+    assert origins == {"fast": "automatic", "sql": "set", "call": "configured", "login": "automatic",
+                       "admin": "configured"}
     assert {pool["master"] for pool in shown["pools"]} \
         == {live.stack.processes()["api"].pid()}
     text = ctl(live, "show")
@@ -84,12 +86,12 @@ def test_show_says_who_works(live):
     (["login=65"], "login_workers is \"65\"; it must be a whole number from 0 to 64"),
     (["sql=-1"], "sql_workers is \"-1\""),
     (["sql=2.5"], "sql_workers is \"2.5\""),
-    (["quick=3"], "there is no pool \"quick\"; they are fast, sql, call and login"),
+    (["quick=3"], "there is no pool \"quick\"; they are fast, sql, call, login and admin"),
     (["sql"], "\"sql\" is not POOL=NUMBER"),
     (["sql=3", "sql=3"], "sql is given twice"),
-    (["fast=60", "sql=8", "login=2"], "need 144 worker slots, two each, so that they can roll; "
+    (["fast=60", "sql=8", "login=2"], "need 148 worker slots, two each, so that they can roll; "
                                        "segment.worker_slots is 128"),
-    (["sql=46", "login=2"], "sql 46, call 2, login 2) have 100 connections to PostgreSQL while they roll, all but the "
+    (["sql=44", "login=2"], "sql 44, call 2, login 2, admin 2) have 100 connections to PostgreSQL while they roll, all but the "
                             "fast ones, the dispatcher and ccsctl 3 more; its max_connections leaves 97"),
 ])
 def test_what_cannot_be_is_refused_and_changes_nothing(live, words, why):
@@ -104,8 +106,8 @@ def test_conf_check_knows_how_many_connections_there_are(live):
     conf = live.stack.ccs.conf
     text = conf.read_text()
     try:
-        conf.write_text(f"{text}\n[api]\nsql_workers = 45\nlogin_workers = 2\n")
-        with pytest.raises(StackError, match="sql 45, call 2, login 2\\) have 98 connections"):
+        conf.write_text(f"{text}\n[api]\nsql_workers = 43\nlogin_workers = 2\n")
+        with pytest.raises(StackError, match="sql 43, call 2, login 2, admin 2\\) have 98 connections"):
             live.stack.ccs.ctl("conf", "check")
     finally:
         conf.write_text(text)
@@ -115,7 +117,7 @@ def test_conf_check_knows_how_many_connections_there_are(live):
 def test_numbers_for_later_while_the_api_does_not_run(live):
     live.stop("api")
     assert ctl(live, "set", "fast=3").startswith("ccs-api does not run; it will start with fast 3, sql")
-    assert [pool["master"] for pool in live.ctl_json("workers", "show")["pools"]] == [None] * 4
+    assert [pool["master"] for pool in live.ctl_json("workers", "show")["pools"]] == [None] * 5
     live.start("api")
     live.wait_until(lambda: len(live.workers("fast")) == 3, "it starts with three")
 

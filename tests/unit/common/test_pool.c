@@ -38,6 +38,7 @@ static struct conf configured(int fast, int sql, int login, int slots)
 		.api_sql_workers = sql,
 		.api_call_workers = 2,
 		.api_login_workers = login,
+		.api_admin_workers = 1,
 		.segment_worker_slots = slots};
 	(void)snprintf(conf.api_workers_file, sizeof(conf.api_workers_file), "%s", path);
 	return conf;
@@ -61,7 +62,7 @@ static void assert_refused(const struct err *err, const char *words)
 
 static void test_what_is_asked_for_is_taken(void **state)
 {
-	const struct conf conf = configured(5, 7, 3, 34);
+	const struct conf conf = configured(5, 7, 3, 36);
 	int n[POOL__N];
 	(void)state;
 	assert_true(pool_numbers(n, &conf, NULL));
@@ -69,8 +70,8 @@ static void test_what_is_asked_for_is_taken(void **state)
 	assert_int_equal(n[POOL_SQL], 7);
 	assert_int_equal(n[POOL_CALL], 2);
 	assert_int_equal(n[POOL_LOGIN], 3);
-	assert_int_equal(pool_slots(n), 34);
-	assert_int_equal(pool_connected(n), 12);
+	assert_int_equal(pool_slots(n), 36);
+	assert_int_equal(pool_connected(n), 13);
 }
 
 static void test_left_to_us_there_are_as_many_as_suit_the_machine(void **state)
@@ -90,12 +91,13 @@ static void test_left_to_us_there_are_as_many_as_suit_the_machine(void **state)
 
 static void test_more_than_the_slots_is_refused(void **state)
 {
-	const struct conf conf = configured(5, 7, 3, 33);
+	const struct conf conf = configured(5, 7, 3, 35);
 	int n[POOL__N] = {-1, -1, -1};
 	struct err err = {0};
 	(void)state;
 	assert_false(pool_numbers(n, &conf, &err));
-	assert_refused(&err, "workers (fast 5, sql 7, call 2, login 3) need 34 worker slots");
+	assert_refused(
+		&err, "workers (fast 5, sql 7, call 2, login 3, admin 1) need 36 worker slots");
 	assert_int_equal(n[POOL_SQL], -1);
 }
 

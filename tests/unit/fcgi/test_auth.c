@@ -1,6 +1,7 @@
 /* Who asks, by which credential, from the segment. */
 #include "fcgi/auth.h"
 #include "shm/directory.h"
+#include "shm/scope.h"
 #include "shm/tenant.h"
 #include "tests/unit/fcgi/request.h"
 #include "tests/unit/shm/rig.h"
@@ -30,7 +31,8 @@ static void put_key(struct world *w, int64_t expires_us)
 	const struct shm_key key = {.digest = digest_of(str_of(w->key)),
 		.id = 1,
 		.client_id = w->client.id,
-		.expires_us = expires_us};
+		.expires_us = expires_us,
+		.scopes = SCOPE_READ};
 	assert_non_null(dir_put_key(&w->rig->seg, &key));
 }
 
@@ -214,6 +216,7 @@ static void test_expired_and_inactive(void **state)
 	put_client(w);
 	assert_int_equal(ask_with(w, w->key), AUTH_OK);
 	assert_true(auth_admits(w->request->req.client, &w->request->err));
+	assert_int_equal(w->request->req.scopes, SCOPE_READ);
 }
 
 /* ---- tokens ---- */

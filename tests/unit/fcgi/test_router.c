@@ -15,7 +15,7 @@ static bool no_handler(struct app *app, struct req *req, struct reply *reply, st
 }
 
 #define ROW(method, pattern, name)                                                                 \
-	{METHOD_##method, pattern, ROUTE_FAST, WHO_PUBLIC, no_handler, name, ""}
+	{METHOD_##method, pattern, ROUTE_FAST, WHO_PUBLIC, SCOPE_NONE, no_handler, name, ""}
 
 static const struct route table[] = {
 	ROW(GET, "/clients/me", "me"),

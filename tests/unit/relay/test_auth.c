@@ -1,6 +1,7 @@
 /* Who may connect, and who must go: keys against a directory in every state. */
 #include "relay/auth.h"
 #include "shm/directory.h"
+#include "shm/scope.h"
 #include "shm/tenant.h"
 #include "tests/unit/shm/rig.h"
 
@@ -27,8 +28,11 @@ static void put_client(void)
 
 static void put_key(int64_t expires_us)
 {
-	struct shm_key row = {
-		.digest = digest_of_key(), .id = 1, .client_id = 7, .expires_us = expires_us};
+	struct shm_key row = {.digest = digest_of_key(),
+		.id = 1,
+		.client_id = 7,
+		.expires_us = expires_us,
+		.scopes = SCOPE_READ};
 	assert_non_null(dir_put_key(&rig->seg, &row));
 }
 
@@ -180,6 +184,17 @@ static void test_expired(void **state)
 	(void)state;
 	put_key(NOW_US);
 	assert_string_equal(refusal(ERR_AUTH), "key_expired");
+}
+
+static void test_a_key_that_may_not_read(void **state)
+{
+	struct shm_key row = {.digest = digest_of_key(),
+		.id = 1,
+		.client_id = 7,
+		.scopes = SCOPE_ALL & ~SCOPE_READ};
+	(void)state;
+	assert_non_null(dir_put_key(&rig->seg, &row));
+	assert_string_equal(refusal(ERR_FORBIDDEN), "scope_missing");
 }
 
 static void test_inactive_clients(void **state)
@@ -409,6 +424,7 @@ int main(void)
 		AUTH_TEST(test_a_good_key),
 		AUTH_TEST(test_no_key_at_all),
 		AUTH_TEST(test_expired),
+		AUTH_TEST(test_a_key_that_may_not_read),
 		AUTH_TEST(test_inactive_clients),
 		AUTH_TEST(test_what_cannot_be_known_now_is_busy),
 		AUTH_TEST(test_no_segment_is_busy),

@@ -82,7 +82,7 @@ from stdin (format binary);
 
 -- name: caller_ids
 -- The numbers that a client may show, sorted by their bytes.
-select did from caller_id where client_id = $1::bigint order by did collate "C";
+select did from caller_id where client_id = $1::bigint and client_id = current_client() order by did collate "C";
 
 -- name: batch_find
 select coalesce(part_of, id), content, inserted_count, rejected

@@ -17,10 +17,10 @@ ZONE, MARK = "Asia/Kolkata", "mark-of-theirs"
 # Statements by the parameters with which they reach another client's rows; $name is an id of that client. A statement that
 # is not here fails the first test.
 ASKS = {
-    "batches_open": ["$client", [999], [b"x"], [1], ["[]"], [0], True, ZONE],
-    "batch_append": ["$client", 999, b"x", 1, "[]", "$queue", 0],
+    "batches_open": ["$client", [999], [b"x"], [1], ["[]"], [0], [None], True, ZONE],
+    "batch_append": ["$client", 999, b"x", 1, "[]", "$queue", 0, None],
     "batch_find": ["$client", "$batch"],
-    "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None]],
+    "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None], [None]],
     "dispatch_calls": ["$client"],
     "batch_order": ["$client", "$queue", "cancel"],
     "call_off": ["$client", "$entry"],
@@ -46,6 +46,7 @@ ASKS = {
     "allocated_servers": ["$client"],
     "change_reload": ["$client"],
     "session_end": ["$session", "$client"],
+    "caller_ids": ["$client"],
     "batch_outlook": ["$client"],
     "why_entry": ["$client", "$entry"],
     "why_batch": ["$client", "$queue"],

@@ -29,16 +29,18 @@ struct call_cause {	    /* what came with the event */
 	struct str refusal; /* EV_REFUSED: Asterisk's words; EV_DENIED: ours */
 };
 
+/* Normal clearing, ITU-T Q.850: what we hang up with. */
+enum { CAUSE_NORMAL = 16 };
+
 /* One step. False when the state has no use for the event. */
 bool call_step(struct dispatcher *d, struct slot *slot, enum call_event event,
 	const struct call_cause *cause);
 
-/* A message of a server: foreign calls cost a prefix comparison. */
-void call_message(struct server *server, const struct ami_message *msg);
+/* Notes in the segment what has been seen of it: enum shm_call_seen. */
+void call_see(struct dispatcher *d, struct slot *slot, uint32_t what);
 
-/* "ccs-" + 14 hex digits of the entry + 2 of the attempt. */
-void call_id_of(uint64_t entry_id, uint32_t n, char out[AMI_CALL_ID_CHARS + 1]);
-bool call_id_parse(struct str id, uint64_t *entry_id, uint32_t *n);
+/* A message of a server: foreign calls cost a prefix comparison. call_heard.c. */
+void call_message(struct server *server, const struct ami_message *msg);
 
 /* An ARMED call of an earlier life waits to be written again. */
 void call_resume_armed(struct dispatcher *d, struct slot *slot);

@@ -2,7 +2,7 @@
 #include "dispatcher/foreign.h"
 
 #include "common/clock.h"
-#include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"

@@ -1,7 +1,7 @@
 /* Payloads of call events: see news.h. */
 #include "dispatcher/news.h"
 #include "common/clock.h"
-#include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
 

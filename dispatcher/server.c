@@ -10,6 +10,7 @@
 #include "dispatcher/ami_action.h"
 #include "dispatcher/ami_channel.h"
 #include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 #include "dispatcher/failover.h"
 #include "dispatcher/foreign.h"
 #include "dispatcher/health.h"

@@ -7,7 +7,7 @@
 
 #include "common/log.h"
 #include "dispatcher/ami_action.h"
-#include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 #include "tests/sim/sim.h"
 
 #include "common/base.h"

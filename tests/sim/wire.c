@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "dispatcher/ami_action.h"
 #include "dispatcher/ami_sock.h"
-#include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 #include "dispatcher/holder_link.h"
 #include "shm/bell.h"
 #include "tests/sim/sim.h"

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "dispatcher/call.h"
+#include "dispatcher/call_id.h"
 
 #include "common/base.h"
 

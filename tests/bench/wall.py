@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What one tenant feels of another's attack: its latency, alone and meanwhile, behind nginx's default limits.
 
-    tests/bench/wall.py [--programs build/release] [--rounds 5] [--seconds 3]
+    tests/bench/wall.py [--programs build/release] [--rounds 5] [--seconds 3] [--only keys,unlimited,batches]
 
-The attacks come from another address of the same machine. A flood of keys is nice to everybody else on its cores, as
-that of a distant attacker would be. With and without them take turns, medians of the rounds: what else goes on
+The attacks come from another address of the same machine, and from programs that are nice to everybody else on its
+cores, as a distant attacker is: who sends them does not cost the victim its cores, only what they make us do. With and without them take turns, medians of the rounds: what else goes on
 there disturbs both alike. Prints Markdown, for docs/BENCHMARKS.md.
 """
 import argparse
@@ -62,9 +62,9 @@ def latencies(gate, key, path, seconds):
     return taken
 
 
-def fire(url, requests, ready, told, niceness):
+def fire(url, requests, ready, told):
     """Sends requests over one kept connection, again and again, until it is ended; counts statuses in told."""
-    os.nice(niceness)
+    os.nice(NICE)
     with connect(url, source=ATTACKER) as sock, sock.makefile("rb") as reply:
         ready.set()
         while True:
@@ -74,14 +74,13 @@ def fire(url, requests, ready, told, niceness):
 
 
 @contextlib.contextmanager
-def attack(gate, per_connection, niceness):
+def attack(gate, per_connection):
     """The statuses that came back, while the with block lasts. per_connection: the requests of each."""
     context = multiprocessing.get_context("spawn")
     statuses = collections.Counter()
     ready = [context.Event() for _ in per_connection]
     told = [context.RawArray("L", 600) for _ in per_connection]
-    children = [context.Process(target=fire, args=(gate.base_url, requests, event, counts, niceness),
-                                daemon=True)
+    children = [context.Process(target=fire, args=(gate.base_url, requests, event, counts), daemon=True)
                 for requests, event, counts in zip(per_connection, ready, told)]
     for child in children:
         child.start()
@@ -121,13 +120,13 @@ def peak_kib(live, pool):
 
 def measure(live, victim, attacker, options, wanted):
     """One line for each kind of read."""
-    name, requests, niceness = attacker
+    name, requests = attacker
     with wall(live, **options) as gate:
         for title, path in READS.items():
             alone, meanwhile, statuses = [], [], collections.Counter()
             for _ in range(wanted.rounds):
                 alone.append(latencies(gate, victim.key, path, wanted.seconds))
-                with attack(gate, requests(), niceness) as seen:
+                with attack(gate, requests()) as seen:
                     meanwhile.append(latencies(gate, victim.key, path, wanted.seconds))
                 statuses.update(seen)
             a50, a99, m50, m99 = (statistics.median(percentile(taken, part) for taken in rounds)
@@ -143,21 +142,23 @@ def main():
     parser.add_argument("--programs", default="build/release")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--only", default="keys,unlimited,batches", help="which attacks, by comma")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ccs-bench-") as folder:
         built = Stack.up(folder, Plan(programs=wanted.programs, farm={}), Teller(sys.stderr))
         try:
             live = Live(built)
             victim, other = live.new_client("VICTIM"), live.new_client("ATTACKER")
-            keys = [kept(ME, f"X-API-KEY: {random_key()}") for _ in range(KEYS)]
             print("| attack, from another address | request | p50 alone ms | p50 meanwhile | p99 alone | "
                   "p99 meanwhile | × | answers a second |\n|---|---|---|---|---|---|---|---|")
-            spread = [keys[i::4] for i in range(4)]
-            measure(live, victim, (f"{KEYS:,} random keys", lambda: spread, NICE), {}, wanted)
-            measure(live, victim, ("the same without limits", lambda: spread, NICE), NO_WALL, wanted)
-            large = batches(other)
-            measure(live, victim, ("batches of 16 MiB, one after the other",
-                                   lambda: [list(itertools.islice(large, 8))], 0), {}, wanted)
+            keys = [kept(ME, f"X-API-KEY: {random_key()}") for _ in range(KEYS)]
+            spread, large = [keys[i::4] for i in range(4)], batches(other)
+            parts = {"keys": ((f"{KEYS:,} random keys", lambda: spread), {}),
+                     "unlimited": (("the same without limits", lambda: spread), NO_WALL),
+                     "batches": (("batches of 16 MiB, one after the other",
+                                  lambda: [list(itertools.islice(large, 8))]), {})}
+            for part in wanted.only.split(","):
+                measure(live, victim, *parts[part], wanted)
             print(f"\nMost memory of a sql worker: {peak_kib(live, 'sql') / 1024:.0f} MB; "
                   f"a body of {len(next(large)) / 1e6:.1f} MB.")
         finally:

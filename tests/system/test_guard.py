@@ -1,11 +1,15 @@
 """What nginx serves without us, behind the guard: pages, and programs that are told who asks."""
 import contextlib
 import json
+import re
+import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 from fcgi_echo import fcgi_echo
+from places import ROOT
 from stack.api import Api
 from test_wall import random_key
 from walls import SNIPPETS, check_envelope, get, send_raw, wall
@@ -200,3 +204,43 @@ def test_without_the_api_nobody_passes(stack, gate, client):
         check_envelope(ask(gate, PAGE, key=client.key), 502, "unavailable")
     stack.wait_until(lambda: Api(gate.base_url, client.key, ca_file=gate.ca_file)
                      .get("/clients/me").status == 200, "the API is back")
+
+
+@contextlib.contextmanager
+def php(stack, path):
+    """PHP itself, on that Unix socket."""
+    def listens():
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(path)) == 0
+
+    server = subprocess.Popen(["php-cgi", "-b", str(path)])
+    try:
+        stack.wait_until(listens, "PHP listens")
+        path.chmod(0o666)  # nginx's workers are another account when we are root
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_the_snippet_for_php_runs(stack, client):
+    """The example and the page of docs/OPERATIONS.md as they are, but for the example's paths."""
+    manual = (ROOT / "docs/OPERATIONS.md").read_text()
+    example = (SNIPPETS / "php.conf.example").read_text()
+    location = example[example.index("location"):]
+    assert "".join(f"    {line}".replace("\t", "    ") for line in location.splitlines(keepends=True)) in manual
+    with tempfile.TemporaryDirectory(dir=stack.stack.folder, prefix="php-") as folder:
+        www = Path(folder)
+        www.chmod(0o755)
+        (www / "pages").mkdir()
+        (www / "pages/hello.php").write_text(re.search(r"^    (<\?php .*)$", manual, re.MULTILINE)[1])
+        here = {"/usr/share/ccs/nginx/snippets": SNIPPETS, "/var/www": www, "/run/php/php-fpm.sock": www / "php.sock"}
+        for written, path in here.items():
+            assert written in location
+            location = location.replace(written, str(path))
+        with php(stack, www / "php.sock"), wall(stack, pages=lambda _: location) as gate:
+            status, headers, body = ask(gate, "/pages/hello.php", "X-Ccs-Accountcode: SOMEBODY", key=client.key)
+            assert (status, body.decode()) == (200, f"Hello, {client.accountcode}")
+            assert headers["content-type"].startswith("text/html")
+            check_envelope(ask(gate, "/pages/hello.php"), 401)
+            assert ask(gate, "/pages/none.php", key=client.key)[0] == 404

@@ -106,8 +106,8 @@ static bool quick_call_first(const struct slot *slot)
 static bool may_go(struct dispatcher *d, struct slot *slot)
 {
 	struct gate_verdict v;
-	return is_fit(d, slot) && !quick_call_first(slot) && !client_blocked(d, slot->client, &v) &&
-	       !edge_blocked(d, slot->edge, &v);
+	return !client_blocked(d, slot->client, &v) && !edge_blocked(d, slot->edge, &v) &&
+	       !quick_call_first(slot) && is_fit(d, slot);
 }
 
 /* One whose commit is on its way goes when that is there. */
@@ -130,12 +130,16 @@ static void go(struct dispatcher *d, struct slot *slot)
 bool ahead_use(struct dispatcher *d, struct client *client)
 {
 	struct slot *slot, *next;
-	for (struct edge *e = client->edges; e; e = e->next_of_client)
+	struct gate_verdict v;
+	for (struct edge *e = client->edges; e; e = e->next_of_client) {
+		if (!e->server->ahead || edge_blocked(d, e, &v))
+			continue;
 		DL_FOREACH_SAFE (e->server->ahead, slot, next)
 			if (slot->client == client && may_go(d, slot)) {
 				go(d, slot);
 				return true;
 			}
+	}
 	return false;
 }
 

@@ -1,6 +1,6 @@
 /* How fast does PostgreSQL take whole lives of calls? A bare loop around libpq issues the statements of the dispatcher's
  * commit stream, as many calls in a transaction as it is told: with each, the plans of one group of calls, and events, details
- * and rollups of the group before. Prints a line of JSON.
+ * and rollups of the group before, in the order of no index. Prints a line of JSON.
  *
  * bench_life DSN NODE EPOCH CLIENT SERVERS QUEUE_MASTER FIRST_CHUNK CHUNKS CALLS_A_COMMIT
  *
@@ -64,8 +64,10 @@ static void prepare(struct life *life)
 {
 	static const enum sql_query used[] = {
 		SQL_CHUNK_CLAIM, SQL_ATTEMPT_ARM, SQL_DETAIL_FINISH, SQL_EVENT_APPEND};
-	PQclear(PQexec(life->conn, "select set_config('enable_seqscan', 'off', false), "
-				   "set_config('jit', 'off', false)"));
+	PQclear(PQexec(life->conn,
+		"select set_config('plan_cache_mode', 'force_generic_plan', false), "
+		"set_config('enable_seqscan', 'off', false), "
+		"set_config('jit', 'off', false)"));
 	for (size_t i = 0; i < ARRAY_LEN(used); i++) {
 		PGresult *result = PQprepare(life->conn, sql_statements[used[i]].name,
 			sql_statements[used[i]].text, 0, NULL);
@@ -87,6 +89,13 @@ static void prepare(struct life *life)
 static int64_t entry_of(const struct life *life, int64_t i)
 {
 	return (life->first_chunk << 10) + i;
+}
+
+/* Calls begin in order and end in none: the i-th of n that ends. */
+static int64_t shuffled(int64_t i, int64_t n)
+{
+	enum { PRIME = 1000003 };
+	return i * PRIME % n;
 }
 
 /* Chunks that begin in this group. */
@@ -125,7 +134,7 @@ static void arm(struct life *life, int64_t from, int64_t to, int64_t now_us)
 static void finish(struct life *life, int64_t from, int64_t to, int64_t now_us)
 {
 	struct sql_args args = SQL_ARGS_INIT;
-	COLUMN(INT8OID, array_i64, entry_of(life, i));
+	COLUMN(INT8OID, array_i64, entry_of(life, from + shuffled(i - from, to - from)));
 	COLUMN(INT8OID, array_i64, 1);
 	COLUMN(INT8OID, array_i64, life->client);
 	COLUMN(INT8OID, array_i64, life->queue_master);
@@ -150,7 +159,7 @@ static void finish(struct life *life, int64_t from, int64_t to, int64_t now_us)
 static struct str payload(int64_t kind)
 {
 	static char text[450];
-	static const size_t lengths[] = {290, 310, 430};
+	static const size_t lengths[] = {228, 250, 364};
 	if (!*text)
 		memset(text, 'x', sizeof(text));
 	return (struct str){text, lengths[kind]};
@@ -166,7 +175,7 @@ static void tell(struct life *life, int64_t first, int64_t calls, int64_t now_us
 	COLUMN(INT8OID, array_i64, life->client);
 	COLUMN(TEXTOID, array_text, str_of(types[i / calls]));
 	COLUMN(TIMESTAMPTZOID, array_time, now_us - TALK_US + i / calls * TALK_US / 2);
-	COLUMN(INT8OID, array_i64, entry_of(life, first + i % calls));
+	COLUMN(INT8OID, array_i64, entry_of(life, first + shuffled(i % calls, calls)));
 	COLUMN(INT8OID, array_i64, 1);
 	COLUMN(TEXTOID, array_text, payload(i / calls));
 	send(life, SQL_EVENT_APPEND, &args);

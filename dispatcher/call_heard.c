@@ -72,11 +72,16 @@ static void on_response(struct server *server, const struct ami_message *msg)
 {
 	struct dispatcher *d = server->d;
 	struct slot *slot = slot_of_call(server, ami_header(msg, AMI_H_ACTION_ID));
-	if (!slot || (slot->call->seen & SEEN_RESPONSE) || slot_state(slot) < CALL_SENT)
+	if (!slot || slot_state(slot) < CALL_SENT)
 		return;
-	server_answered(server);
+	bool again = slot->call->seen & SEEN_RESPONSE;
+	if (again && slot_state(slot) != CALL_SENT)
+		return;
+	if (!again) { /* else a kill came before what follows, and nobody waits for it any more */
+		server_answered(server);
+		call_see(d, slot, SEEN_RESPONSE);
+	}
 	struct call_cause cause = {d->now_us, ami_header(msg, AMI_H_MESSAGE)};
-	call_see(d, slot, SEEN_RESPONSE);
 	if (ami_is_success(msg))
 		health_prove(server, PROOF_HEARD);
 	else

@@ -9,6 +9,8 @@
 #include "dispatcher/facts.h"
 #include "dispatcher/halt.h"
 #include "dispatcher/health.h"
+#include "dispatcher/lookups.h"
+#include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/route.h"
 #include "dispatcher/sched.h"
@@ -423,12 +425,15 @@ static void take_allocations(void *arg, const struct rows *rows)
 			continue;
 		}
 		struct edge *edge = edge_find(client, server->id);
-		if (!edge)
+		bool is_new = !edge;
+		if (is_new)
 			edge = edge_add(client, server);
 		edge->usage = &row->usage;
 		edge->seen = true;
 		edge_set_facts(d, edge, &facts);
 		caller_ids_read(d, rows, i, 5, &edge->dids);
+		if (is_new)
+			rates_of_share(d, edge);
 	}
 }
 
@@ -485,6 +490,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	(void)err;
 	d->directory_running = false;
 	if (!ok) {
+		lookups_pause(d);
 		d->directory_wanted = true;
 		d->recovering = false; /* a recovery under way begins again */
 		return;

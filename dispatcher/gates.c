@@ -45,6 +45,10 @@ static bool edge_shut(struct dispatcher *d, struct edge *edge, enum channels cha
 	struct gate_allocation ga = gate_allocation_of(&edge->facts, &usage);
 	struct gate_server gs = view_of(edge->server, channels);
 	struct gate_view view = {.now_us = d->now_us, .allocation = &ga, .server = &gs};
+	if (edge->counting) {
+		*verdict = (struct gate_verdict){GATE_allocation_rate, INT64_MAX};
+		return true;
+	}
 	ga.quota = with(channels, ga.quota);
 	return gate_first_block(&view, verdict);
 }

@@ -32,8 +32,8 @@ static const enum sql_query commit_queries[] = {SQL_NODE_FENCE, SQL_NODE_START,
 static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS,
 	SQL_DIRECTORY_HALTS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS,
 	SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES,
-	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_STARTS_RECENT, SQL_PARTITIONS_ADVANCE,
-	SQL_IDEMPOTENCY_EXPIRE, SQL_AUDIT_ANCHOR, SQL_QUERY__N};
+	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_STARTS_RECENT, SQL_STARTS_OF_SHARE,
+	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_AUDIT_ANCHOR, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -60,6 +60,7 @@ static void commits_down(void *arg, const char *why)
 static void lookups_up(void *arg)
 {
 	struct dispatcher *d = arg;
+	d->lookups_after_mono_us = 0; /* those that failed with the connection may begin at once */
 	d->control_wanted = d->sweep_wanted = d->directory_wanted = true;
 }
 

@@ -117,6 +117,7 @@ struct edge {
 	struct starts starts;
 	struct caller_ids dids;
 	bool seen;	       /* in the load under way */
+	bool counting;	       /* what it has begun in the last hour: rates.h */
 	int64_t vtime;	       /* of its calls, beside the others' on that server: waiters.h */
 	struct heap_node wait; /* among the server's waiters */
 	struct edge *next_of_client;

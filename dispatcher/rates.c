@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "dispatcher/ahead.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/lookups.h"
+#include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "shm/rate.h"
 
@@ -98,7 +100,8 @@ struct start {
 
 struct rebuild {
 	struct dispatcher *d;
-	size_t n, at; /* live calls; how many of them are remembered */
+	uint64_t client_id, server_id; /* of one share only; 0: of all */
+	size_t n, at;		       /* live calls; how many of them are remembered */
 	struct start live[];
 };
 
@@ -119,15 +122,19 @@ static int64_t start_of(const struct dispatcher *d, const struct slot *slot)
 	return call->sent_us ? call->sent_us : call->armed_us;
 }
 
-static struct rebuild *live_starts(struct dispatcher *d)
+static struct rebuild *live_starts(struct dispatcher *d, uint64_t client_id, uint64_t server_id)
 {
 	struct rebuild *r = calloc(1, sizeof(*r) + d->live_n * sizeof(r->live[0]));
 	if (!r)
 		die("memory.exhausted", "calls=%u", d->live_n);
 	r->d = d;
+	r->client_id = client_id;
+	r->server_id = server_id;
 	for (const struct slot *slot = d->by_entry; slot; slot = slot->hh.next) {
 		int64_t at_us = start_of(d, slot);
-		if (at_us)
+		bool counts = client_id == 0 || (slot->head->client_id == client_id &&
+							slot->head->server_id == server_id);
+		if (at_us && counts)
 			r->live[r->n++] =
 				(struct start){at_us, slot->head->client_id, slot->head->server_id};
 	}
@@ -157,6 +164,14 @@ static void remember_live(struct rebuild *r, int64_t until_us)
 	}
 }
 
+static void counted(struct dispatcher *d, struct edge *edge)
+{
+	if (!edge->counting)
+		return;
+	edge->counting = false;
+	sched_client_ready(d, edge->client);
+}
+
 /* Starts of each second, ascending, by client and server; those of live calls between them. */
 static void take_starts(void *arg, const struct rows *rows)
 {
@@ -171,6 +186,9 @@ static void take_starts(void *arg, const struct rows *rows)
 	}
 	remember_live(r, INT64_MAX);
 	rates_show_all(d);
+	for (struct client *c = d->clients; c; c = c->hh.next)
+		for (struct edge *e = c->edges; e; e = e->next_of_client)
+			counted(d, e);
 }
 
 static void rebuilt(void *arg, bool ok, const struct err *err)
@@ -180,15 +198,76 @@ static void rebuilt(void *arg, bool ok, const struct err *err)
 	(void)err;
 	free(r);
 	d->rates_running = false;
-	if (!ok)
-		d->rates_wanted = true;
+	if (ok)
+		return;
+	lookups_pause(d);
+	d->rates_wanted = true;
 }
 
 void rates_rebuild(struct dispatcher *d)
 {
-	struct rebuild *r = live_starts(d);
+	struct rebuild *r = live_starts(d, 0, 0);
 	d->rates_running = true;
 	d->rates_wanted = false;
 	stream_query(d->lookups, SQL_STARTS_RECENT, NULL, take_starts, r);
 	stream_end(d->lookups, rebuilt, r);
+}
+
+/* ---- one share ---- */
+
+static void remember_share(struct rebuild *r, struct edge *edge, int64_t until_us)
+{
+	for (; r->at < r->n && r->live[r->at].at_us < until_us; r->at++)
+		remember(edge->usage, &edge->starts, edge->facts.rate_limit, r->live[r->at].at_us,
+			1);
+}
+
+static struct edge *share_of(const struct rebuild *r)
+{
+	struct client *client = client_find(r->d, r->client_id);
+	return client ? edge_find(client, r->server_id) : NULL;
+}
+
+static void take_share(void *arg, const struct rows *rows)
+{
+	struct rebuild *r = arg;
+	struct edge *edge = share_of(r);
+	if (!edge) /* taken away again */
+		return;
+	forget(edge->usage, &edge->starts);
+	for (int i = 0; i < rows->n; i++) {
+		int64_t at_us = row_time(rows, i, 0);
+		remember_share(r, edge, at_us);
+		remember(edge->usage, &edge->starts, edge->facts.rate_limit, at_us,
+			row_i64(rows, i, 1));
+	}
+	remember_share(r, edge, INT64_MAX);
+	rates_show(edge->usage, &edge->starts, r->d->now_us);
+	counted(r->d, edge);
+}
+
+/* Where it failed all are counted again, which ends the counting of this one. */
+static void share_taken(void *arg, bool ok, const struct err *err)
+{
+	struct rebuild *r = arg;
+	(void)err;
+	if (!ok)
+		r->d->rates_wanted = true;
+	free(r);
+}
+
+void rates_of_share(struct dispatcher *d, struct edge *edge)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	if (!d->recovered || d->rates_wanted || d->rates_running) /* all are being counted */
+		return;
+	if (starts_now(&edge->client->starts, d->now_us) == 0)
+		return;
+	struct rebuild *r = live_starts(d, edge->client->id, edge->server->id);
+	edge->counting = true;
+	arg_i64(&args, (int64_t)r->client_id);
+	arg_i64(&args, (int64_t)r->server_id);
+	stream_query(d->lookups, SQL_STARTS_OF_SHARE, &args, take_share, r);
+	stream_end(d->lookups, share_taken, r);
+	args_free(&args);
 }

@@ -9,6 +9,10 @@
 /* Asks PostgreSQL and rebuilds all words; clears d->rates_wanted when it has. */
 void rates_rebuild(struct dispatcher *d);
 
+/* The same for a share that a client is given, perhaps again: it remembers what was begun on that server in the last hour.
+ * Until that is known (edge->counting) nothing begins on it. */
+void rates_of_share(struct dispatcher *d, struct edge *edge);
+
 struct rate_limits {
 	uint32_t per_hour;
 	uint32_t per_second; /* 0: none */

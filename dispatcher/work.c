@@ -11,6 +11,7 @@
 #include "dispatcher/halt.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/lookups.h"
 #include "dispatcher/queue.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
@@ -280,6 +281,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 		return;
 	chunk->queue->loading--;
 	if (!ok) {
+		lookups_pause(d);
 		queue_return_chunk(chunk);
 		return;
 	}
@@ -309,7 +311,7 @@ void client_refill(struct dispatcher *d, struct client *client)
 {
 	struct chunk *chunk;
 	while (client->known_n && d->window.free_n >= 1024 && d->recovered && !d->stopping &&
-		stream_is_up(d->lookups) && (chunk = queue_take_chunk(client)))
+		lookups_may(d) && (chunk = queue_take_chunk(client)))
 		chunk_load(d, chunk);
 }
 
@@ -414,6 +416,7 @@ static void swept(void *arg, bool ok, const struct err *err)
 	(void)err;
 	d->sweep_running = false;
 	if (!ok) {
+		lookups_pause(d);
 		d->sweep_wanted = true;
 		return;
 	}
@@ -456,8 +459,10 @@ static void controlled(void *arg, bool ok, const struct err *err)
 	struct dispatcher *d = arg;
 	(void)err;
 	d->control_running = false;
-	if (!ok)
-		d->control_wanted = true;
+	if (ok)
+		return;
+	lookups_pause(d);
+	d->control_wanted = true;
 }
 
 static void read_controls(struct dispatcher *d)
@@ -470,7 +475,7 @@ static void read_controls(struct dispatcher *d)
 
 void work_sweep(struct dispatcher *d)
 {
-	if (!stream_is_up(d->lookups) || !d->recovered)
+	if (!lookups_may(d) || !d->recovered)
 		return;
 	if (d->control_wanted && !d->control_running && journal_controls_idle(d->journal))
 		read_controls(d);

@@ -324,5 +324,13 @@ select client_id, server_id, date_trunc('second', started_at) + interval '1 seco
  group by 1, 2, 3
  order by 3;
 
+-- name: starts_of_share
+-- The same of one client on one server.
+select date_trunc('second', started_at) + interval '1 second' as second, count(*)
+  from call_detail
+ where client_id = $1::bigint and server_id = $2::bigint and started_at > now() - interval '1 hour' and n > 0
+ group by 1
+ order by 1;
+
 -- name: partitions_advance
 select partitions_advance()::text;

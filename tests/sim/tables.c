@@ -185,10 +185,9 @@ static int by_time(const void *a, const void *b)
 	return (x->at_us > y->at_us) - (x->at_us < y->at_us);
 }
 
-/* In order of time: by walking the seconds of the hour is too slow, so each start is a row of its own. */
-static void starts_recent(struct table *t)
+/* In order of time: by walking the seconds of the hour is too slow, so each start is a row of its own. Their number. */
+static uint32_t collect_starts(struct start starts[ENTRIES_MAX * ATTEMPTS_MAX])
 {
-	static struct start starts[ENTRIES_MAX * ATTEMPTS_MAX];
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < sim.entries_n; i++)
 		for (uint32_t k = 1; k < ATTEMPTS_MAX; k++) {
@@ -198,11 +197,32 @@ static void starts_recent(struct table *t)
 					a->started_us, sim.entries[i].client, a->server};
 		}
 	qsort(starts, n, sizeof(*starts), by_time);
+	return n;
+}
+
+static struct start begun[ENTRIES_MAX * ATTEMPTS_MAX];
+
+static void starts_of_share(struct table *t, const struct sql_args *args)
+{
+	uint32_t n = collect_starts(begun);
+	for (uint32_t i = 0; i < n; i++) {
+		if ((int64_t)sim.clients[begun[i].client].id != arg_number(args, 0) ||
+			(int64_t)sim.servers[begun[i].server].id != arg_number(args, 1))
+			continue;
+		table_row(t);
+		put_time(t, (begun[i].at_us / US_PER_S + 1) * US_PER_S);
+		put_i64(t, 1);
+	}
+}
+
+static void starts_recent(struct table *t)
+{
+	uint32_t n = collect_starts(begun);
 	for (uint32_t i = 0; i < n; i++) {
 		table_row(t);
-		put_i64(t, (int64_t)sim.clients[starts[i].client].id);
-		put_i64(t, (int64_t)sim.servers[starts[i].server].id);
-		put_time(t, (starts[i].at_us / US_PER_S + 1) * US_PER_S);
+		put_i64(t, (int64_t)sim.clients[begun[i].client].id);
+		put_i64(t, (int64_t)sim.servers[begun[i].server].id);
+		put_time(t, (begun[i].at_us / US_PER_S + 1) * US_PER_S);
 		put_i64(t, 1);
 	}
 }
@@ -471,6 +491,7 @@ struct table *tables_execute(enum sql_query query, const struct sql_args *args)
 		ANSWERS(SQL_ATTEMPTS_OPEN, attempts_open(t));
 		ANSWERS(SQL_ATTEMPT_WITHDRAW, attempt_withdraw(args));
 		ANSWERS(SQL_STARTS_RECENT, starts_recent(t));
+		ANSWERS(SQL_STARTS_OF_SHARE, starts_of_share(t, args));
 		ANSWERS(SQL_ENTRIES_CANCEL, entries_cancel(args));
 		ANSWERS(SQL_DETAIL_FINISH, detail_finish(args));
 		ANSWERS(SQL_EVENT_APPEND, event_append(t, args));

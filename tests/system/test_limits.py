@@ -100,6 +100,27 @@ def test_B2_Q19_calls_an_hour_of_a_server(stack, asterisk):
     assert client.wait_finished(batch).dispositions == {"busy": 5}
 
 
+def test_B2_Q19_calls_an_hour_of_a_share_that_is_taken_away_and_given_again(stack, asterisk):
+    client = stack.new_client("AGAIN", rate_limit=1000)
+
+    def give_share():  # 20 an hour begin one by one
+        stack.stack.ccs.ctl("alloc", "set", client.accountcode, "ast1", "--channels=5", "--rate-limit=20")
+
+    def in_the_way():
+        verdict = client.api.get(f"/queues/entries/{int(waits.removeprefix('ccs-')[:14], 16)}/explain").ok["blocked_by"]
+        return verdict and verdict["gate"]
+
+    give_share()
+    stack.outcome(client.call(asterisk.numbers("busy")[0]))
+    stack.sql("delete from allocation where client_id = %s", client.client_id)
+    stack.reload(client.client_id)
+    waits = client.call(asterisk.numbers("busy")[0])
+    stack.wait_until(lambda: in_the_way() == "no_server", "the share is gone")
+    give_share()
+    stack.wait_until(lambda: in_the_way() == "allocation_rate", "what it began under the old share counts")
+    assert client.attempts() == 1
+
+
 def test_B5_Q18_closed_window_dials_nothing_and_opens(stack, asterisk):
     client = stack.new_client("NIGHT")
     now = datetime.datetime.now(INDIA)

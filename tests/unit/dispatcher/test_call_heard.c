@@ -53,8 +53,8 @@ static void hear_response(const struct slot *slot, const char *response)
 	struct ami_message msg;
 	size_t searched = 0, used;
 	call_id_of(slot->entry_id, slot->head->n, id);
-	(void)snprintf(text, sizeof(text), "Response: %s\r\nActionID: %s\r\nMessage: as told\r\n\r\n",
-		response, id);
+	(void)snprintf(text, sizeof(text),
+		"Response: %s\r\nActionID: %s\r\nMessage: as told\r\n\r\n", response, id);
 	assert_int_equal(ami_parse_next(str_of(text), &searched, &msg, &used), AMI_MESSAGE);
 	call_message(slot->server, &msg);
 }

@@ -2,6 +2,7 @@
  * dialled. */
 #include "fcgi/gather.h"
 #include "fcgi/idempotency.h"
+#include "fcgi/preflight.h"
 #include "fcgi/router.h"
 
 #include "common/base.h"
@@ -9,9 +10,15 @@
 bool handle_quick_call(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	struct quick_call call;
+	bool dry_run = false;
 
-	if (!quick_call_read(app, req, &call, err))
+	if (!req_query_bool(req, "dry_run", &dry_run, err) ||
+		!quick_call_read(app, req, &call, err))
 		return false;
+	if (dry_run) {
+		preflight_call(app, req, reply);
+		return true;
+	}
 	/* One with an Idempotency-Key has a transaction of its own. */
 	if (app->gather && !idempotency_asked(req))
 		return gather_call(app->gather, req, &call, reply);

@@ -107,11 +107,19 @@ static void put_forecast(
 
 /* ---- the answer ---- */
 
+static void put_outlook(
+	struct strbuf *sb, const struct outlook *out, uint64_t entries, int64_t now_us)
+{
+	char text[WHY_TEXT_BYTES];
+	put_text(sb, "explanation", str_of(out->is_known ? why_text(&out->why, text) : NULL));
+	put_explained(sb, "blocked_by", &out->why.verdict);
+	put_forecast(sb, out, entries, now_us);
+}
+
 static void answer(const struct req *req, const struct batch *batch,
 	const struct batch_receipt *receipt, const struct outlook *out, struct reply *reply)
 {
 	struct strbuf *sb = &reply->body;
-	char text[WHY_TEXT_BYTES];
 
 	if (receipt->is_replay)
 		reply_header(reply, "Idempotent-Replayed", "true");
@@ -129,9 +137,7 @@ static void answer(const struct req *req, const struct batch *batch,
 		put_null(sb, "queue_id");
 	if (!str_eq(receipt->rejected, STR("[]")))
 		put_raw(sb, "rejected", receipt->rejected);
-	put_text(sb, "explanation", str_of(out->is_known ? why_text(&out->why, text) : NULL));
-	put_explained(sb, "blocked_by", &out->why.verdict);
-	put_forecast(sb, out, receipt->inserted, req->now_us);
+	put_outlook(sb, out, receipt->inserted, req->now_us);
 	put_end(sb, '}');
 }
 
@@ -170,4 +176,22 @@ bool preflight(struct app *app, const struct req *req, const struct batch *batch
 	out.is_known = why_client(app->segment, req->client->id, req->now_us, &out.why, &unknown);
 	answer(req, batch, &receipt, &out, reply);
 	return true;
+}
+
+void preflight_call(struct app *app, const struct req *req, struct reply *reply)
+{
+	struct outlook out = {.call_us = CALL_US};
+	struct strbuf *sb = &reply->body;
+	struct err unknown;
+
+	out.is_known = why_client(app->segment, req->client->id, req->now_us, &out.why, &unknown);
+	put_object(sb, NULL);
+	put_text(sb, "message", STR("Dry run: nothing was stored"));
+	put_text(sb, "status", STR("success"));
+	put_bool(sb, "dry_run", true);
+	put_null(sb, "call_id");
+	put_null(sb, "queue_id");
+	put_null(sb, "state");
+	put_outlook(sb, &out, 1, req->now_us);
+	put_end(sb, '}');
 }

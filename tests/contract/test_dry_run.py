@@ -63,3 +63,22 @@ def test_D7_what_would_be_in_the_way_and_when_it_would_be_over(stack, asterisk):
 
     tried = stack.wait_until(refused, "the share is gone")
     assert tried["blocked_by"]["gate"] == "no_server" and tried["expected_start_at"] is None
+
+
+def test_D7_a_quick_call_can_be_tried_and_is_not_made(stack, asterisk):
+    client = stack.new_client("TRYING-ONE")
+    [number] = asterisk.numbers("busy")
+    call = "/queues/quickcall"
+    stack.wait_until(lambda: client.api.get("/clients/me/explain").ok["blocked_by"] is None, "it may call")
+    tried = client.api.post(call, {"phone_number": number}, dry_run=1).ok
+    assert tried["dry_run"] is True and tried["blocked_by"] is None and tried["explanation"]
+    assert (tried["call_id"], tried["queue_id"], tried["state"], tried["ahead"]) == (None, None, None, 0)
+    assert moment(tried["expected_start_at"]) < moment(tried["expected_finish_at"])
+    assert stored(stack, client) == 0
+    for body, code in (({"phone_number": "12"}, "invalid_number"), ({}, "missing_field"),
+                       ({"phone_number": number, "did": "1"}, "did_denied")):
+        tried, done = client.api.post(call, body, dry_run=1), client.api.post(call, body)
+        assert tried.status == done.status == 400
+        assert (tried.json["code"], tried.json["detail"]) == (code, done.json["detail"])
+    assert client.api.post(call, {"phone_number": number}, dry_run="maybe").status == 400
+    assert client.api.post(call, {"phone_number": number}, dry_run=0).ok["state"] == "queued"

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "common/log.h"
 #include "common/secret.h"
@@ -21,6 +22,15 @@ void secret_wipe(void *bytes, size_t n)
 {
 	if (bytes)
 		OPENSSL_cleanse(bytes, n);
+}
+
+struct digest secret_mac(const struct secret_key *key, struct str text)
+{
+	struct digest mac;
+	if (!HMAC(EVP_sha256(), key->b, SECRET_KEY_BYTES, (const unsigned char *)text.p, text.n,
+		    mac.b, NULL))
+		die("digest.failed", "algorithm=hmac-sha256");
+	return mac;
 }
 
 bool secret_create_key(const char *path, struct err *err)

@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/strbuf.h"
+#include "common/token.h"
 
 enum { SECRET_KEY_BYTES = 32, SECRET_EXTRA_BYTES = 1 + 12 + 16 };
 
@@ -31,6 +32,9 @@ void secret_seal(const struct secret_key *key, struct str plain, struct strbuf *
  * is another one or a single bit has changed. */
 MUST_USE bool secret_open(
 	const struct secret_key *key, struct str sealed, struct strbuf *out, struct err *err);
+
+/* HMAC-SHA256: tells whether two texts are one, to whoever has the key, and nothing to others. */
+struct digest secret_mac(const struct secret_key *key, struct str text);
 
 /* Overwrites a secret in memory; the compiler may not leave that out. */
 void secret_wipe(void *bytes, size_t n);

@@ -29,6 +29,17 @@ struct drain_input {
 extern const struct field drain_fields[];
 extern const size_t drain_fields_n;
 
+/* What `ccsctl subject erase' is told: ctl/subject.def. */
+struct subject_input {
+#define FLAG(member, ...) int64_t member;
+#define TEXT(member, ...) struct str member;
+#include "ctl/subject.def"
+#undef FLAG
+#undef TEXT
+};
+extern const struct field subject_fields[];
+extern const size_t subject_fields_n;
+
 /* What `ccsctl audit verify' is told: ctl/audit_verify.def. */
 struct audit_verify_input {
 #define TEXT(member, ...) struct str member;
@@ -53,6 +64,7 @@ struct ctl {
 		struct key_input key;
 		struct drain_input drain;
 		struct audit_filter audit;
+		struct subject_input subject;
 		struct audit_verify_input audit_verify;
 	} input;
 	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */

@@ -16,7 +16,9 @@ static struct str key_of(const struct req *req)
 
 bool idempotency_asked(const struct req *req)
 {
-	return key_of(req).p && req->method != METHOD_GET && req->route->who == WHO_CLIENT;
+	/* What is deleted twice is deleted once. */
+	return key_of(req).p && req->method != METHOD_GET && req->method != METHOD_DELETE &&
+	       req->route->who == WHO_CLIENT;
 }
 
 static bool check_key(struct str key, struct err *err)

@@ -25,17 +25,15 @@ static bool record(struct app *app, const char *actor, const char *action, const
 	return false;
 }
 
-static void put_by(struct strbuf *sb, const struct req *req)
+const char *record_by(const struct req *req, char out[RECORD_BY_BYTES])
 {
-	char by[32];
-
 	if (req->token)
-		(void)snprintf(by, sizeof(by), "user %" PRIu64, req->token->user_id);
+		(void)snprintf(out, RECORD_BY_BYTES, "user %" PRIu64, req->token->user_id);
 	else if (req->certificate)
-		(void)snprintf(by, sizeof(by), "certificate");
+		(void)snprintf(out, RECORD_BY_BYTES, "certificate");
 	else
-		(void)snprintf(by, sizeof(by), "key %" PRIu64, req->key_id);
-	put_text(sb, "by", str_of(by));
+		(void)snprintf(out, RECORD_BY_BYTES, "key %" PRIu64, req->key_id);
+	return out;
 }
 
 static void put_query(struct strbuf *sb, const struct req_query *query)
@@ -56,11 +54,11 @@ static void put_query(struct strbuf *sb, const struct req_query *query)
 bool record_export(struct app *app, const struct req *req, const char *action, struct err *err)
 {
 	struct strbuf detail = STRBUF_INIT;
-	char actor[64];
+	char actor[64], by[RECORD_BY_BYTES];
 
 	(void)snprintf(actor, sizeof(actor), "client:%s", app->client.accountcode);
 	put_object(&detail, NULL);
-	put_by(&detail, req);
+	put_text(&detail, "by", str_of(record_by(req, by)));
 	put_object(&detail, "query");
 	for (size_t i = 0; i < req->query_n; i++)
 		put_query(&detail, &req->query[i]);

@@ -6,6 +6,11 @@
 #include "fcgi/app.h"
 #include "fcgi/req.h"
 
+enum { RECORD_BY_BYTES = 32 };
+
+/* By which credential: "key 12", "user 3" or "certificate". */
+const char *record_by(const struct req *req, char out[RECORD_BY_BYTES]);
+
 /* Before an export begins: its client, by which credential, and what was asked for; numbers by their last four digits. On
  * false nothing may be exported. */
 MUST_USE bool record_export(

@@ -82,8 +82,8 @@ with changed as (
     returning id, pg_notify('ccs', '') is null
 ), recorded as (
     insert into audit (actor, action, subject)
-    select 'user:' || u.username, 'password.change', c.accountcode
-      from changed join app_user u on u.id = changed.id join client c on c.id = changed.client_id
+    select 'user:' || u.username, 'password.change', coalesce(c.accountcode, '')
+      from changed join app_user u on u.id = changed.id left join client c on c.id = changed.client_id
 )
 select opened.id, opened.expires_at, changed.session_version, coalesce(told.id, 0)
   from changed cross join opened left join told on true;

@@ -57,6 +57,7 @@ TAKES = {
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),
     "cancel_batch": Takes(path={"batch_id": "batch_id"}),
+    "erase_subject": Takes(path={"number": "number"}),
     "queue_masters": Takes(path={"client_id": "client_id"},
                            query={**_PAGE, **_DATES, "sort": "sort", "status": "batch_status"}),
     "queue_entries": Takes(path={"client_id": "client_id", "queue_master_id": "queue_master_id"},

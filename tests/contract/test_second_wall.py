@@ -50,6 +50,10 @@ ASKS = {
     "batch_outlook": ["$client"],
     "why_entry": ["$client", "$entry"],
     "why_batch": ["$client", "$queue"],
+    "subject_step": ["$client", 0, ["9876543210"]],
+    "subject_withdraw": ["$client", ["$entry"]],
+    "subject_open": ["$client", ["$entry"]],
+    "subject_erase": ["$client", ["$entry"], ["9876543210"]],
 }
 # Statements without such a wall, and why.
 OPEN = {

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .seen import look
+
 # The child writes the pid file itself: no moment in which it runs and nobody could find it.
 _WRITE_PID_AND_EXEC = 'echo $$ >"$0" && exec "$@"'
 
@@ -36,7 +38,7 @@ def last_lines(path, count=15) -> str:
 
 
 def wait_until(condition, *, seconds, what, check=None, progress=None):
-    """Returns the first true value of condition(); StackError after that many seconds.
+    """Returns the first true value of condition(); after that many seconds StackError says what its last look saw.
 
     check() may raise to end the wait early, for example when the server has died. progress(text)
     is called about once a second.
@@ -52,7 +54,10 @@ def wait_until(condition, *, seconds, what, check=None, progress=None):
             check()
         waited = time.monotonic() - started
         if waited >= seconds:
-            raise StackError(f"waited {seconds:g} s in vain until {what}")
+            value, seen = look(condition)
+            if value:
+                return value
+            raise StackError(f"waited {seconds:g} s in vain until {what}" + (seen and f"; last seen: {seen}"))
         if progress and int(waited) > told:
             told = int(waited)
             progress(f"{told} s: waiting until {what}")

@@ -7,6 +7,7 @@ from farmed import compare, farmed_stack
 from stack import numbers
 
 SERVERS, CHANNELS = 2, 3
+ALL_CHANNELS, ARMED_AHEAD = SERVERS * CHANNELS, SERVERS * 2
 _OPEN = """select a.entry_id from attempt a where not exists
            (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n)"""
 
@@ -38,75 +39,111 @@ def most_at_once(live):
         assert most <= CHANNELS, server
 
 
-def saturated(live, count, *, seed, talk=4):
-    """A batch of so many calls under way, on channels that are all taken, with attempts armed ahead."""
-    before = counted(live)["ahead"]
-    batch = live.insert(list(numbers.numbers("answered", count, seed=seed, talk=talk)))
-    live.dispatch()
-    live.wait_until(lambda: counted(live)["ahead"] >= before + 2, "calls follow that were armed ahead")
-    return batch
+FOLLOWERS = 54
 
 
-def finish(live, batch, count):
-    report = live.wait_finished(batch, seconds=60)
-    assert (report.total, report.open, report.attempts) == (count, 0, count)
-    return report
+class Held:
+    """A batch whose first calls keep every channel until release(); behind them two more a server are armed ahead."""
+
+    def __init__(self, live, seed):
+        self.live, self.count = live, ALL_CHANNELS + FOLLOWERS
+        staying = list(numbers.numbers("stays", ALL_CHANNELS, seed=seed))
+        self.batch = live.insert(staying + list(numbers.numbers("answered", FOLLOWERS, seed=seed, talk=1)))
+        live.dispatch()
+        self._staying = [row["entry_id"] for row in self.report().rows if row["phone_number"] in staying]
+        self.wait_armed()
+
+    def report(self):
+        return self.live.report(self.batch)
+
+    def wait_armed(self):
+        calls = {call_id(entry) for entry in self._staying}
+        self.live.wait_until(lambda: calls <= self.live.stack.rig().book().answered
+                             and len(self.live.sql(_OPEN)) == ALL_CHANNELS + ARMED_AHEAD,
+                             "all channels are taken and calls are armed ahead")
+
+    def release(self, how_many=ALL_CHANNELS):
+        for _ in range(how_many):
+            self.live.api.post(f"/calls/{call_id(self._staying.pop())}/hangup").ok
+
+    def finish(self):
+        report = self.live.wait_finished(self.batch, seconds=60)
+        assert (report.total, report.open, report.attempts) == (self.count, 0, self.count)
+        return report
+
+
+def call_id(entry_id) -> str:
+    return f"ccs-{entry_id:014x}01"
+
+
+def dialled(live) -> list:
+    """The entries of all calls, in the order in which the farm has read them."""
+    return [int(originate.call_id[4:18], 16) for originate in live.stack.rig().book().originates]
 
 
 def test_calls_follow_one_another_within_the_limits(farmed):
-    batch = saturated(farmed, 60, seed=1)
-    report = finish(farmed, batch, 60)
-    assert report.dispositions == {"completed": 60}
+    before = counted(farmed)["ahead"]
+    held = Held(farmed, seed=1)
+    held.release()
+    assert held.finish().dispositions == {"completed": held.count}
+    assert counted(farmed)["ahead"] >= before + ARMED_AHEAD
     compare(farmed).check(CHANNELS)
 
 
+def kill(live):
+    [victim] = live.children("dispatcher")
+    live.kill("dispatcher")
+    live.wait_until(lambda: live.children("dispatcher") not in ([], [victim]), "it is back")
+
+
 def test_M2_killed_dispatcher_dials_what_was_armed_ahead_once(farmed):
-    batch = saturated(farmed, 60, seed=2)
-    for _ in range(2):
-        [victim] = farmed.children("dispatcher")
-        farmed.kill("dispatcher")
-        farmed.wait_until(lambda gone=victim: farmed.children("dispatcher") not in ([], [gone]), "it is back")
-    report = finish(farmed, batch, 60)
-    assert report.dispositions == {"completed": 60}
+    held = Held(farmed, seed=2)
+    kill(farmed)  # while they wait
+    held.release()
+    kill(farmed)  # while they go
+    assert held.finish().dispositions == {"completed": held.count}
     compare(farmed).check(CHANNELS)
 
 
 def test_graceful_stop_takes_back_what_has_no_channel(farmed):
-    batch = saturated(farmed, 40, seed=3)
+    held = Held(farmed, seed=3)
     farmed.stack.stop("dispatcher")
-    undialled = {row["entry_id"] for row in farmed.sql(_OPEN)} - dialled(farmed)
-    assert not undialled
+    left = {row["entry_id"] for row in farmed.sql(_OPEN)}
+    assert len(left) == ALL_CHANNELS and left <= set(dialled(farmed))
     farmed.start("dispatcher")
     farmed.wait_ready()
-    finish(farmed, batch, 40)
-
-
-def dialled(live) -> set:
-    return {int(originate.call_id[4:18], 16) for originate in live.stack.rig().book().originates}
+    held.release()
+    held.finish()
 
 
 def test_paused_batch_has_nothing_armed_ahead_and_goes_on(farmed):
-    batch = saturated(farmed, 40, seed=4)
-    farmed.api.post(f"/queues/batches/{batch}/pause", {}).ok
+    held = Held(farmed, seed=4)
+    farmed.api.post(f"/queues/batches/{held.batch}/pause", {}).ok
+    farmed.wait_until(lambda: len(farmed.sql(_OPEN)) == ALL_CHANNELS, "what was armed ahead is taken back")
+    held.release()
     farmed.wait_until(lambda: not farmed.sql(_OPEN), "nothing is open")
-    begun = farmed.report(batch).attempts
-    assert begun < 40
-    farmed.api.post(f"/queues/batches/{batch}/resume", {}).ok
-    finish(farmed, batch, 40)
+    assert held.report().attempts == ALL_CHANNELS
+    farmed.api.post(f"/queues/batches/{held.batch}/resume", {}).ok
+    held.finish()
 
 
 def test_canceled_batch_ends_what_was_armed_ahead(farmed):
-    batch = saturated(farmed, 40, seed=5)
-    farmed.api.post(f"/queues/batches/{batch}/cancel", {}).ok
-    report = farmed.wait_finished(batch)
-    assert set(report.dispositions) == {"completed", "canceled"}
-    done = {row["entry_id"] for row in report.rows if row["disposition"] == "canceled"}
-    assert not done & dialled(farmed)
+    held = Held(farmed, seed=5)
+    farmed.api.post(f"/queues/batches/{held.batch}/cancel", {}).ok
+    farmed.wait_until(lambda: held.report().dispositions == {"canceled": FOLLOWERS}, "what was not dialled has ended")
+    held.release()
+    report = farmed.wait_finished(held.batch)
+    assert report.dispositions == {"completed": ALL_CHANNELS, "canceled": FOLLOWERS}
+    assert not {row["entry_id"] for row in report.rows if row["disposition"] == "canceled"} & set(dialled(farmed))
 
 
 def test_quick_call_goes_before_what_was_armed_ahead(farmed):
-    batch = saturated(farmed, 60, seed=6)
-    call = farmed.call(next(numbers.numbers("answered", 1, seed=9, talk=4)))
+    held = Held(farmed, seed=6)
+    before, submits = dialled(farmed), counted(farmed)["submits"]
+    call = farmed.call(next(numbers.numbers("answered", 1, seed=9, talk=1)))
+    farmed.wait_until(lambda: counted(farmed)["submits"] > submits, "the dispatcher knows of it")
+    held.release(1)
     farmed.outcome(call)
-    assert farmed.report(batch).open > 0
-    finish(farmed, batch, 60)
+    assert call_id(dialled(farmed)[len(before)]) == call
+    held.release(ALL_CHANNELS - 1)
+    held.finish()

@@ -372,6 +372,11 @@ static void expire(struct dispatcher *d, struct slot *slot)
 	uint32_t seen = slot->call->seen;
 	enum shm_call_state state = slot_state(slot);
 	slot->deadline_us = INT64_MAX;
+	if (call_take_answer(d, slot)) {
+		if (seen & SEEN_HANGUP)
+			(void)call_step(d, slot, EV_OVER, &cause);
+		return;
+	}
 	if (state > CALL_SENT && (seen & (SEEN_ORIGINATE | SEEN_HANGUP)) && state != CALL_UP) {
 		(void)call_step(d, slot, EV_OVER, &cause);
 		return;

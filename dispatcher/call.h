@@ -45,8 +45,12 @@ void call_message(struct server *server, const struct ami_message *msg);
 /* An ARMED call of an earlier life waits to be written again. */
 void call_resume_armed(struct dispatcher *d, struct slot *slot);
 
-/* Its server does not know it (any more). An answer that is stored, but that a kill has kept from taking effect, takes it
- * first: who is told of the end was told of the answer. */
+/* An answer that is stored, but that a kill has kept from taking effect, takes it, before the call ends in any way: who is told
+ * of the end was told of the answer. True when there was one. Only when nobody can wait to read of it again: with the
+ * connection, what was said of it may be lost. */
+bool call_take_answer(struct dispatcher *d, struct slot *slot);
+
+/* Its server does not know it (any more); an answer that is stored takes effect first. */
 void call_gone(struct dispatcher *d, struct slot *slot);
 
 /* When an adopted call has to have moved. */

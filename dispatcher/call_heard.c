@@ -43,18 +43,6 @@ static void answered(struct dispatcher *d, struct slot *slot, int64_t at_us)
 	(void)call_step(d, slot, EV_ANSWERED, &(struct call_cause){.at_us = at_us});
 }
 
-void call_gone(struct dispatcher *d, struct slot *slot)
-{
-	enum { REASON_ANSWERED = 4 }; /* AST_CONTROL_ANSWER of Asterisk's frame.h */
-	const struct shm_call *call = slot->call;
-	bool is_answered = call->answered_us || ((call->seen & SEEN_ORIGINATE) &&
-							call->originate_reason == REASON_ANSWERED);
-
-	if (is_answered && slot_state(slot) < CALL_UP)
-		answered(d, slot, call->answered_us ? call->answered_us : d->now_us);
-	(void)call_step(d, slot, EV_GONE, &(struct call_cause){.at_us = d->now_us});
-}
-
 /* Over when both OriginateResponse and Hangup have been seen, or the Hangup of an answered call. With one of them only,
  * the other is given a moment: Asterisk sends them in either order, and a call without channel has no Hangup. */
 static void maybe_over(struct dispatcher *d, struct slot *slot, int64_t at_us)

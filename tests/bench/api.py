@@ -2,7 +2,7 @@
 """The HTTP API beside its floor and its peer: a bare libfcgi program, and a FastAPI service, behind the same nginx.
 
     tests/bench/api.py [--programs build/release] [--rounds 3] [--seconds 4] [--only reads,writes,summary,starved]
-                        [--details 1000000]
+                        [--entries 0,100,1000,10000] [--details 1000000]
 
 The three take turns, round by round; what is printed (Markdown, for docs/BENCHMARKS.md) are medians. The load is wrk over
 HTTPS. The peer is tests/bench/peer: it checks no limits and dials nobody. Needs the packages of deploy/packages-bench.
@@ -35,6 +35,7 @@ CLIENTS = 64
 REQUESTS_PER_MINUTE = 10_000_000
 # One machine asks for all.
 NO_WALL = {"nginx": {f"{kind}_per_second": 1_000_000 for kind in ("reads", "inserts", "key_requests")}}
+CLIENTS_WRITING = {0: 16, 100: 8, 1_000: 4, 10_000: 2}  # by entries of a batch; 0: a quick call
 MANY = 200  # clients at once, of whom none may starve
 PEERS = {"peer": {}, "peer, keys cached": {"PEER_KEYS": "cached"},
          "peer, phonenumbers": {"PEER_NUMBERS": "full"}}
@@ -208,7 +209,8 @@ def reads(field, wanted):
 
 def writes(field, wanted):
     seconds = wanted.seconds
-    for entries, clients in ((0, 16), (100, 8), (1_000, 4), (10_000, 2)):
+    for entries in map(int, wanted.entries.split(",")):
+        clients = CLIENTS_WRITING[entries]
         path = "/queues/insertdataincallqueue/" if entries else "/queues/quickcall/"
         what = f"{entries:,} entries" if entries else "quickcall"
         for check, peer in (("syntax", "peer"), ("full", "peer, phonenumbers")):
@@ -262,6 +264,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default=",".join(PARTS), help="which parts, by comma")
+    parser.add_argument("--entries", default=",".join(map(str, CLIENTS_WRITING)), help="which sizes of what is written, by comma")
     parser.add_argument("--details", type=int, default=1_000_000)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ccs-bench-") as folder:

@@ -33,14 +33,14 @@ def lines_for(stack, version):
 @pytest.mark.parametrize("version", ["1.18.0", "1.22.1", "1.25.0"])
 def test_http2_belongs_to_listen_until_nginx_1_25_0(stack, version):
     lines = lines_for(stack, version)
-    assert "listen 127.0.0.1:8443 ssl http2;" in lines
+    assert "listen 127.0.0.1:8443 ssl http2 rcvbuf=256k;" in lines
     assert not any(line.startswith("http2 ") for line in lines)
 
 
 @pytest.mark.parametrize("version", ["1.25.1", "1.26.3", "1.100.0", "2.0.0"])
 def test_http2_is_a_directive_from_nginx_1_25_1_on(stack, version):
     lines = lines_for(stack, version)
-    assert "listen 127.0.0.1:8443 ssl;" in lines
+    assert "listen 127.0.0.1:8443 ssl rcvbuf=256k;" in lines
     assert lines.count("http2 on;") == 1
 
 

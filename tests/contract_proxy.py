@@ -34,7 +34,7 @@ def contract_proxy(stack, folder, *, strict=False):
                        "--port", str(port), "--verboseLevel", "warn", document, stack.base_url],
                       keep_fds=[lease.fd], env={**os.environ, "NODE_EXTRA_CA_CERTS": str(stack.ca_file)})
     try:
-        process.wait_ready(lambda: ports.is_bound(port, socket.SOCK_STREAM), seconds=60)
+        process.wait_ready(lambda: ports.is_bound(port, socket.SOCK_STREAM), seconds=180)
         yield f"http://{ports.HOST}:{port}"
     finally:
         process.stop()

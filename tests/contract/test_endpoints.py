@@ -96,7 +96,8 @@ def test_G7_today_by_any_clock(client):
 
 def test_Q10_quick_call_is_answered_before_it_is_dialled_and_dialled_before_the_batch(stack, asterisk):
     client = stack.new_client("HURRIED", channels=1)
-    batch = client.insert(asterisk.numbers("answered", 3, talk=1))
+    # More than may be armed ahead, so that some of them wait in line beside it.
+    batch = client.insert(asterisk.numbers("answered", 1, talk=4) + asterisk.numbers("busy", 30))
     client.dispatch()
     stack.wait_until(lambda: client.live_calls() == 1, "the batch is being dialled")
     said = client.api.post(CALL, {"phone_number": asterisk.numbers("busy")[0]}).ok
@@ -107,7 +108,7 @@ def test_Q10_quick_call_is_answered_before_it_is_dialled_and_dialled_before_the_
     later = stack.sql("""select count(*) from call_detail
                           where client_id = %s and queue_master_id is not null and started_at > %s""",
                       client.client_id, quick["started_at"])
-    assert later[0][0] >= 1
+    assert later[0][0] >= 20
 
 
 def test_Q20_numbers_shown_are_those_of_the_share_in_turn(stack, asterisk):

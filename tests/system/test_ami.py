@@ -224,11 +224,13 @@ def test_killed_server_is_found_again_after_its_restart(own_rig):
 
 
 def test_orderly_stop_is_told_as_such(own_rig):
+    """Asterisk says so through a queue of its own, and on a busy machine is gone before it has been read."""
     [server] = own_rig.servers
     with Probe(server) as probe:
         probe.wait_up()
         server.process.stop()
-        assert probe.wait(lambda p: p.of("down"))[0] == ("Asterisk has shut down",)
+        [why] = probe.wait(lambda p: p.of("down"))[0]
+        assert why == ("Asterisk has shut down" if probe.messages("Shutdown") else "closed by the server")
 
 
 def test_second_connection_learns_which_calls_live(server):

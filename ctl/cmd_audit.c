@@ -53,7 +53,8 @@ bool audit_list_acts(struct ctl *ctl, struct err *err)
 	struct rows rows = ROWS_INIT;
 
 	if (!fields_check(audit_fields, audit_fields_n, &ctl->input.audit, err) ||
-		!ctl_db(ctl, err) || !audit_list(ctl->db, &ctl->input.audit, LIST_ROWS, &rows, err))
+		!ctl_db(ctl, err) ||
+		!audit_list(ctl->db, &ctl->input.audit, LIST_ROWS, 0, &rows, err))
 		return false;
 	json_t *acts = ctl->json ? json_array() : NULL;
 	if (!acts)

@@ -16,7 +16,7 @@ struct caller_id *caller_id_hold(struct dispatcher *d, const char *digits)
 		if (!id)
 			die("memory.exhausted", "bytes=%zu", sizeof(*id));
 		if (!str_copy(id->digits, sizeof(id->digits), str_of(digits)))
-			die("caller_id.too_long", "did=%s", digits);
+			die("caller_id.too_long", "did=%s", log_number(digits));
 		HASH_ADD_STR(d->caller_ids, digits, id);
 	}
 	id->held++;

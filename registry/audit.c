@@ -25,14 +25,15 @@ static void filter_args(struct sql_args *args, const struct audit_filter *filter
 	arg_text_or_null(args, filter->subject);
 }
 
-bool audit_list(struct db *db, const struct audit_filter *filter, int64_t most, struct rows *rows,
-	struct err *err)
+bool audit_list(struct db *db, const struct audit_filter *filter, int64_t most, int64_t skipped,
+	struct rows *rows, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 
 	filter_args(&args, filter);
 	arg_number(&args, filter->before);
 	arg_i64(&args, most);
+	arg_i64(&args, skipped);
 	bool ok = db_query(db, SQL_AUDIT_LIST, &args, rows, err);
 	args_free(&args);
 	return ok;

@@ -21,10 +21,10 @@ struct audit_filter {
 extern const struct field audit_fields[];
 extern const size_t audit_fields_n;
 
-/* The last ones first, at most most. Columns: position, at, actor, action, subject, detail (JSON), address (null: from the
- * shell of a machine, or not known). For the owner's connection, as all below. */
+/* The last ones first, at most most, behind the first skipped ones. Columns: position, at, actor, action, subject, detail (JSON), address (null: from the
+ * shell of a machine, or not known). For the owner's connection or ccs_admin's. */
 MUST_USE bool audit_list(struct db *db, const struct audit_filter *filter, int64_t most,
-	struct rows *rows, struct err *err);
+	int64_t skipped, struct rows *rows, struct err *err);
 
 /* How many of them there are, wherever they stand. */
 MUST_USE bool audit_count(
@@ -41,7 +41,7 @@ enum { AUDIT_ANCHOR_BYTES = 20 + 1 + 2 * DIGEST_BYTES + 1 };
 void audit_anchor_text(const struct audit_anchor *anchor, char out[AUDIT_ANCHOR_BYTES]);
 MUST_USE bool audit_anchor_read(struct str text, struct audit_anchor *anchor, struct err *err);
 
-/* Computes every link again, in constant memory. known (position 0: none) is an anchor that was kept; head becomes the last
+/* Computes every link again, in constant memory; for the owner's connection. known (position 0: none) is an anchor that was kept; head becomes the last
  * link, which is the next anchor. CONFLICT says what does not fit, and where. */
 MUST_USE bool audit_verify(struct db *db, const struct audit_anchor *known,
 	struct audit_anchor *head, struct err *err);

@@ -6,6 +6,7 @@
 --   ccs_login       the API workers that check passwords: ccs_api, and the only one that reads and changes their hashes
 --   ccs_admin       the API workers that answer administrators: ccs_api, and it changes clients, users, keys, servers, allocations
 --   ccs_dispatcher  claims chunks, journals attempts, writes details, rollups and events
+--   ccs_report      nobody by itself: logins of other programs are its members and read views (docs/SQL.md)
 do $$
 declare
     role_name text;
@@ -16,5 +17,12 @@ begin
         end if;
     end loop;
     grant ccs_api to ccs_login, ccs_admin;
+    if not exists (select from pg_roles where rolname = 'ccs_report') then
+        create role ccs_report nologin;
+    end if;
+    -- PostgreSQL's own log gets no values of rows: neither "Failing row contains" nor the line of a COPY.
+    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher'] loop
+        execute format('alter role %I set log_error_verbosity = terse', role_name);
+    end loop;
 end
 $$;

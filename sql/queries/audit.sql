@@ -3,8 +3,9 @@
 -- role: ccs_owner
 
 -- name: audit_list
--- The last ones first: $5 rows before position $4, of one actor, one action (or all whose names begin with it and a dot), one
--- subject.
+-- role: ccs_owner ccs_admin
+-- The last ones first: $5 rows before position $4 behind $6 others, of one actor, one action (or all whose names begin with it
+-- and a dot), one subject.
 select l.position, a.at, a.actor, a.action, a.subject, a.detail::text, a.address
   from audit_link l join audit a on a.id = l.audit_id
  where ($1::text is null or a.actor = $1)
@@ -12,9 +13,10 @@ select l.position, a.at, a.actor, a.action, a.subject, a.detail::text, a.address
    and ($3::text is null or a.subject = $3)
    and ($4::bigint is null or l.position < $4)
  order by l.position desc
- limit $5::bigint;
+ limit $5::bigint offset $6::bigint;
 
 -- name: audit_count
+-- role: ccs_owner ccs_admin
 select count(*)
   from audit a
  where ($1::text is null or a.actor = $1)

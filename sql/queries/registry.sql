@@ -47,7 +47,7 @@ select c.*
  where c.id = $1::bigint;
 
 -- name: client_list
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 -- All clients, or the one with this account code.
 select c.*, r.active_time_start::text, r.active_time_end::text,
        (select string_agg(u.username, ' ' order by u.id) from app_user u where u.client_id = c.id),

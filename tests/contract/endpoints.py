@@ -57,6 +57,8 @@ TAKES = {
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),
     "cancel_batch": Takes(path={"batch_id": "batch_id"}),
+    "admin_audit": Takes(query={**_PAGE, "actor": "text", "action": "text", "subject": "text"}),
+    "admin_erase_subject": Takes(path={"number": "number"}, query={"accountcode": "text"}),
     "erase_subject": Takes(path={"number": "number"}),
     "queue_masters": Takes(path={"client_id": "client_id"},
                            query={**_PAGE, **_DATES, "sort": "sort", "status": "batch_status"}),

@@ -82,3 +82,36 @@ def test_the_chain_of_all_that_is_whole_and_its_anchor_is_in_the_log(stack):
     logged = stack.wait_until(lambda: ANCHOR.search(stack.log_since("ccs-dispatcher", log)),
                               "the dispatcher has logged an anchor")
     assert stack.ctl_json("audit", "verify", "--anchor", logged[1])["held_against_anchor"]
+
+
+@pytest.fixture(scope="module")
+def administrator(stack, client):
+    return client.api.as_client(stack.ctl_json("key", "add")["api_key"])
+
+
+def test_administrators_read_it_page_by_page(stack, administrator):
+    every = acts(stack)
+    page = administrator.get("/admin/audit?size=2&page=2").ok
+    assert page["total"] >= len(every) and page["size"] == 2 and page["items"] == every[2:4]
+    mine = administrator.get("/admin/audit?action=key&subject=RECORDED&size=1").ok["items"]
+    assert all(one["action"].startswith("key.") and one["subject"] == "RECORDED" for one in mine)
+    refused = administrator.get("/admin/audit?actor=")
+    assert refused.status == 400 and "actor" in refused.json["detail"]
+
+
+def test_clients_do_not(client):
+    assert client.api.get("/admin/audit").status == 403
+
+
+def test_an_administrator_erases_a_number_of_one_client_or_of_all(stack, administrator, asterisk):
+    clients = [stack.new_client("RECORDED") for _ in range(2)]
+    number, = asterisk.numbers("busy")
+    for one in clients:
+        one.insert([number])
+    path = f"/admin/subjects/%2B91{number}"
+    receipt, = administrator.request("DELETE", f"{path}?accountcode={clients[0].accountcode}").ok["receipts"]
+    assert (receipt["accountcode"], receipt["erased"]["entries"], receipt["withdrawn"]) == (clients[0].accountcode, 1, 1)
+    receipts = {one["accountcode"]: one["erased"]["entries"] for one in administrator.request("DELETE", path).ok["receipts"]}
+    assert (receipts[clients[0].accountcode], receipts[clients[1].accountcode]) == (0, 1)
+    assert acts(stack, "--action=subject.erase")[0]["actor"].startswith("key:")
+    assert administrator.request("DELETE", f"{path}?accountcode=NOBODY").status == 404

@@ -27,7 +27,8 @@ def server():
 
 @pytest.fixture(scope="module")
 def db(server):
-    """One migrated database for tests that keep out of each other's way."""
+    """One migrated database for tests that keep out of each other's way; a program of others reads its views."""
+    server.cluster.psql("create role reader login in role ccs_report")
     return server.database()
 
 
@@ -193,12 +194,44 @@ FORBIDDEN = {
         set role ccs_owner
         set role ccs_dispatcher
         select * from pg_authid
+        select ami_secret from server
+        select * from report.call
+        select * from audit_link
+        select * from audit_anchor()
+        select * from entries_erase(1, '{1}')
+        insert into attempt (entry_id, n) values (1, 1)
+        insert into call_detail (entry_id, n) values (1, 1)
+        insert into report_grant (login) values ('ccs_login')
+        update audit set actor = 'x'
+        update call_detail set reason = 'x'
+        update entry set number = '123'
+        delete from audit
+        delete from entry
+        delete from api_key
+        alter table app_user disable row level security
+        set role ccs_admin
+        select partitions_advance()
     """,
     "ccs_admin": """
         select password_hash from app_user
-        select * from audit
+        select * from report.call
+        select * from entries_erase(1, '{1}')
         insert into attempt (entry_id, n) values (1, 1)
         insert into call_detail (entry_id, n) values (1, 1)
+        insert into audit_link (position) values (1)
+        insert into report_grant (login) values ('ccs_admin')
+        update audit set actor = 'x'
+        update audit_link set hash = 'x'
+        update entry set number = '123'
+        update attempt set did = 'x'
+        delete from audit
+        delete from audit_link
+        delete from entry
+        truncate audit cascade
+        drop table audit
+        alter table audit disable trigger all
+        create temporary table mine (x int)
+        delete from user_session
         update app_user set client_id = 1
         update app_user set role = 'admin'
         update call_detail set reason = 'x'
@@ -214,6 +247,83 @@ FORBIDDEN = {
         set role ccs_dispatcher
         select * from pg_authid
         insert into schema_version values (3, 'x')
+    """,
+    "reader": """
+        select * from public.client
+        select * from public.entry
+        select * from public.call_detail
+        select * from public.attempt
+        select * from public.event
+        select * from public.chunk
+        select * from public.queue_master
+        select * from public.api_key
+        select * from public.app_user
+        select * from public.user_session
+        select * from public.server
+        select * from public.allocation
+        select * from public.audit
+        select * from public.audit_link
+        select * from public.idempotency
+        select * from public.control
+        select * from public.halt
+        select * from public.rollup_hour
+        select * from public.rollup_batch
+        select * from public.client_facts
+        select * from public.report_scope
+        select * from public.report_grant
+        select * from public.caller_id
+        insert into public.report_grant (login) values ('reader')
+        update public.call_detail set reason = 'x'
+        delete from public.entry
+        insert into public.client (name) values ('x')
+        create table public.mine (x int)
+        create temporary table mine (x int)
+        create view report.mine as select 1
+        create schema mine
+        select * from public.audit_anchor()
+        select * from public.subject_erase(1, '{}', '{}')
+        select public.partitions_advance()
+        select nextval('public.chunk_id_seq')
+        set role ccs_owner
+        set role ccs_api
+        select * from pg_authid
+        copy (select 1) to program 'true'
+        set session_replication_role = replica
+    """,
+    "ccs_owner": """
+        update audit set actor = 'x'
+        update audit set at = now() where id = -1
+        delete from audit
+        truncate audit, audit_link
+        update audit_link set hash = ''
+        delete from audit_link
+        truncate audit_link
+        set session_replication_role = replica
+        set log_statement = 'none'
+        set role postgres
+        set session authorization postgres
+        set role ccs_api
+        select * from pg_authid
+        select rolpassword from pg_authid
+        update pg_authid set rolsuper = true
+        copy client to '/tmp/x'
+        copy client from '/tmp/x'
+        copy client from program 'true'
+        copy (select 1) to program 'true'
+        select pg_read_file('/etc/passwd')
+        select pg_ls_dir('/')
+        select pg_reload_conf()
+        select pg_switch_wal()
+        select lo_export(1, '/tmp/x')
+        alter role ccs_owner superuser
+        alter role ccs_api superuser
+        alter role ccs_api set log_error_verbosity = 'verbose'
+        create role mine superuser
+        drop role ccs_api
+        create function mine() returns int language c as 'x'
+        create publication mine for all tables
+        create event trigger mine on ddl_command_start execute function audit_refuse()
+        checkpoint
     """,
     "ccs_dispatcher": """
         select password_hash from app_user
@@ -272,6 +382,10 @@ FORBIDDEN = {
 def test_role_may_not(db, role, text):
     with db.as_role(role) as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
         cursor.execute(text)
+
+
+def test_every_role_was_tried_thirty_times():
+    assert all(len(set(lines.strip().splitlines())) >= 30 for lines in FORBIDDEN.values())
 
 
 def test_no_leaf_partition_lets_the_api_read_around_the_wall(db):

@@ -145,6 +145,11 @@ def wait_until(condition, seconds, what):
     return proc.wait_until(condition, seconds=seconds, what=what)
 
 
+def jain(values) -> float:
+    """Jain's index of fairness: 1 = all alike."""
+    return sum(values) ** 2 / (len(values) * sum(v * v for v in values))
+
+
 def load_1m() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "tests/bench/bench_number.h"
 
 #include "common/base.h"
 
@@ -130,14 +131,6 @@ static void log_in(struct generator *g, uint16_t port, const char *user)
 		die("bench.refused", "what=login");
 }
 
-static uint32_t number(const char *text, uint64_t most)
-{
-	uint64_t value;
-	if (!str_to_u64(str_of(text), 1, most, &value))
-		die("bench.usage", "why=\"%s is no number\"", text);
-	return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc != 8 || !strstr(argv[3], "%u"))
@@ -145,12 +138,12 @@ int main(int argc, char **argv)
 	struct generator g = {.channel = argv[3],
 		.context = argv[4],
 		.exten = argv[5],
-		.calls = number(argv[6], 10000000),
-		.window = number(argv[7], 100000)};
+		.calls = bench_number(argv[6], 10000000),
+		.window = bench_number(argv[7], 100000)};
 	g.of = calloc(g.calls, sizeof(*g.of));
 	if (!g.of)
 		die("memory.exhausted", "calls=%u", g.calls);
-	log_in(&g, (uint16_t)number(argv[1], UINT16_MAX), argv[2]);
+	log_in(&g, (uint16_t)bench_number(argv[1], UINT16_MAX), argv[2]);
 	int64_t began_us = clock_mono_us();
 	while (g.over < g.calls) {
 		while (g.begun < g.calls && g.begun - g.over < g.window)

@@ -19,6 +19,7 @@
 #include "dispatcher/work.h"
 #include "shm/directory.h"
 #include "shm/submit.h"
+#include "tests/bench/bench_number.h"
 
 #include "common/base.h"
 
@@ -157,14 +158,6 @@ static double plan_ns(struct dispatcher *d)
 	return (double)(clock_mono_us() - began_us) * 1000 / (d->live_n - before);
 }
 
-static uint32_t number(const char *text, uint64_t most)
-{
-	uint64_t value;
-	if (!str_to_u64(str_of(text), 1, most, &value))
-		die("bench.usage", "why=\"%s is no number\"", text);
-	return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
 	static struct dispatcher d;
@@ -173,7 +166,7 @@ int main(int argc, char **argv)
 	static struct server *servers[SERVERS];
 	if (argc != 3)
 		die("bench.usage", "why=\"two arguments: see bench_pick.c\"");
-	uint32_t clients = number(argv[1], 60000), entries = number(argv[2], 4000000);
+	uint32_t clients = bench_number(argv[1], 60000), entries = bench_number(argv[2], 4000000);
 	make_segment(&d, &conf, &seg, clients, entries);
 	for (uint32_t i = 0; i < SERVERS; i++)
 		servers[i] = make_server(&d, i + 1);

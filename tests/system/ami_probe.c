@@ -272,6 +272,14 @@ static void run(struct probe *probe)
 	}
 }
 
+static uint64_t number(const char *text, uint64_t most)
+{
+	uint64_t value;
+	if (!str_to_u64(str_of(text), 0, most, &value))
+		die("probe.usage", "why=\"%s is no number\"", text);
+	return value;
+}
+
 int main(int argc, char **argv)
 {
 	static struct probe probe;
@@ -284,7 +292,7 @@ int main(int argc, char **argv)
 		die("probe.failed", "what=usage");
 	struct ami_conn_conf conf = {
 		.host = argv[1],
-		.port = (uint16_t)strtoul(argv[2], NULL, 10),
+		.port = (uint16_t)number(argv[2], UINT16_MAX),
 		.user = argv[3],
 		.secret = getenv("AMI_SECRET"),
 		.md5 = strcmp(argv[4], "md5") == 0,
@@ -295,12 +303,12 @@ int main(int argc, char **argv)
 	probe.context = argv[5];
 	probe.exten = argv[6];
 	if (argc > 7)
-		probe.holder = atoi(argv[7]);
+		probe.holder = (int)number(argv[7], INT32_MAX);
 	probe.conn = ami_conn_new(probe.poll, &conf, &ops, &probe, &err);
 	if (!probe.conn || !poll_add(probe.poll, STDIN_FILENO, EPOLLIN, on_command, &probe, &err))
 		die("probe.failed", "why=%s", log_q(err.text));
 	if (argc > 8)
-		ami_conn_adopt(probe.conn, atoi(argv[8]), clock_mono_us());
+		ami_conn_adopt(probe.conn, (int)number(argv[8], INT32_MAX), clock_mono_us());
 	run(&probe);
 	ami_conn_free(probe.conn);
 	poll_free(probe.poll);

@@ -170,6 +170,14 @@ static struct rig *rig_new(const struct rig_size *size)
 	return rig;
 }
 
+/* As a worker announces it. */
+__attribute__((unused)) static void rig_submit(struct rig *rig, const struct shm_submit *rec)
+{
+	if (!submit_send(&rig->seg, NULL, rec))
+		die("rig", "why=\"the ring is full\"");
+	submit_drain(&rig->d);
+}
+
 /* A quick call of the client, to a number that nobody else is called at. */
 __attribute__((unused)) static void rig_announce(struct rig *rig, uint32_t client)
 {
@@ -180,9 +188,7 @@ __attribute__((unused)) static void rig_announce(struct rig *rig, uint32_t clien
 	(void)snprintf(rec.number, sizeof(rec.number), "%llu",
 		(unsigned long long)(UINT64_C(100000000000) + rec.id % UINT64_C(899999999999)));
 	memcpy(rec.phone_number, rec.number, sizeof(rec.number));
-	if (!submit_send(&rig->seg, NULL, &rec))
-		die("rig", "why=\"the ring is full\"");
-	submit_drain(&rig->d);
+	rig_submit(rig, &rec);
 }
 
 /* The journal's plans are on their way for ever: what gathered is forgotten, the Originates are written and answered. */

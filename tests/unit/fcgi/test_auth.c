@@ -61,7 +61,7 @@ static int open_world(void **state)
 		.user = {.id = 70, .client_id = 7, .version = 2},
 		.claims = {70, 5, 2, NOW_US / US_PER_S, NOW_US / US_PER_S + 60, "id"}};
 	w.rig->conf.api_request_memory_bytes = 1024 * 1024;
-	(void)strcpy(w.client.accountcode, "ACME");
+	assert_true(str_copy(w.client.accountcode, sizeof(w.client.accountcode), STR("ACME")));
 	token_new_key(w.key);
 	token_new_key(w.other_key);
 	(void)segment_begin_epoch(&w.rig->seg);

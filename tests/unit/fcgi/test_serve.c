@@ -51,7 +51,8 @@ static int open_link(void **state)
 	rig_conf(&l.conf);
 	l.conf.api_request_memory_bytes = 4 * 1024 * 1024;
 	l.conf.api_max_body_bytes = 1000;
-	(void)strcpy(l.conf.common_environment, "test");
+	assert_true(str_copy(
+		l.conf.common_environment, sizeof(l.conf.common_environment), STR("test")));
 	if (!app_open(&l.app, &l.conf, POOL_FAST, &err) || FCGX_Init() != 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return -1;

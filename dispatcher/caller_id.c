@@ -38,11 +38,17 @@ static void use(struct dispatcher *d, struct caller_id *id)
 	id->used = ++d->caller_id_turns;
 }
 
-void caller_id_take(struct dispatcher *d, struct caller_id *id)
+void caller_id_take(struct caller_id *id)
 {
 	id->channels++;
 	id->calls++;
+}
+
+struct caller_id *caller_id_adopt(struct dispatcher *d, const char *digits)
+{
+	struct caller_id *id = caller_id_hold(d, digits);
 	use(d, id);
+	return id;
 }
 
 void caller_id_give(struct caller_id *id)
@@ -69,8 +75,9 @@ struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, struct
 	if (!id)
 		id = longest_ago(&edge->server->dids);
 	if (!id)
-		return caller_id_hold(d, edge->client->facts.did);
-	use(d, id); /* already: what is armed ahead takes its grant later, and may not be alone */
+		return caller_id_adopt(d, edge->client->facts.did);
+	/* Now, and not when it takes its grant: what is armed ahead does that later, and others are picked in between. */
+	use(d, id);
 	id->held++;
 	return id;
 }

@@ -19,8 +19,11 @@ struct caller_id *caller_id_pick(struct dispatcher *d, struct edge *edge, struct
 /* May the client show it: is it its own, or one of any of its servers? Who asks for it may lose it until it is dialled. */
 bool caller_id_allowed(const struct client *client, const struct caller_id *id);
 
-/* It has a call more, which may be one that an earlier life has picked it for, or one less. */
-void caller_id_take(struct dispatcher *d, struct caller_id *id);
+/* The number of a call that an earlier life has picked it for, or that has no list to be in: this was its turn. Held. */
+struct caller_id *caller_id_adopt(struct dispatcher *d, const char *digits);
+
+/* It has a call more, or one less. */
+void caller_id_take(struct caller_id *id);
 void caller_id_give(struct caller_id *id);
 
 /* The list of a text[] column; the old one is dropped. */

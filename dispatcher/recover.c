@@ -75,13 +75,13 @@ static void bind(struct dispatcher *d, struct slot *slot)
 	}
 	enum shm_call_state state = slot_state(slot);
 	if (slot->call->did[0])
-		slot->caller_id = caller_id_hold(d, slot->call->did);
+		slot->caller_id = caller_id_adopt(d, slot->call->did);
 	if (slot_is_ahead(slot)) {
 		ahead_join(slot);
 		return;
 	}
 	if (call_holds_grant(state, slot->call->seen)) {
-		grant_retake(d, slot);
+		grant_retake(slot);
 		number_lock(d, slot);
 	}
 	if (slot->server && (state == CALL_PLANNED || state == CALL_ARMED))

@@ -147,10 +147,10 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 	slot->granted = false;
 }
 
-void grant_retake(struct dispatcher *d, struct slot *slot)
+void grant_retake(struct slot *slot)
 {
 	if (slot->caller_id)
-		caller_id_take(d, slot->caller_id);
+		caller_id_take(slot->caller_id);
 	add_channels(slot, 1);
 	slot->granted = true;
 }
@@ -191,7 +191,7 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 	const struct shm_allocation *a = &slot->edge->facts;
 	const struct shm_server *s = &slot->server->facts;
 
-	grant_retake(d, slot);
+	grant_retake(slot);
 	take_rates(slot->client->usage, &slot->client->starts, c->rate_limit, c->calls_per_second,
 		d->now_us);
 	take_rates(slot->edge->usage, &slot->edge->starts, a->rate_limit, a->calls_per_second,

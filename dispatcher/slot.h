@@ -42,7 +42,7 @@ static inline bool slot_owes_response(const struct slot *slot)
 void grant_take(struct dispatcher *d, struct slot *slot);
 
 /* Channels only (a successor counts what it adopts; the rates remember by themselves). */
-void grant_retake(struct dispatcher *d, struct slot *slot);
+void grant_retake(struct slot *slot);
 
 /* A share that has come back: the calls that live under its client and server hold grants of it from now on. */
 void grant_rebind(struct dispatcher *d, struct edge *edge);

@@ -106,6 +106,28 @@ static void the_number_that_was_shown_longest_ago_is_next(void **state)
 	assert_string_equal(shown(rig, 0), "911140000000"); /* the client's */
 }
 
+/* However many are picked ahead before the first of them takes its grant. */
+static void a_turn_is_over_when_a_number_is_picked(void **state)
+{
+	struct rig *rig = *state;
+	struct edge *a = edge_of(rig, 0);
+	struct caller_id *picked[3];
+	a->dids = dids_of(rig, 3, "100", "101", "102");
+	for (int i = 0; i < 3; i++)
+		picked[i] = caller_id_pick(&rig->d, a, NULL);
+	for (int i = 0; i < 3; i++) {
+		caller_id_take(picked[i]);
+		struct caller_id *next = caller_id_pick(&rig->d, a, NULL);
+		assert_ptr_equal(next, picked[i]);
+		caller_id_drop(&rig->d, next);
+	}
+	for (int i = 0; i < 3; i++) {
+		caller_id_give(picked[i]);
+		caller_id_drop(&rig->d, picked[i]);
+	}
+	caller_ids_drop(&rig->d, &a->dids);
+}
+
 static void what_an_entry_asks_for_is_shown_on_every_server_of_its_client(void **state)
 {
 	struct rig *rig = *state;
@@ -184,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(the_number_that_was_shown_longest_ago_is_next),
+		RIG_TEST(a_turn_is_over_when_a_number_is_picked),
 		RIG_TEST(what_an_entry_asks_for_is_shown_on_every_server_of_its_client),
 		RIG_TEST(what_its_client_may_not_show_is_not_dialled),
 		RIG_TEST(who_waits_keeps_what_it_asks_for),

@@ -329,7 +329,10 @@ static void originate(struct asterisk *a, uint32_t wire, struct str action, stru
 	char digits[20];
 	if (!str_copy(digits, sizeof(digits), number))
 		violated("a number of %zu digits is dialled", number.n);
-	rules_dialled(entry_id, n, (uint32_t)(a - asterisks), digits);
+	char shown[24];
+	if (!str_copy(shown, sizeof(shown), header(action, "CallerID")))
+		violated("a number of %zu digits is shown", header(action, "CallerID").n);
+	rules_dialled(entry_id, n, digits, shown);
 	if (!sim.calm && dice_chance(sim.mood.refuse_in_1000)) {
 		respond(a, wire, id, "Error\r\nMessage: Extension does not exist.");
 		rules_over(entry_id, n);

@@ -120,6 +120,7 @@ static void announce(uint32_t chunk)
 		const char *number = sim.entries[c->first].number;
 		(void)!str_copy(rec.number, sizeof(rec.number), str_of(number));
 		(void)!str_copy(rec.phone_number, sizeof(rec.phone_number), str_of(number));
+		(void)!str_copy(rec.did, sizeof(rec.did), str_of(sim.entries[c->first].did));
 	}
 	(void)submit_send(&sim.seg, NULL, &rec);
 }
@@ -127,8 +128,10 @@ static void announce(uint32_t chunk)
 static void insert_entry(struct sim_chunk *c, uint32_t i, uint32_t numbers)
 {
 	struct sim_entry *e = &sim.entries[sim.entries_n++];
-	*e = (struct sim_entry){
-		.id = c->id << 10 | i, .client = c->client, .chunk = (uint32_t)(c - sim.chunks)};
+	*e = (struct sim_entry){.id = c->id << 10 | i,
+		.client = c->client,
+		.chunk = (uint32_t)(c - sim.chunks),
+		.did = sim.entries_n % 4 == 0 ? CLIENT_DID : ""};
 	(void)snprintf(e->number, sizeof(e->number), "9140%06u", dice(numbers));
 }
 

@@ -54,8 +54,8 @@ void directory_clients(struct table *t)
 		put_i64(t, (int64_t)c->id);
 		put_text(t, STR("client"));
 		put_text(t, STR("account"));
-		put_text(t, STR("911140000000"));
-		put_text(t, STR("911140000000"));
+		put_text(t, STR(CLIENT_DID));
+		put_text(t, STR(CLIENT_DID));
 		put_text(t, STR(""));
 		put_text(t, STR("UTC"));
 		put_text(t, STR("IN"));

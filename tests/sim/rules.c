@@ -208,15 +208,18 @@ void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
 	a->written_us = sim.now_us;
 }
 
-void rules_dialled(uint64_t entry_id, uint32_t n, uint32_t server, const char *number)
+void rules_dialled(uint64_t entry_id, uint32_t n, const char *number, const char *shown)
 {
 	struct sim_attempt *a = attempt_of(entry_id, n);
-	(void)server;
+	bool asks = *entry_of(entry_id)->did, shows_own = strcmp(shown, CLIENT_DID) == 0;
 	if (a->dialled)
 		violated(
 			"entry %llu: attempt %u is dialled twice", (unsigned long long)entry_id, n);
 	if (strcmp(number, entry_of(entry_id)->number) != 0)
 		violated("entry %llu: dialled as %s", (unsigned long long)entry_id, number);
+	if (asks != shows_own)
+		violated("entry %llu: attempt %u shows %s, and it asks for %s",
+			(unsigned long long)entry_id, n, shown, asks ? CLIENT_DID : "none");
 	a->dialled = true;
 	sim.dialled_n++;
 }

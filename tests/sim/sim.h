@@ -110,6 +110,7 @@ struct sim_entry {
 	uint64_t id;
 	uint32_t client, chunk;
 	char number[20];
+	const char *did;			   /* that it asks to show; "" = none */
 	struct sim_attempt attempts[ATTEMPTS_MAX]; /* by n; 0: an end without a call */
 	uint32_t finals;
 	uint32_t events; /* the latest: index + 1 */
@@ -200,6 +201,9 @@ bool window_open(const struct sim_client *c, int64_t at_us); /* as the client's 
 
 /* ---- day.c ---- */
 
+/* The number of every client. All servers and shares show others. */
+#define CLIENT_DID "911140000000"
+
 /* One seed from beginning to end; a broken rule does not return. */
 void day_run(uint64_t seed, bool trace);
 
@@ -271,7 +275,7 @@ uint32_t asterisk_live(uint32_t server);
 
 void rules_told(enum sql_query query, const struct table *table);
 void rules_written(uint64_t entry_id, uint32_t n, uint32_t server);
-void rules_dialled(uint64_t entry_id, uint32_t n, uint32_t server, const char *number);
+void rules_dialled(uint64_t entry_id, uint32_t n, const char *number, const char *shown);
 void rules_over(uint64_t entry_id, uint32_t n);
 void rules_journalled(struct sim_entry *entry, uint32_t n);
 void rules_finished(struct sim_entry *entry, uint32_t n, struct str disposition);

@@ -122,7 +122,7 @@ static void chunk_entries(struct table *t, const struct sim_chunk *c)
 		put_text(t, STR(""));
 		put_i64(t, n + 1);
 		put_i64(t, (int64_t)failed_on);
-		put_text(t, STR(""));
+		put_text(t, str_of(e->did));
 	}
 }
 
@@ -149,7 +149,7 @@ static void put_open_attempt(struct table *t, const struct sim_entry *e, uint32_
 	put_i64(t, (int64_t)sim.clients[e->client].id);
 	put_i64(t, (int64_t)batch_id_of(c));
 	put_i64(t, (int64_t)sim.servers[a->server].id);
-	put_text(t, STR("911140000000"));
+	put_text(t, *e->did ? str_of(e->did) : STR("911140000001"));
 	put_time(t, a->armed_us);
 	put_text(t, str_of(e->number));
 	put_text(t, str_of(e->number));
@@ -158,7 +158,7 @@ static void put_open_attempt(struct table *t, const struct sim_entry *e, uint32_
 	put_i64(t, (int64_t)batch_id_of(c));
 	put_i64(t, 0);
 	put_text(t, STR(""));
-	put_i64(t, false);
+	put_i64(t, *e->did != '\0');
 }
 
 static void attempts_open(struct table *t)

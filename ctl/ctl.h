@@ -49,6 +49,19 @@ struct audit_verify_input {
 extern const struct field audit_verify_fields[];
 extern const size_t audit_verify_fields_n;
 
+/* What `ccsctl batch load' is told: ctl/batch.def. */
+struct batch_input {
+#define FLAG(member, ...)   int64_t member;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/batch.def"
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field batch_fields[];
+extern const size_t batch_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -63,6 +76,7 @@ struct ctl {
 		struct admin_input admin;
 		struct key_input key;
 		struct drain_input drain;
+		struct batch_input batch;
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;

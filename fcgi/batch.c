@@ -4,25 +4,22 @@
 
 #include "fcgi/batch.h"
 #include "fcgi/put.h"
+#include "registry/client.h"
 
 #include "common/base.h"
 
 struct number_rules rules_of(const struct app *app, const struct shm_client *client)
 {
-	uint32_t check = client->policy.check;
-	if (check == NUMBER_CHECK_DEFAULT &&
-		!number_check_read(str_of(app->conf->common_number_check), &check))
-		check = NUMBER_CHECK_FULL;
-	return (struct number_rules){client->region, (enum number_check)check, &client->policy};
+	return client_number_rules(client, app->conf);
 }
 
-void batch_begin(struct batch *batch, struct app *app, const struct shm_client *client,
+void batch_begin(struct batch *batch, struct db *db, const struct shm_client *client,
 	struct arena *arena, const struct number_rules *rules)
 {
 	*batch = (struct batch){.client = client,
 		.arena = arena,
 		.rules = *rules,
-		.shown = {.app = app, .client_id = client->id},
+		.shown = {.db = db, .arena = arena, .client_id = client->id},
 		.rejected = STRBUF_INIT};
 	put_array(&batch->rejected, NULL);
 }

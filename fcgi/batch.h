@@ -13,20 +13,11 @@
 #define CCS_FCGI_BATCH_H
 
 #include "fcgi/app.h"
-#include "fcgi/batch_scan.h"
 #include "fcgi/number_set.h"
 #include "fcgi/reply.h"
-#include "fcgi/shown.h"
-#include "registry/number.h"
-
-enum { BATCH_CHUNK_ENTRIES = 1024 };
-
-struct batch_row {
-	struct str phone_number; /* in the body or the arena, like custom_data */
-	struct str custom_data;	 /* p NULL: none */
-	struct str did;		 /* that this one is to show; p NULL: its batch's */
-	struct number number;
-};
+#include "registry/batch_scan.h"
+#include "registry/entry_copy.h"
+#include "registry/shown.h"
 
 struct batch {
 	const struct shm_client *client; /* whose it is */
@@ -55,7 +46,7 @@ struct batch_receipt {
 struct number_rules rules_of(const struct app *app, const struct shm_client *client);
 
 /* Ready to gather. End with batch_end. */
-void batch_begin(struct batch *batch, struct app *app, const struct shm_client *client,
+void batch_begin(struct batch *batch, struct db *db, const struct shm_client *client,
 	struct arena *arena, const struct number_rules *rules);
 void batch_end(struct batch *batch);
 
@@ -65,17 +56,6 @@ bool batch_gather(void *batch, const struct batch_entry *entry, struct err *err)
 /* Nothing more comes: fails when no entry is fit to be dialled or, if strict, when one is not, or when the batch is to show
  * what its client may not. */
 MUST_USE bool batch_close(struct batch *batch, bool strict, struct err *err);
-
-static inline struct str batch_e164(const struct number *number)
-{
-	return str_of(number->e164[0] ? number->e164 : NULL);
-}
-
-/* As entry.region has it; p NULL: not known. */
-static inline struct str region_or_null(uint16_t code, char text[REGION_TEXT_BYTES])
-{
-	return str_of(code ? region_text(code, text) : NULL);
-}
 
 /* Stores what was gathered and, if the client's batches are dispatched at once, announces it.
  * CONFLICT when batch_id stands for other values. BUSY can also mean that the batch is stored and

@@ -3,7 +3,7 @@
 
 #include "fcgi/announce.h"
 #include "fcgi/batch.h"
-#include "fcgi/entry_copy.h"
+#include "registry/entry_copy.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -106,10 +106,17 @@ static void append_to_args(struct group *group)
 
 /* ---- queue masters and chunks, then the entries, in one transaction ---- */
 
+/* Where the entries of a chunk come from. */
+struct origin {
+	const struct batch *batch;
+	uint64_t queue_batch_id; /* the queue's, which that of the batch may have been added to */
+};
+
 struct transaction {
 	struct group groups[BATCHES_MAX];
 	size_t groups_n;
-	struct batch_chunk *chunks;
+	struct entry_chunk *chunks;
+	struct origin *origins; /* of each */
 	size_t chunks_n;
 };
 
@@ -150,7 +157,8 @@ static bool open_groups(struct app *app, struct transaction *t, bool appends, st
 	return db_begin_acts(app->db, acts, t->groups_n, err);
 }
 
-static struct batch_chunk take_chunk(const struct group *group, int row)
+static void take_chunk(
+	const struct group *group, int row, struct entry_chunk *chunk, struct origin *origin)
 {
 	const struct rows *rows = &group->rows;
 	size_t of = (size_t)row_i64(rows, row, CHUNK_OF) - 1;
@@ -160,11 +168,11 @@ static struct batch_chunk take_chunk(const struct group *group, int row)
 	group->receipts[of] = (struct batch_receipt){.queue_master_id = queue_master_id,
 		.inserted = batch->n,
 		.rejected = strbuf_view(&batch->rejected)};
-	return (struct batch_chunk){.id = (uint64_t)row_i64(rows, row, CHUNK_ID),
+	*origin = (struct origin){batch, (uint64_t)row_i64(rows, row, CHUNK_QUEUE_BATCH)};
+	*chunk = (struct entry_chunk){.id = (uint64_t)row_i64(rows, row, CHUNK_ID),
+		.client_id = batch->client->id,
 		.queue_master_id = queue_master_id,
-		.queue_batch_id = (uint64_t)row_i64(rows, row, CHUNK_QUEUE_BATCH),
 		.entries = (uint32_t)row_i64(rows, row, CHUNK_ENTRIES),
-		.batch = batch,
 		.rows = &batch
 			->rows[(size_t)row_i64(rows, row, CHUNK_NUMBER) * BATCH_CHUNK_ENTRIES]};
 }
@@ -176,26 +184,28 @@ static bool take_chunks(struct app *app, struct transaction *t, struct err *err)
 	for (size_t i = 0; i < t->groups_n; i++)
 		n += (size_t)t->groups[i].rows.n;
 	t->chunks = arena_alloc(app->arena, n * sizeof(*t->chunks));
-	if (!t->chunks)
+	t->origins = arena_alloc(app->arena, n * sizeof(*t->origins));
+	if (!t->chunks || !t->origins)
 		return fail(err, ERR_TOO_LARGE,
 			"the batch needs more memory than one request may take; send it in parts");
 	t->chunks_n = 0;
 	for (size_t i = 0; i < t->groups_n; i++)
-		for (int row = 0; row < t->groups[i].rows.n; row++)
-			t->chunks[t->chunks_n++] = take_chunk(&t->groups[i], row);
+		for (int row = 0; row < t->groups[i].rows.n; row++, t->chunks_n++)
+			take_chunk(&t->groups[i], row, &t->chunks[t->chunks_n],
+				&t->origins[t->chunks_n]);
 	return true;
 }
 
 static void announce(struct app *app, const struct transaction *t)
 {
 	for (size_t i = 0; i < t->chunks_n; i++) {
-		const struct batch_chunk *chunk = &t->chunks[i];
-		const struct batch *batch = chunk->batch;
-		if (batch->client->auto_dispatch && !batch->head.queue_id)
+		const struct entry_chunk *chunk = &t->chunks[i];
+		const struct origin *origin = &t->origins[i];
+		if (origin->batch->client->auto_dispatch && !origin->batch->head.queue_id)
 			announce_chunk(app, &(struct announced_chunk){.id = chunk->id,
-						    .client_id = batch->client->id,
+						    .client_id = chunk->client_id,
 						    .queue_master_id = chunk->queue_master_id,
-						    .batch_id = chunk->queue_batch_id,
+						    .batch_id = origin->queue_batch_id,
 						    .entries = chunk->entries,
 						    .first = chunk->rows});
 	}
@@ -208,7 +218,7 @@ static bool store(struct app *app, const struct batch *const *batches, size_t n,
 
 	begin_groups(&t, batches, n, receipts);
 	bool ok = open_groups(app, &t, appends, err) && take_chunks(app, &t, err) &&
-		  entry_copy(app, t.chunks, t.chunks_n, err);
+		  entry_copy(app->db, t.chunks, t.chunks_n, true, err);
 	if (ok) {
 		announce(app, &t);
 	} else {

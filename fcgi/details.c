@@ -4,8 +4,8 @@
 #include <inttypes.h>
 
 #include "fcgi/auth.h"
-#include "fcgi/batch_scan.h"
 #include "fcgi/queue_row.h"
+#include "registry/batch_scan.h"
 #include "sql/db.h"
 
 #include "common/base.h"

@@ -59,7 +59,7 @@ bool handle_insert_batch(struct app *app, struct req *req, struct reply *reply, 
 	struct batch_receipt receipt;
 	struct number_rules rules = rules_of(app, req->client);
 
-	batch_begin(&batch, app, req->client, req->arena, &rules);
+	batch_begin(&batch, app->db, req->client, req->arena, &rules);
 	bool dry_run = false, ok = read_batch(app, req, &batch, &dry_run, err);
 	if (ok && dry_run) {
 		ok = preflight(app, req, &batch, reply, err);

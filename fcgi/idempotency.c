@@ -18,7 +18,7 @@ bool idempotency_asked(const struct req *req)
 {
 	/* What is deleted twice is deleted once. */
 	return key_of(req).p && req->method != METHOD_GET && req->method != METHOD_DELETE &&
-	       req->route->who == WHO_CLIENT;
+	       req->route->who == WHO_CLIENT && req->route->pool != ROUTE_LOAD;
 }
 
 static bool check_key(struct str key, struct err *err)

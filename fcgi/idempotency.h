@@ -15,7 +15,8 @@
 #include "fcgi/reply.h"
 #include "fcgi/req.h"
 
-/* It has a key, and is of a kind that heeds it: a client's POST or PUT. */
+/* It has a key, and is of a kind that heeds it: a client's POST or PUT. A file of entries has its batch_id instead: nobody holds
+ * enough of it to compare it before it is stored. */
 bool idempotency_asked(const struct req *req);
 
 /* Answers such a request in the place of its handler. INPUT when the key is none, CONFLICT when it

@@ -22,21 +22,28 @@ static bool printed_before(const struct route *route)
 	return false;
 }
 
+/* A worker answers a file when it has stored all of it. nginx has it in a file of its own by then. */
+#define LOAD_TIMEOUTS " fastcgi_send_timeout 60s; fastcgi_read_timeout 600s;"
+
 /* What stands before a path: a zone of nginx/ccs.conf.in, and whether bodies may be large. */
 static const struct wall {
 	const char *zone;
 	size_t per_second;
-	bool is_bulk;
+	size_t body;	  /* option that says how large bodies may be; 0: small */
+	const char *more; /* for what takes its time */
 } walls[] = {
-#define WALL(zone, option, is_bulk) {zone, offsetof(struct conf, nginx_##option), is_bulk}
-	[ROUTE_FAST] = WALL("ccs_reads", reads_per_second, false),
-	[ROUTE_SQL] = WALL("ccs_reads", reads_per_second, false),
-	[ROUTE_WAIT] = WALL("ccs_reads", reads_per_second, false),
-	[ROUTE_EXPORT] = WALL("ccs_reads", reads_per_second, false),
-	[ROUTE_CALL] = WALL("ccs_inserts", inserts_per_second, false),
-	[ROUTE_BULK] = WALL("ccs_inserts", inserts_per_second, true),
-	[ROUTE_LOGIN] = WALL("ccs_logins", logins_per_second, false),
-	[ROUTE_ADMIN] = WALL("ccs_reads", reads_per_second, false),
+#define WALL(zone, option, ...) {zone, offsetof(struct conf, nginx_##option), __VA_ARGS__}
+	[ROUTE_FAST] = WALL("ccs_reads", reads_per_second, 0, ""),
+	[ROUTE_SQL] = WALL("ccs_reads", reads_per_second, 0, ""),
+	[ROUTE_WAIT] = WALL("ccs_reads", reads_per_second, 0, ""),
+	[ROUTE_EXPORT] = WALL("ccs_reads", reads_per_second, 0, ""),
+	[ROUTE_CALL] = WALL("ccs_inserts", inserts_per_second, 0, ""),
+	[ROUTE_BULK] = WALL(
+		"ccs_inserts", inserts_per_second, offsetof(struct conf, api_max_body_bytes), ""),
+	[ROUTE_LOAD] = WALL("ccs_inserts", inserts_per_second,
+		offsetof(struct conf, api_max_load_bytes), LOAD_TIMEOUTS),
+	[ROUTE_LOGIN] = WALL("ccs_logins", logins_per_second, 0, ""),
+	[ROUTE_ADMIN] = WALL("ccs_reads", reads_per_second, 0, ""),
 #undef WALL
 };
 
@@ -63,19 +70,24 @@ static void print_zone(
 		per_second * conf->nginx_burst_seconds);
 }
 
+static int64_t option_at(const struct conf *conf, size_t offset)
+{
+	return *(const int64_t *)(const void *)((const char *)conf + offset);
+}
+
 static void print_wall(struct strbuf *out, const struct conf *conf, const struct wall *wall)
 {
-	print_zone(out, conf, wall->zone,
-		*(const int64_t *)(const void *)((const char *)conf + wall->per_second));
+	print_zone(out, conf, wall->zone, option_at(conf, wall->per_second));
 	print_zone(out, conf, "ccs_keys", conf->nginx_key_requests_per_second);
-	if (!wall->is_bulk)
+	if (!wall->body)
 		return;
 	strbuf_printf(out, " client_max_body_size %" PRId64 "; client_body_buffer_size %s;",
-		conf->api_max_body_bytes, BULK_BUFFER);
+		option_at(conf, wall->body), BULK_BUFFER);
 	strbuf_printf(
 		out, " limit_conn ccs_address %" PRId64 ";", conf->nginx_connections_per_address);
 	strbuf_printf(out, " limit_conn ccs_large_from %" PRId64 ";", conf->nginx_large_bodies);
-	strbuf_printf(out, " limit_conn ccs_large_by %" PRId64 ";", conf->nginx_large_bodies);
+	strbuf_printf(out, " limit_conn ccs_large_by %" PRId64 ";%s", conf->nginx_large_bodies,
+		wall->more);
 }
 
 /* Also where an answer may be long: on a connection that is not to be kept, nginx takes its end for that of the answer,

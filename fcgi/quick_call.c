@@ -12,7 +12,7 @@ _Static_assert((int)QUICK_CALLS_MAX <= (int)DB_ACTS_MAX, "each call may be anoth
 
 static bool may_show(struct app *app, uint64_t client_id, struct str did, struct err *err)
 {
-	struct shown shown = {.app = app, .client_id = client_id};
+	struct shown shown = {.db = app->db, .arena = app->arena, .client_id = client_id};
 	bool may = true;
 	return !did.p || (shown_find(&shown, did, &may, err) && (may || shown_denied(err, "did")));
 }

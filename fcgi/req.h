@@ -53,7 +53,10 @@ struct req {
 	size_t query_n;
 	char *const *env; /* CGI variables, NULL at the end: req_header */
 
-	struct str body;     /* whole; empty when there is none */
+	struct str
+		body; /* whole; empty when there is none, or when the handler reads it: body_stream */
+	struct FCGX_Stream *body_stream;
+	uint64_t body_left;  /* bytes of it */
 	struct arena *arena; /* jansson's memory too: nothing needs to be freed, NULL = too much */
 
 	int64_t now_us; /* wall time at which the request was read: the only "now" of a handler */
@@ -93,6 +96,9 @@ MUST_USE bool req_query_bool(const struct req *req, const char *name, bool *valu
 /* A request header by its CGI name ("HTTP_X_API_KEY"), or p NULL. Only those that nginx/ccs.conf.in
  * passes on exist. */
 struct str req_header(const struct req *req, const char *cgi_name);
+
+/* Of a LOAD route: the next bytes of the body, at most n; 0: there are no more. Fails with INPUT when it ends too early. */
+MUST_USE bool req_body(struct req *req, char *to, size_t n, size_t *got, struct err *err);
 
 /* The value of a {name:type} parameter of the route's pattern; a wrong name is our own bug. */
 struct str req_param(const struct req *req, const char *name);

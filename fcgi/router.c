@@ -25,6 +25,7 @@ enum pool route_home(const struct route *route)
 		[ROUTE_SQL] = POOL_SQL,
 		[ROUTE_WAIT] = POOL_SQL,
 		[ROUTE_BULK] = POOL_CALL,
+		[ROUTE_LOAD] = POOL_SQL,
 		[ROUTE_CALL] = POOL_CALL,
 		[ROUTE_EXPORT] = POOL_SQL,
 		[ROUTE_LOGIN] = POOL_LOGIN,
@@ -35,6 +36,7 @@ enum pool route_home(const struct route *route)
 enum shm_minute route_class(const struct route *route)
 {
 	static const enum shm_minute classes[] = {[ROUTE_BULK] = MINUTE_INSERTS,
+		[ROUTE_LOAD] = MINUTE_INSERTS,
 		[ROUTE_CALL] = MINUTE_INSERTS,
 		[ROUTE_EXPORT] = MINUTE_EXPORTS,
 		[ROUTE_LOGIN] = MINUTE_REQUESTS,

@@ -10,7 +10,7 @@
 
 #define API_PREFIX "/api/v1"
 
-/* Each has a wall of its own in front of it: nginx_print.c. The last one wins where a path has several. BULK takes bodies up to [api] max_body_bytes, all others ROUTE_BODY_BYTES. */
+/* Each has a wall of its own in front of it: nginx_print.c. The last one wins where a path has several. BULK takes bodies up to [api] max_body_bytes, LOAD up to [api] max_load_bytes, all others ROUTE_BODY_BYTES. */
 enum route_pool {
 	ROUTE_FAST,
 	ROUTE_SQL,
@@ -18,6 +18,7 @@ enum route_pool {
 	ROUTE_EXPORT,
 	ROUTE_CALL,
 	ROUTE_BULK,
+	ROUTE_LOAD,
 	ROUTE_LOGIN,
 	ROUTE_ADMIN
 };

@@ -60,8 +60,24 @@ static size_t body_take(FCGX_Stream *in, char *to, size_t n)
 
 static size_t body_limit(const struct app *app, const struct route *route)
 {
+	if (route->pool == ROUTE_LOAD)
+		return (size_t)app->conf->api_max_load_bytes;
 	return route->pool == ROUTE_BULK ? (size_t)app->conf->api_max_body_bytes
 					 : (size_t)ROUTE_BODY_BYTES;
+}
+
+static bool broke_off(struct err *err)
+{
+	return fail(err, ERR_INPUT, "the body ended before the bytes that Content-Length says");
+}
+
+bool req_body(struct req *req, char *to, size_t n, size_t *got, struct err *err)
+{
+	size_t want = (size_t)MIN((uint64_t)n, req->body_left);
+
+	*got = want ? body_take(req->body_stream, to, want) : 0;
+	req->body_left -= *got;
+	return *got == want || broke_off(err);
 }
 
 static bool body_read(struct app *app, struct req *req, FCGX_Stream *in, struct err *err)
@@ -75,7 +91,9 @@ static bool body_read(struct app *app, struct req *req, FCGX_Stream *in, struct 
 	if (length > limit)
 		return fail(err, ERR_TOO_LARGE,
 			"the body has %" PRIu64 " bytes; at most %zu are taken", length, limit);
-	if (length == 0)
+	req->body_stream = in;
+	req->body_left = length;
+	if (length == 0 || req->route->pool == ROUTE_LOAD)
 		return true;
 	char *body = arena_alloc(app->arena, length + 1);
 	if (!body)

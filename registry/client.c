@@ -393,3 +393,12 @@ bool client_list(struct db *db, struct str accountcode, struct rows *rows, struc
 	args_free(&args);
 	return ok;
 }
+
+struct number_rules client_number_rules(const struct shm_client *client, const struct conf *conf)
+{
+	uint32_t check = client->policy.check;
+	if (check == NUMBER_CHECK_DEFAULT &&
+		!number_check_read(str_of(conf->common_number_check), &check))
+		check = NUMBER_CHECK_FULL;
+	return (struct number_rules){client->region, (enum number_check)check, &client->policy};
+}

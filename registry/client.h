@@ -6,6 +6,7 @@
 #include "common/secret.h"
 #include "registry/field.h"
 #include "registry/key.h"
+#include "registry/number.h"
 #include "shm/layout.h"
 #include "sql/db.h"
 
@@ -68,5 +69,8 @@ MUST_USE bool client_by_accountcode(
  * owner's connection. */
 MUST_USE bool client_list(
 	struct db *db, struct str accountcode, struct rows *rows, struct err *err);
+
+/* How the client's numbers are checked. */
+struct number_rules client_number_rules(const struct shm_client *client, const struct conf *conf);
 
 #endif

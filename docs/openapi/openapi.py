@@ -11,7 +11,8 @@ path parameters and credentials; from the piece what is asked and answered:
   description   prose
   deprecated    true: it will go
   parameters    of the query; a word names one of api.yaml's
-  request       schema, example; `form: true` where a form is taken, too; `optional: true` where none need come
+  request       schema, example; `form: true` where a form is taken, too; `optional: true` where none need come; or
+                files: an example for each type that is taken as it is
   answer        of the 200: description, schema, example, headers
   errors        code of errors.yaml: its detail here, or nothing for the usual one
   responses     of other statuses, as OpenAPI has them, where an error is more than an error
@@ -97,6 +98,9 @@ def is_repeatable(route) -> bool:
 
 
 def request_body(request):
+    if "files" in request:
+        return {"required": True, "content": {kind: {"schema": {"type": "string"}, "example": example}
+                                              for kind, example in request["files"].items()}}
     content = {"schema": request["schema"], "example": request["example"]}
     body = {"required": not request.get("optional", False), "content": {"application/json": content}}
     if request.get("form"):

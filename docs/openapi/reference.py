@@ -46,8 +46,10 @@ def example_request(document, method, path, operation) -> str:
             query.append(f"{parameter['name']}={value}")
     body = operation.get("requestBody")
     if body:
-        sent = json.dumps(body["content"]["application/json"]["example"], ensure_ascii=False)
-        words += ['-H "Content-Type: application/json"', f"-d '{sent}'"]
+        kind, content = next(iter(body["content"].items()))
+        is_json = kind == "application/json"
+        sent = json.dumps(content["example"], ensure_ascii=False)
+        words += [f'-H "Content-Type: {kind}"', f"-d '{sent}'" if is_json else "--data-binary @FILE"]
     elif method != "get":
         words += [f"-X {method.upper()}"]
     address = _HOST + document["servers"][0]["url"] + path + ("?" + "&".join(query) if query else "")

@@ -1,6 +1,6 @@
 -- role: ccs_api
 -- How work comes in. Each statement is a transaction of its own (db_query_as), except where it says otherwise. chunk_id_seq
--- and entry_id: migration 0002. The columns of chunks are read by position: fcgi/entry_copy.h.
+-- and entry_id: migration 0002. The columns of chunks are read by position: registry/entry_copy.h.
 
 -- name: batches_open
 -- Batches of one client without their entries, which follow by COPY in the same transaction: batch_ids that differ, in
@@ -75,16 +75,99 @@ with part as (
 select ids.id, ids.entry_count, queue.id, queue.batch_id, 1::bigint, ids.k from ids, queue order by ids.k;
 
 -- name: entry_copy
+-- role: ccs_api ccs_owner
 -- The leaf partition of these entries: COPY and row-level security on the parent exclude each other.
 copy entry_p%lld (entry_id, client_id, queue_master_id, phone_number, number, e164, country_digits, number_type,
                    region, custom_data, did)
 from stdin (format binary);
 
 -- name: caller_ids
+-- role: ccs_api ccs_owner
 -- The numbers that a client may show, sorted by their bytes.
 select did from caller_id where client_id = $1::bigint and client_id = current_client() order by did collate "C";
 
+-- name: load_begin
+-- role: ccs_api ccs_owner
+-- A file of entries is loaded in one transaction (registry/load.h), one at a time of a client, and $2 of all (0: any number). The
+-- locks end with it. Columns: has the client none under way, is there a place, the queue master ($3, or a new id).
+select pg_try_advisory_xact_lock(hashtextextended('ccs.load of client ' || $1::bigint, 0)),
+       $2::bigint = 0 or exists (select from generate_series(1, $2) place
+                                  where pg_try_advisory_xact_lock(hashtextextended('ccs.load ' || place, 0))
+                                  limit 1),
+       coalesce($3::bigint, nextval('queue_master_id_seq'));
+
+-- name: load_chunks
+-- role: ccs_api ccs_owner
+-- Ids of $1 chunks, whose rows come at the end.
+select nextval('chunk_id_seq') from generate_series(1, $1::bigint);
+
+-- name: load_end
+-- role: ccs_api ccs_owner
+-- The batch ($3) of what has been copied, and its chunks ($9, $10), as in batches_open. Column: control row or null. No row: the
+-- batch_id was used meanwhile.
+with master as (
+    insert into queue_master (id, client_id, batch_id, content, inserted_count, rejected, rejected_count, open_chunks,
+                              dispatched_at)
+    overriding system value
+    values ($3::bigint, $1::bigint, $2::bigint, $4::bytea, $5::bigint, $6::text, $7::bigint, cardinality($9::bigint[]),
+            case when $11::boolean then now() end)
+    on conflict (client_id, batch_id) do nothing
+    returning id, dispatched_at
+), today as materialized (
+    select (now() at time zone $12::text)::date as local_date from master
+), shard as (
+    select r.shard from rollup_queue r, today
+     where r.client_id = $1 and r.local_date = today.local_date
+     limit 1
+       for update of r skip locked
+), counted as (
+    update rollup_queue r set batches = r.batches + 1
+      from shard, today
+     where r.client_id = $1 and r.local_date = today.local_date and r.shard = shard.shard
+), began as (
+    insert into rollup_queue as r
+    select $1, local_date, (random() * 2147483647)::integer, 1 from today where not exists (select from shard)
+    on conflict (client_id, local_date, shard) do update set batches = r.batches + 1
+), chunks as (
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
+    select c.id, $1, master.id, c.entry_count, master.dispatched_at, $8::text
+      from master, unnest($9, $10::bigint[]) as c (id, entry_count)
+), told as (
+    insert into control (client_id, kind) select $1, 'dispatch' from master where dispatched_at is not null
+    returning id, pg_notify('ccs', '') is null
+)
+select (select id from told) from master;
+
+-- name: load_append
+-- role: ccs_api ccs_owner
+-- The same for entries that join those of queue $3, as in batch_append. No row also when that queue is canceled.
+with part as (
+    insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
+                              open_chunks, finished_at, part_of)
+    select $1::bigint, $2::bigint, $4::bytea, $5::bigint, $6::text, now(), $7::bigint, 0, now(), q.id
+      from queue_master q
+     where q.client_id = $1 and q.id = $3::bigint and q.canceled_at is null
+    on conflict (client_id, batch_id) do nothing
+    returning part_of
+), queue as (
+    update queue_master m
+       set appended_count = m.appended_count + $5, rejected_count = m.rejected_count + $7,
+           open_chunks = m.open_chunks + cardinality($9::bigint[]), finished_at = null
+      from part
+     where m.id = part.part_of
+    returning m.id, m.dispatched_at
+), chunks as (
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
+    select c.id, $1, queue.id, c.entry_count, case when queue.dispatched_at is not null then now() end, $8::text
+      from queue, unnest($9, $10::bigint[]) as c (id, entry_count)
+), told as (
+    insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
+    returning id, pg_notify('ccs', '') is null
+)
+select (select id from told) from queue;
+
 -- name: batch_find
+-- role: ccs_api ccs_owner
 select coalesce(part_of, id), content, inserted_count, rejected
   from queue_master
  where client_id = $1::bigint and batch_id = $2::bigint;

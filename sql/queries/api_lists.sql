@@ -36,6 +36,7 @@ select case $5 when 'pending' then pending when 'active' then active when 'finis
   from open cross join everything left join page on true;
 
 -- name: queue_master_find
+-- role: ccs_api ccs_owner
 -- The batch of this batch_id, or the one that it was added to; with $3 also the one whose own id it is, which then comes
 -- first.
 select coalesce(part_of, id) from queue_master

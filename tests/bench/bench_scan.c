@@ -11,7 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "fcgi/batch_scan.h"
+#include "registry/batch_scan.h"
 #include "registry/number.h"
 
 #include "common/base.h"

@@ -22,6 +22,8 @@ class Takes:
     path: dict = dataclasses.field(default_factory=dict)
     query: dict = dataclasses.field(default_factory=dict)
     body: dict | None = None  # None: the body is not looked at
+    file: bytes | None = None  # a body that is no JSON
+    kind: str = "application/json"
     spends: str | None = None  # a request that succeeds ends its "key" or its "session"
 
 
@@ -42,6 +44,9 @@ TAKES = {
     "client_me": Takes(),
     "allocated_servers": Takes(),
     "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id"}),
+    "load_batch": Takes(path={"batch_id": "new"}, query={"strict": "flag", "queue_id": "queue_master_id", "format": "file_format",
+                                                         "separator": "separator", "did": "text"},
+                        file=b"phone_number\n9020000001\n", kind="text/csv"),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
     "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),

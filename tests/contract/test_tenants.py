@@ -33,8 +33,8 @@ def ask(stack, endpoint, world, *, place=None, name=None, value=None):
         {"path": path, "query": query, "body": body}[place][name] = value
     body = {name_: given for name_, given in body.items() if given is not None}
     key = new_key(stack, world.client) if takes.spends else world.client.key
-    return world.client.api.as_client(key).request(endpoint.method, endpoint.path(path),
-                                                   body if takes.body else None, **query)
+    return world.client.api.as_client(key).request(endpoint.method, endpoint.path(path), takes.file or (body if takes.body else None),
+                                                   headers={"Content-Type": takes.kind}, **query)
 
 
 def without_its_own(answer) -> dict:

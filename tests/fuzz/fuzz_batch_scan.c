@@ -6,9 +6,9 @@
  *   3. reading the bodies of insert and quick call never leaves the text (ASan) and gives custom_data
  *      as a slice that is an object by itself
  *
- * tests/unit/fcgi/test_batch_scan.c includes this file and replays the corpus.
+ * tests/unit/registry/test_batch_scan.c includes this file and replays the corpus.
  *
- * Sources: fcgi/json_scan.c fcgi/batch_scan.c common/arena.c common/strbuf.c common/str.c
+ * Sources: registry/json_scan.c registry/batch_scan.c common/arena.c common/strbuf.c common/str.c
  * Sources: common/err.c common/log.c common/clock.c
  */
 #include <stdint.h>
@@ -17,7 +17,7 @@
 
 #include <jansson.h>
 
-#include "fcgi/batch_scan.h"
+#include "registry/batch_scan.h"
 
 #include "common/base.h"
 

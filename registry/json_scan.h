@@ -20,8 +20,8 @@
  * hash: somebody may construct two bodies with one digest. A digest is compared only with that of
  * the same client's batch of the same id, so all he gains is his own earlier answer.
  */
-#ifndef CCS_FCGI_JSON_SCAN_H
-#define CCS_FCGI_JSON_SCAN_H
+#ifndef CCS_REGISTRY_JSON_SCAN_H
+#define CCS_REGISTRY_JSON_SCAN_H
 
 #include "common/err.h"
 #include "common/strbuf.h"

@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 #include "common/log.h"
-#include "fcgi/json_scan.h"
+#include "registry/json_scan.h"
 
 #include "common/base.h"
 

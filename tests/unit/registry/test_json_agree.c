@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/fuzz/fuzz_batch_scan.c"
-#include "tests/unit/fcgi/json_corpus.h"
+#include "tests/unit/registry/json_corpus.h"
 
 #include <cmocka.h> /* after ours: it makes a macro of fail */
 

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fcgi/batch_scan.h"
+#include "registry/batch_scan.h"
 
 #include "common/base.h"
 
@@ -297,19 +297,35 @@ bool batch_scan(struct str body, uint64_t max_entries, struct arena *arena, batc
 	return true;
 }
 
-bool entry_scan(struct str body, struct arena *arena, struct batch_entry *entry, struct err *err)
+bool line_scan(struct str line, struct arena *arena, struct batch_entry *entry, struct err *problem,
+	struct err *err)
 {
 	struct entry_scan one = {.arena = arena};
 	struct json_scan scan;
-	scan_begin(&scan, body, err);
+	scan_begin(&scan, line, err);
 	bool ok = begins_object(&scan, "phone_number") && scan_entry(&one, &scan) &&
 		  scan_finish(&scan);
 	scan_end(&scan);
-	if (ok && one.entry.problem) {
-		*err = one.problem;
-		ok = false;
+	if (!ok)
+		return false;
+	*entry = one.entry;
+	*problem = one.problem;
+	if (entry->problem)
+		entry->problem = problem;
+	return true;
+}
+
+bool entry_scan(struct str body, struct arena *arena, struct batch_entry *entry, struct err *err)
+{
+	struct batch_entry read;
+	struct err problem;
+
+	if (!line_scan(body, arena, &read, &problem, err))
+		return false;
+	if (read.problem) {
+		*err = problem;
+		return false;
 	}
-	if (ok)
-		*entry = one.entry;
-	return ok;
+	*entry = read;
+	return true;
 }

@@ -1,14 +1,16 @@
 /* Which numbers a client may show to those whom it calls: its did, and the dids of its servers as GET /clients/allocated-servers
  * lists them. They are read when a request first asks for one, and once. */
-#ifndef CCS_FCGI_SHOWN_H
-#define CCS_FCGI_SHOWN_H
+#ifndef CCS_REGISTRY_SHOWN_H
+#define CCS_REGISTRY_SHOWN_H
 
-#include "fcgi/app.h"
+#include "common/arena.h"
+#include "sql/db.h"
 
 struct shown {
-	struct app *app;
+	struct db *db;
+	struct arena *arena; /* for as long as this is used */
 	uint64_t client_id;
-	struct str *dids; /* in the request's arena, sorted by their bytes */
+	struct str *dids; /* in the arena, sorted by their bytes */
 	size_t n;
 	bool is_read;
 };

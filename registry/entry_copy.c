@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 
-#include "fcgi/entry_copy.h"
+#include "registry/entry_copy.h"
 
 #include "common/base.h"
 
@@ -60,35 +60,35 @@ static void copy_row(struct strbuf *sb, uint64_t entry_id, uint64_t client_id,
 	copy_text(sb, row->did);
 }
 
-static bool copy_flush(struct app *app, struct strbuf *sb, struct err *err)
+static bool copy_flush(struct db *db, struct strbuf *sb, struct err *err)
 {
-	bool ok = db_copy_data(app->db, strbuf_view(sb), err);
+	bool ok = db_copy_data(db, strbuf_view(sb), err);
 	strbuf_reset(sb);
 	return ok;
 }
 
 static bool copy_chunk(
-	struct app *app, const struct batch_chunk *chunk, struct strbuf *sb, struct err *err)
+	struct db *db, const struct entry_chunk *chunk, struct strbuf *sb, struct err *err)
 {
 	uint64_t entry_id = chunk->id * BATCH_CHUNK_ENTRIES;
 
 	for (uint32_t i = 0; i < chunk->entries; i++) {
-		copy_row(sb, entry_id + i, chunk->batch->client->id, chunk->queue_master_id,
+		copy_row(sb, entry_id + i, chunk->client_id, chunk->queue_master_id,
 			&chunk->rows[i]);
-		if (sb->n >= COPY_FLUSH_BYTES && !copy_flush(app, sb, err))
+		if (sb->n >= COPY_FLUSH_BYTES && !copy_flush(db, sb, err))
 			return false;
 	}
 	return true;
 }
 
 /* The partition of entry that a chunk belongs to: migration 0002. */
-static int64_t partition_of(const struct batch_chunk *chunk)
+static int64_t partition_of(const struct entry_chunk *chunk)
 {
 	return (int64_t)(chunk->id >> 30);
 }
 
 /* How many of these chunks, from the first on, lie in one partition: nearly always all of them. */
-static size_t one_partition(const struct batch_chunk *chunks, size_t n)
+static size_t one_partition(const struct entry_chunk *chunks, size_t n)
 {
 	size_t i = 1;
 
@@ -98,31 +98,32 @@ static size_t one_partition(const struct batch_chunk *chunks, size_t n)
 }
 
 /* n chunks of one partition. */
-static bool copy_partition(struct app *app, const struct batch_chunk *chunks, size_t n,
-	bool commits, struct strbuf *sb, struct err *err)
+static bool copy_partition(struct db *db, const struct entry_chunk *chunks, size_t n, bool commits,
+	struct strbuf *sb, struct err *err)
 {
 	static const char signature[] = "PGCOPY\n\377\r\n"; /* its NUL belongs to it */
 
-	if (!db_copy_begin(app->db, SQL_ENTRY_COPY, partition_of(chunks), commits, err))
+	if (!db_copy_begin(db, SQL_ENTRY_COPY, partition_of(chunks), commits, err))
 		return false;
 	strbuf_reset(sb);
 	strbuf_add(sb, signature, sizeof(signature));
 	copy_i32(sb, 0); /* flags */
 	copy_i32(sb, 0); /* no header extension */
 	for (size_t i = 0; i < n; i++)
-		if (!copy_chunk(app, &chunks[i], sb, err))
+		if (!copy_chunk(db, &chunks[i], sb, err))
 			return false;
 	copy_i16(sb, -1); /* the end */
-	return copy_flush(app, sb, err) && db_copy_end(app->db, err);
+	return copy_flush(db, sb, err) && db_copy_end(db, err);
 }
 
-bool entry_copy(struct app *app, const struct batch_chunk *chunks, size_t n, struct err *err)
+bool entry_copy(
+	struct db *db, const struct entry_chunk *chunks, size_t n, bool commits, struct err *err)
 {
 	struct strbuf sb = STRBUF_INIT;
-	bool ok = n > 0 || db_commit(app->db, err);
+	bool ok = n > 0 || !commits || db_commit(db, err);
 	for (size_t at = 0, some; ok && at < n; at += some) {
 		some = one_partition(&chunks[at], n - at);
-		ok = copy_partition(app, &chunks[at], some, at + some == n, &sb, err);
+		ok = copy_partition(db, &chunks[at], some, commits && at + some == n, &sb, err);
 	}
 	strbuf_free(&sb);
 	return ok;

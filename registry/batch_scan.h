@@ -8,11 +8,11 @@
  * wrong with one entry only is handed on with the entry: whether it spoils the batch is for the
  * caller to say.
  */
-#ifndef CCS_FCGI_BATCH_SCAN_H
-#define CCS_FCGI_BATCH_SCAN_H
+#ifndef CCS_REGISTRY_BATCH_SCAN_H
+#define CCS_REGISTRY_BATCH_SCAN_H
 
 #include "common/arena.h"
-#include "fcgi/json_scan.h"
+#include "registry/json_scan.h"
 
 #define BATCH_ID_MAX UINT64_C(9007199254740991) /* 2^53 - 1: what every JSON reader keeps exact */
 
@@ -43,5 +43,9 @@ MUST_USE bool batch_scan(struct str body, uint64_t max_entries, struct arena *ar
 /* A quick call's body. Here a problem of the entry is the error. */
 MUST_USE bool entry_scan(
 	struct str body, struct arena *arena, struct batch_entry *entry, struct err *err);
+
+/* The same, but a problem of the entry is handed on with it, in problem. */
+MUST_USE bool line_scan(struct str line, struct arena *arena, struct batch_entry *entry,
+	struct err *problem, struct err *err);
 
 #endif

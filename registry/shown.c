@@ -2,14 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/shown.h"
-#include "sql/db.h"
+#include "registry/shown.h"
 
 #include "common/base.h"
 
 static bool keep_all(struct shown *shown, const struct rows *rows, struct err *err)
 {
-	struct arena *arena = shown->app->arena;
+	struct arena *arena = shown->arena;
 	shown->dids = arena_alloc(arena, ((size_t)rows->n + 1) * sizeof(*shown->dids));
 	shown->n = 0;
 	for (int i = 0; shown->dids && i < rows->n; i++) {
@@ -28,9 +27,8 @@ static bool read_all(struct shown *shown, struct err *err)
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 	arg_i64(&args, (int64_t)shown->client_id);
-	bool ok =
-		db_query_as(shown->app->db, shown->client_id, SQL_CALLER_IDS, &args, &rows, err) &&
-		keep_all(shown, &rows, err);
+	bool ok = db_query_as(shown->db, shown->client_id, SQL_CALLER_IDS, &args, &rows, err) &&
+		  keep_all(shown, &rows, err);
 	rows_free(&rows);
 	args_free(&args);
 	return ok;
@@ -39,7 +37,7 @@ static bool read_all(struct shown *shown, struct err *err)
 static int compare(const void *left, const void *right)
 {
 	const struct str *a = left, *b = right;
-	int order = memcmp(a->p, b->p, MIN(a->n, b->n));
+	int order = (MIN(a->n, b->n) ? memcmp(a->p, b->p, MIN(a->n, b->n)) : 0);
 	return order ? order : (a->n > b->n) - (a->n < b->n);
 }
 

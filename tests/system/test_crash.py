@@ -83,6 +83,9 @@ def test_what_the_killed_dispatcher_was_committing_is_known_to_the_next(stack, a
     batch, numbers = start_batch(stack, asterisk, 150)
     with psycopg2.connect(stack.stack.superuser_dsn()) as slow:
         slow.cursor().execute("select from rollup_region where client_id = %s for update", (stack.client_id,))
+        # Of the batch nothing may be left to be journalled by now: so there is more.
+        more = stack.insert(asterisk.numbers("busy", 50))
+        stack.dispatch()
         stack.wait_until(lambda: waiting_sessions(stack, "transactionid"), "the journal waits behind a lock")
         log = (stack.stack.log_dir / "ccs-dispatcher.log").stat().st_size
         stack.kill("dispatcher")
@@ -90,6 +93,7 @@ def test_what_the_killed_dispatcher_was_committing_is_known_to_the_next(stack, a
                          or "recover.done" in stack.log_since("ccs-dispatcher", log),
                          "the next dispatcher waits for it, or does not")
     slow.close()
+    assert stack.wait_finished(more).dispositions == {"busy": 50}
     report = stack.wait_finished(batch)
     check_books(stack, asterisk, report, numbers)
     assert report.unknown == 0

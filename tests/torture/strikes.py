@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extras
 
 from stack.proc import wait_until
 
@@ -70,6 +71,7 @@ class Striker:
         self.kills = collections.Counter()  # by the victim's name
         self.stops = collections.Counter()
         self._deaf = []  # (from, until) of the dispatcher's processes; until None: until the next has recovered
+        self._looks = Looks(live)
         self._sleeping = []  # heap of (when to wake it, pid, Process)
 
     def kill(self):
@@ -147,10 +149,7 @@ class Striker:
         return children
 
     def _backends(self, query) -> list[int]:
-        try:
-            return [row[0] for row in self.live.sql(query)]
-        except psycopg2.OperationalError:
-            return []  # it recovers from the last one
+        return [row[0] for row in self._looks.once(query)]  # none while it recovers from the last one
 
 
 def _name(pid) -> str:
@@ -160,12 +159,32 @@ def _name(pid) -> str:
         return ""
 
 
-def steady(ask, *, seconds=60):
-    """What ask() says once PostgreSQL answers."""
+class Looks:
+    """Small questions over one connection, for one thread: each over its own would have PostgreSQL start a process."""
 
-    def answered():
-        with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
-            return [ask()]
-        return None
+    def __init__(self, live):
+        self._dsn = live.stack.superuser_dsn()
+        self._connection = None
 
-    return wait_until(answered, seconds=seconds, what="PostgreSQL answers")[0]
+    def rows(self, query) -> list:
+        """Once PostgreSQL answers."""
+        return wait_until(lambda: self._ask(query), seconds=60, what="PostgreSQL answers")[0]
+
+    def once(self, query) -> list:
+        """No rows when it does not answer now."""
+        return (self._ask(query) or [[]])[0]
+
+    def _ask(self, query):
+        """The rows in a list; None when PostgreSQL is away, or ends this connection, too, because of a backend that died."""
+        try:
+            if not self._connection:
+                self._connection = psycopg2.connect(self._dsn)
+                self._connection.autocommit = True
+            with self._connection.cursor(cursor_factory=psycopg2.extras.DictCursor) as cursor:
+                cursor.execute(query)
+                return [cursor.fetchall()]
+        except psycopg2.Error as error:
+            if error.pgcode and not isinstance(error, psycopg2.OperationalError):
+                raise  # PostgreSQL is there: the question is wrong
+            self._connection = None
+            return None

@@ -26,7 +26,7 @@ from live import Live  # noqa: E402
 from stack.proc import StackError, wait_until  # noqa: E402
 from stack.progress import Silent, Teller  # noqa: E402
 from stack.stack import Plan, Stack  # noqa: E402
-from strikes import BACKEND, Striker, steady  # noqa: E402
+from strikes import BACKEND, Looks, Striker  # noqa: E402
 from tls_front import TlsFront  # noqa: E402
 
 OVER_TLS = 2  # of the servers
@@ -74,8 +74,8 @@ def world(asked, tell):
 class Pace:
     """When the next strike comes: mostly at once, so that recoveries are met too; now and then when calls flow."""
 
-    def __init__(self, live, striker, pause_s):
-        self._live, self._striker, self._pause_s = live, striker, pause_s
+    def __init__(self, looks, striker, pause_s):
+        self._looks, self._striker, self._pause_s = looks, striker, pause_s
 
     def wait(self):
         calm = self._striker.dice.random() < 0.25
@@ -86,12 +86,12 @@ class Pace:
             self._striker.wake()
 
     def _begun(self) -> int:
-        return steady(lambda: self._live.sql("select count(*) from attempt")[0][0])
+        return self._looks.rows("select count(*) from attempt")[0][0]
 
 
-def strike(asked, live, striker, tell):
+def strike(asked, looks, striker, tell):
     """All of them, in an order that the dice throw."""
-    pace = Pace(live, striker, asked.pause)
+    pace = Pace(looks, striker, asked.pause)
     longest_s = asked.longest_stop
 
     def left():
@@ -109,13 +109,13 @@ def strike(asked, live, striker, tell):
     striker.wake(everybody=True)
 
 
-def wait_over(live, striker, tell):
+def wait_over(looks, striker, tell):
     """Until every entry has ended and everything is acknowledged; how many seconds that took, None when not in time."""
     began = time.monotonic()
 
     def over():
         striker.supervise()
-        entries, chunks, controls = steady(lambda: live.sql(verdict.OPEN))[0]
+        entries, chunks, controls = looks.rows(verdict.OPEN)[0]
         tell.passing(f"  open: {entries} entries, {chunks} chunks, {controls} controls")
         return entries == chunks == controls == 0
 
@@ -131,18 +131,20 @@ def torture(asked, live, tell):
     most_open = 6 * asked.servers * asked.channels
 
     def room():
-        return steady(lambda: live.sql(verdict.OPEN))[0]["entries"] < most_open
+        looks = Looks(live)  # of one caller, which is a thread
+        return lambda: looks.rows(verdict.OPEN)[0]["entries"] < most_open
 
     clients = [live.client, live.new_client("SECOND")]
-    callers = [Caller(client, 100 * (1 + n), room, ring=2, talk=5) for n, client in enumerate(clients)]
+    callers = [Caller(client, 100 * (1 + n), room(), ring=2, talk=5) for n, client in enumerate(clients)]
+    looks = Looks(live)
     for caller in callers:
         caller.start()
-    strike(asked, live, striker, tell)
+    strike(asked, looks, striker, tell)
     for caller in callers:
         caller.stop()
     for caller in callers:
         caller.join()
-    seconds = wait_over(live, striker, tell)
+    seconds = wait_over(looks, striker, tell)
     found = verdict.judge(live, striker, callers, seconds)
     show(striker, callers, found, tell)
     if seconds is None:

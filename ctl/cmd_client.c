@@ -71,7 +71,7 @@ bool client_set(struct ctl *ctl, struct err *err)
 }
 
 /* Columns of client_facts that are shown as they are, and those behind CLIENT_COLUMNS. */
-enum { CHECK = 20, REGIONS, TYPES, OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS, CAPS };
+enum { CHECK = 20, REGIONS, TYPES, OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS, CAPS, RETENTION };
 
 /* A row whose *_from_row has refused it must not stop the list: it never happens (the schema is
  * narrower). */
@@ -82,7 +82,7 @@ static json_t *client_json(const struct rows *rows, int row, const struct shm_cl
 
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:s, s:s%, s:s%, s:b, s:s, "
 			 "s:b, s:i, s:i, s:i, "
-			 "s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"id", (json_int_t)c->id, "name", c->name, "accountcode", c->accountcode, "did",
 		c->did, "phone_number", c->phone_number, "allocated_channels",
 		(int)c->allocated_channels, "rate_limit", (int)c->rate_limit, "callbackurl",
@@ -97,7 +97,9 @@ static json_t *client_json(const struct rows *rows, int row, const struct shm_cl
 		out_text(row_text(rows, row, CHECK)), "allowed_regions",
 		out_words(row_text(rows, row, REGIONS)), "allowed_types",
 		out_words(row_text(rows, row, TYPES)), "daily_caps",
-		out_words(row_text(rows, row, CAPS)));
+		out_words(row_text(rows, row, CAPS)), "retention_days",
+		row_is_null(rows, row, RETENTION) ? json_null()
+						  : json_integer(row_i64(rows, row, RETENTION)));
 }
 
 static json_t *clients_json(const struct rows *rows, struct err *err)
@@ -191,6 +193,9 @@ static void print_client(const struct rows *rows, const struct shm_client *c)
 	(void)printf("  %-22s shows %s, numbers of %s, reached at %s\n", "telephone", c->did,
 		c->region, c->phone_number);
 	print_numbers(rows);
+	if (!row_is_null(rows, 0, RETENTION))
+		(void)printf("  %-22s %lld days, then erased\n", "numbers are kept",
+			(long long)row_i64(rows, 0, RETENTION));
 	(void)printf("  %-22s %s\n", "batches",
 		c->auto_dispatch ? "dialled as they come in" : "wait for dispatch-calls");
 	(void)printf("  %-22s %s\n", "callback", *c->callbackurl ? c->callbackurl : "none");

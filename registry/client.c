@@ -78,6 +78,7 @@ static bool client_args(struct sql_args *args, const struct secret_key *secret,
 	arg_list(args, &input->allowed_regions);
 	arg_list(args, &input->allowed_types);
 	arg_list(args, &input->daily_caps);
+	arg_number(args, input->retention_days);
 	return true;
 }
 

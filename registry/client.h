@@ -65,7 +65,7 @@ MUST_USE bool client_by_accountcode(
 	struct db *db, struct str accountcode, struct shm_client *client, struct err *err);
 
 /* All clients by id, or the one with this account code (p NULL: all): CLIENT_COLUMNS, then
- * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys, daily caps. For the
+ * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys, daily caps, days of retention (null: for ever). For the
  * owner's connection. */
 MUST_USE bool client_list(
 	struct db *db, struct str accountcode, struct rows *rows, struct err *err);

@@ -53,7 +53,7 @@ select c.*, r.active_time_start::text, r.active_time_end::text,
        (select string_agg(u.username, ' ' order by u.id) from app_user u where u.client_id = c.id),
        (select count(*) from api_key k
          where k.client_id = c.id and k.revoked_at is null and coalesce(k.expires_at > now(), true)),
-       coalesce(array_to_string(r.daily_caps, ' '), '')
+       coalesce(array_to_string(r.daily_caps, ' '), ''), r.retention_days
   from client_facts c
   join client r on r.id = c.id
  where $1::text is null or c.accountcode = $1
@@ -64,12 +64,12 @@ select c.*, r.active_time_start::text, r.active_time_end::text,
 insert into client (accountcode, name, did, phone_number, allocated_channels, rate_limit, calls_per_second,
                     requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
                     auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl, number_check, allowed_regions,
-                    allowed_types, daily_caps)
+                    allowed_types, daily_caps, retention_days)
 values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($7::bigint, 0), $8::bigint, $9::bigint,
         nullif($10::text, ''), $11::text, $12::text, $13::text::time, $14::text::time,
         coalesce($15::boolean, false), coalesce($16::boolean, true), coalesce($17::text::client_status, 'active'),
         nullif($18::bytea, ''), nullif($19::bytea, ''), nullif($20::text, ''), nullif($21::text[], '{}'),
-        nullif($22::text[], '{}'), nullif($23::text[], '{}'))
+        nullif($22::text[], '{}'), nullif($23::text[], '{}'), nullif($24::bigint, 0))
 returning id;
 
 -- name: client_update
@@ -98,6 +98,7 @@ update client
        allowed_regions = nullif(coalesce($21::text[], allowed_regions), '{}'),
        allowed_types = nullif(coalesce($22::text[], allowed_types), '{}'),
        daily_caps = nullif(coalesce($23::text[], daily_caps), '{}'),
+       retention_days = nullif(coalesce($24::bigint, retention_days), 0),
        updated_at = now()
  where accountcode = $1::text
 returning id;

@@ -161,3 +161,14 @@ def test_no_log_has_the_number(stack, client, path):
     stack.wait_until(lambda: "method=DELETE" in stack.log_since("access", position), "nginx has logged it")
     for log in stack.stack.log_dir.rglob("*.log"):
         assert number not in log.read_text(errors="replace"), log
+
+
+def test_the_dispatcher_erases_numbers_whose_time_is_over(stack, asterisk):
+    client = stack.new_client("SUBJECTS-RETENTION", retention_days=7)
+    number, = asterisk.numbers("busy")
+    client.outcome(client.call(number))
+    stack.wait_until(lambda: stack.sql("select closed_at from chunk where client_id = %s and closed_at is not null",
+                                       client.client_id), "its chunk is closed")
+    stack.sql("update chunk set closed_at = now() - interval '8 days' where client_id = %s", client.client_id)
+    stack.wait_until(lambda: tables_with(stack, number) == set(), "the number is erased")
+    assert stack.sql("select sum(calls) from rollup_hour where client_id = %s", client.client_id) == [[1]]

@@ -35,25 +35,30 @@ void put_cell(struct strbuf *sb, const char *key, const struct cell *cell)
 	}
 }
 
+static bool is_computed(struct str text)
+{
+	return text.n && strchr("=+-@\t\r", text.p[0]);
+}
+
 /* In quotes where a reader needs them, each quote in it twice. */
-static void quote(struct strbuf *sb, struct str text)
+static void quote(struct strbuf *sb, struct str text, enum csv_for whom)
 {
 	bool plain = true;
 	for (size_t i = 0; i < text.n && plain; i++)
 		plain = !strchr(",\"\r\n", text.p[i]);
-	if (plain) {
-		strbuf_str(sb, text);
-		return;
-	}
-	strbuf_putc(sb, '"');
-	for (const char *quote; (quote = memchr(text.p, '"', text.n));) {
+	if (!plain)
+		strbuf_putc(sb, '"');
+	if (whom == CSV_FOR_SPREADSHEETS && is_computed(text))
+		strbuf_putc(sb, '\'');
+	for (const char *quote; !plain && (quote = memchr(text.p, '"', text.n));) {
 		size_t n = (size_t)(quote - text.p) + 1;
 		strbuf_add(sb, text.p, n);
 		strbuf_putc(sb, '"');
 		text = (struct str){text.p + n, text.n - n};
 	}
 	strbuf_str(sb, text);
-	strbuf_putc(sb, '"');
+	if (!plain)
+		strbuf_putc(sb, '"');
 }
 
 static void csv_time(struct strbuf *sb, int64_t wall_us)
@@ -63,7 +68,7 @@ static void csv_time(struct strbuf *sb, int64_t wall_us)
 		strbuf_puts(sb, clock_utc_ms(wall_us, text));
 }
 
-void csv_cell(struct strbuf *sb, const struct cell *cell)
+void csv_cell(struct strbuf *sb, const struct cell *cell, enum csv_for whom)
 {
 	if (sb->n && sb->p[sb->n - 1] != '\n')
 		strbuf_putc(sb, ',');
@@ -72,7 +77,7 @@ void csv_cell(struct strbuf *sb, const struct cell *cell)
 		break;
 	case CELL_TEXT:
 	case CELL_JSON:
-		quote(sb, cell->text);
+		quote(sb, cell->text, whom);
 		break;
 	case CELL_NUMBER:
 		strbuf_i64(sb, cell->number);

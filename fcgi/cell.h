@@ -33,9 +33,13 @@ static inline struct cell cell_number(enum cell_kind kind, int64_t number)
 /* A member of an object. */
 void put_cell(struct strbuf *sb, const char *key, const struct cell *cell);
 
+/* Who opens the file. A spreadsheet computes a text that begins with = + - @, a tab or CR, whoever has written it; an apostrophe
+ * in front makes it text, and is no part of it. */
+enum csv_for { CSV_FOR_PROGRAMS, CSV_FOR_SPREADSHEETS };
+
 /* A field of a line, with the comma before it; the first one is not empty. Null is nothing at all, like an
  * empty text. csv_end ends the line. */
-void csv_cell(struct strbuf *sb, const struct cell *cell);
+void csv_cell(struct strbuf *sb, const struct cell *cell, enum csv_for whom);
 void csv_end(struct strbuf *sb);
 
 #endif

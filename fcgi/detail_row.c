@@ -167,18 +167,18 @@ void csv_detail_names(struct strbuf *sb)
 {
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		struct cell name = cell_text(str_of(members[i].name));
-		csv_cell(sb, &name);
+		csv_cell(sb, &name, CSV_FOR_PROGRAMS);
 	}
 	csv_end(sb);
 }
 
-void csv_detail_row(struct strbuf *sb, const struct rows *rows, int row)
+void csv_detail_row(struct strbuf *sb, const struct rows *rows, int row, enum csv_for whom)
 {
 	char room[ROOM_BYTES];
 
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		struct cell cell = cell_of(&members[i], rows, row, room);
-		csv_cell(sb, &cell);
+		csv_cell(sb, &cell, whom);
 	}
 	csv_end(sb);
 }

@@ -4,6 +4,7 @@
 
 #include "common/strbuf.h"
 #include "fcgi/app.h"
+#include "fcgi/cell.h"
 #include "sql/rows.h"
 
 /* Which one: also the place in a list behind which the next page begins. */
@@ -22,6 +23,6 @@ void put_detail_row(struct strbuf *sb, const struct rows *rows, int row);
 
 /* RFC 4180: the names of all members, and one row with the same members. A null is empty. */
 void csv_detail_names(struct strbuf *sb);
-void csv_detail_row(struct strbuf *sb, const struct rows *rows, int row);
+void csv_detail_row(struct strbuf *sb, const struct rows *rows, int row, enum csv_for whom);
 
 #endif

@@ -1,4 +1,4 @@
-/* GET /client-call-details/details: every finished attempt, page by page, or all of them as CSV. */
+/* GET /client-call-details/details: every finished attempt, page by page, or all of them as CSV or NDJSON. */
 #include "common/log.h"
 #include "fcgi/details.h"
 #include "fcgi/put.h"
@@ -62,26 +62,49 @@ static bool answer_page(
  * ended. */
 enum { PIECE_ROWS = 2000, BUSY_RETRY_S = 5 };
 
-struct csv {
+static const struct format {
+	const char *name, *content_type, *file;
+} formats[] = {
+	{"json", REPLY_JSON, NULL},
+	{"csv", "text/csv; charset=utf-8", "calls.csv"},
+	{"ndjson", "application/x-ndjson", "calls.ndjson"},
+};
+enum { AS_JSON, AS_CSV, AS_NDJSON };
+
+struct export
+{
 	struct details *details;
+	const struct format *format;
+	enum csv_for whom;
 	struct attempt_id ids[PIECE_ROWS];
 };
+
+static void export_row(
+	const struct export *export, struct strbuf *piece, const struct rows *rows, int row)
+{
+	if (export->format == &formats[AS_CSV]) {
+		csv_detail_row(piece, rows, row, export->whom);
+		return;
+	}
+	put_detail_row(piece, rows, row);
+	strbuf_putc(piece, '\n');
+}
 
 static bool next_piece(
 	struct app *app, void *arg, struct strbuf *piece, bool *more, struct err *err)
 {
-	struct csv *csv = arg;
+	struct export *export = arg;
 	struct rows rows = ROWS_INIT;
 	size_t n;
 
-	if (!details_pick(app, csv->details, csv->ids, PIECE_ROWS, &n, NULL, err) ||
-		!detail_rows_load(app, csv->ids, n, &rows, err))
+	if (!details_pick(app, export->details, export->ids, PIECE_ROWS, &n, NULL, err) ||
+		!detail_rows_load(app, export->ids, n, &rows, err))
 		return false;
 	for (int i = 0; i < rows.n; i++)
-		csv_detail_row(piece, &rows, i);
+		export_row(export, piece, &rows, i);
 	*more = n == PIECE_ROWS;
 	if (rows.n)
-		csv->details->after = (struct place){
+		export->details->after = (struct place){
 			detail_row_started_us(&rows, rows.n - 1), detail_row_id(&rows, rows.n - 1)};
 	rows_free(&rows);
 	return true;
@@ -124,60 +147,70 @@ static bool begin_export(struct app *app, struct err *err)
 		err);
 }
 
-static bool check_no_pages(const struct req *req, struct err *err)
+static bool check_no_pages(const struct req *req, const struct format *format, struct err *err)
 {
 	static const char *const names[] = {"page", "size", "cursor"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (req_query(req, names[i]).p)
-			return fail(
-				err, ERR_INPUT, "format=csv has no pages; leave %s out", names[i]);
+			return fail(err, ERR_INPUT, "format=%s has no pages; leave %s out",
+				format->name, names[i]);
 	return true;
 }
 
-static bool answer_csv(struct app *app, const struct req *req, struct details *details,
-	struct reply *reply, struct err *err)
+static bool answer_export(struct app *app, const struct req *req, struct details *details,
+	const struct format *format, struct reply *reply, struct err *err)
 {
-	struct csv *csv = arena_alloc(app->arena, sizeof(*csv));
-	bool more;
+	struct export *export = arena_alloc(app->arena, sizeof(*export));
+	bool more, for_spreadsheets = false;
 
-	if (!csv)
+	if (!export)
 		return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
-	csv->details = details;
-	if (!check_no_pages(req, err) || !begin_export(app, err))
+	if (!check_no_pages(req, format, err) ||
+		!req_query_bool(req, "spreadsheet", &for_spreadsheets, err) ||
+		!begin_export(app, err))
 		return false;
-	csv_detail_names(&reply->body);
-	bool ok = record_export(app, req, "details.export", err) &&
-		  next_piece(app, csv, &reply->body, &more, err);
+	export->details = details;
+	export->format = format;
+	export->whom = for_spreadsheets ? CSV_FOR_SPREADSHEETS : CSV_FOR_PROGRAMS;
+	if (format == &formats[AS_CSV])
+		csv_detail_names(&reply->body);
+	bool ok = next_piece(app, export, &reply->body, &more, err);
 	if (ok && more)
-		reply_more(reply, next_piece, end_export, csv);
+		reply_more(reply, next_piece, end_export, export);
 	else
 		end_export(app);
 	if (!ok)
 		return false;
-	reply->content_type = "text/csv; charset=utf-8";
-	reply_header(reply, "Content-Disposition", "attachment; filename=\"calls.csv\"");
+	reply->content_type = format->content_type;
+	reply_header(reply, "Content-Disposition", "attachment; filename=\"%s\"", format->file);
 	return true;
 }
 
-static bool read_format(const struct req *req, bool *csv, struct err *err)
+static bool read_format(const struct req *req, const struct format **format, struct err *err)
 {
-	struct str format = req_query(req, "format");
+	struct str name = req_query(req, "format");
 
-	*csv = format.p && str_eq(format, STR("csv"));
-	return *csv || !format.p || str_eq(format, STR("json")) ||
-	       fail(err, ERR_INPUT, "format must be json or csv");
+	*format = &formats[AS_JSON];
+	if (!name.p)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (str_eq(name, str_of(formats[i].name))) {
+			*format = &formats[i];
+			return true;
+		}
+	return fail(err, ERR_INPUT, "format must be json, csv or ndjson");
 }
 
 bool handle_call_details(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
 	struct details *details = arena_alloc(app->arena, sizeof(*details));
-	bool csv;
+	const struct format *format;
 
 	if (!details)
 		return fail(err, ERR_TOO_LARGE, "the request needs too much memory");
-	if (!read_format(req, &csv, err) || !details_read(app, req, details, err))
+	if (!read_format(req, &format, err) || !details_read(app, req, details, err))
 		return false;
-	return csv ? answer_csv(app, req, details, reply, err)
-		   : answer_page(app, details, reply, err);
+	return format == &formats[AS_JSON] ? answer_page(app, details, reply, err)
+					   : answer_export(app, req, details, format, reply, err);
 }

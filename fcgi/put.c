@@ -1,6 +1,7 @@
 /* JSON, member by member: see put.h. */
 #include "fcgi/put.h"
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -11,7 +12,7 @@
 static void begin(struct strbuf *sb, const char *key)
 {
 	char last = sb->n ? sb->p[sb->n - 1] : '[';
-	if (last != '[' && last != '{' && last != ':')
+	if (!strchr("[{:\n", last)) /* or a line of its own */
 		strbuf_putc(sb, ',');
 	if (!key)
 		return;

@@ -72,7 +72,7 @@ TAKES = {
                                   "phone_number": "number"}),
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
                                  "status": "status", "phone_number": "number", "sort": "detail_sort",
-                                 "format": "format", "cursor": "cursor"}),
+                                 "format": "format", "cursor": "cursor", "spreadsheet": "flag"}),
     "admin_me": Takes(),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),

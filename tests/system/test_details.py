@@ -158,6 +158,25 @@ def test_Q15_csv_has_every_row_with_the_members_of_json(busy):
     assert rows[0]["reason"] == 'said "no", twice'
 
 
+def test_Q15_ndjson_has_every_row_with_the_members_of_json(busy):
+    answer = busy.api.get(DETAILS, format="ndjson", status="busy")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/x-ndjson"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="calls.ndjson"'
+    lines = answer.body.decode().split("\n")
+    assert lines.pop() == "" and [json.loads(line) for line in lines] == walk(busy, status="busy")
+    assert busy.api.get(DETAILS, format="ndjson").body.count(b"\n") == MANY
+    assert busy.api.get(DETAILS, format="ndjson", start_date="2025-01-01").body == b""
+
+
+def test_a_spreadsheet_computes_nothing_of_csv(stack):
+    client = stack.new_client("FORMULAS")
+    fill(stack, client, 2)
+    stack.sql("update call_detail set reason = '=cmd|x, \"y\"' where client_id = %s", client.client_id)
+    [plain, _], [safe, _] = export(client), export(client, spreadsheet=1)
+    assert (plain["reason"], plain["e164"]) == ('=cmd|x, "y"', "+919800000000")
+    assert (safe["reason"], safe["e164"], safe["phone_number"]) == ('\'=cmd|x, "y"', "'+919800000000", "9800000000")
+
+
 def test_Q15_csv_of_some(busy):
     assert len(export(busy, status="busy")) == MANY // 10
     backwards = export(busy, phone_number="9800000017", sort="-started_at")

@@ -57,9 +57,12 @@ def test_Q3_a_postgresql_that_is_away(stack, anybody):
 
 def test_Q3_a_postgresql_that_hangs(stack, anybody):
     """It takes what it is sent, and says nothing."""
-    backends = [pid for pid, in stack.sql(
-        "select pid from pg_stat_activity where usename = 'ccs_dispatcher'")]
-    assert backends
+    def connected():
+        """All of them: they come back one by one when PostgreSQL was away."""
+        names = dict(stack.sql("select pid, application_name from pg_stat_activity where usename = 'ccs_dispatcher'"))
+        return {"ccs-commits", "ccs-lookups"} <= set(names.values()) and list(names)
+
+    backends = stack.wait_until(connected, "the dispatcher has its connections")
     try:
         for pid in backends:
             os.kill(pid, signal.SIGSTOP)

@@ -75,7 +75,8 @@ LIBS.program := registry sql shm common
 .PHONY: all
 all: $(PROGRAMS:%=$(OUT)/%) $(OUT)/web/openapi.json
 
-$(OUT)/%.c.o: %.c
+# What is embedded has to be there before the first compiler reads it; from then on its .d files know who does.
+$(OUT)/%.c.o: %.c | $(OUT)/sql/embedded.h
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -105,7 +106,6 @@ $(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRAT
 $(OUT)/sql/embedded.c.o: $(OUT)/sql/embedded.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
-$(foreach m,sql registry fcgi dispatcher ctl,$(call objects,$(m))): | $(OUT)/sql/embedded.h
 
 $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 

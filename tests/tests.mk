@@ -40,7 +40,6 @@ SIM_WRAP := clock_wall_us clock_mono_us random_bytes segment_still_named call_st
 $(SIM): $(call objects,tests/sim) $(foreach l,dispatcher $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
-$(call objects,tests/sim): | $(OUT)/sql/embedded.h
 SEEDS ?= 500
 .PHONY: sim sim-mutants
 sim: $(SIM)

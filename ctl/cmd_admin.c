@@ -1,4 +1,4 @@
-/* ccsctl admin, key: who administers, and keys that are made by hand. */
+/* ccsctl admin: who administers. */
 #include <stdio.h>
 
 #include "ctl/ctl.h"
@@ -59,25 +59,5 @@ bool admin_take(struct ctl *ctl, struct err *err)
 		out_json(json_pack("{s:s}", "username", name));
 	else
 		(void)printf("%s is no administrator any more, and signed out.\n", name);
-	return true;
-}
-
-bool key_make(struct ctl *ctl, struct err *err)
-{
-	const struct key_input *input = &ctl->input.key;
-	struct key_created made;
-	uint64_t client_id;
-
-	if (!fields_check(key_fields, key_fields_n, input, err) || !ctl_db(ctl, err) ||
-		!key_add(ctl->db, ctl_actor(), input, &client_id, &made, err))
-		return false;
-	if (client_id)
-		ctl_changed(ctl, client_id);
-	if (ctl->json)
-		out_json(json_pack("{s:I, s:s}", "id", (json_int_t)made.id, "api_key", made.key));
-	else
-		(void)printf("Key %llu, shown only this once: %s\n", (unsigned long long)made.id,
-			made.key);
-	secret_wipe(&made, sizeof(made));
 	return true;
 }

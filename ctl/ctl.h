@@ -12,7 +12,7 @@
 #include "registry/audit.h"
 #include "registry/client.h"
 #include "registry/halt.h"
-#include "registry/key.h"
+#include "registry/keyring.h"
 #include "registry/server.h"
 #include "shm/segment.h"
 
@@ -75,6 +75,7 @@ struct ctl {
 		struct halt_input halt;
 		struct admin_input admin;
 		struct key_input key;
+		struct rotation_input rotation;
 		struct drain_input drain;
 		struct batch_input batch;
 		struct audit_filter audit;

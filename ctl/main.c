@@ -22,6 +22,7 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_halt	    halt_fields, &halt_fields_n
 #define FIELDS_key	    key_fields, &key_fields_n
 #define FIELDS_subject	    subject_fields, &subject_fields_n
+#define FIELDS_rotation	    rotation_fields, &rotation_fields_n
 #define FIELDS_server	    server_fields, &server_fields_n
 #define FIELDS_allocation   allocation_fields, &allocation_fields_n
 

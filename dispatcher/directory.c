@@ -19,6 +19,7 @@
 #include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
+#include "shm/network.h"
 #include "shm/scope.h"
 #include "shm/tenant.h"
 
@@ -171,6 +172,10 @@ static void take_keys(void *arg, const struct rows *rows)
 			log_warn("directory.scope", "key=%llu why=%s", (unsigned long long)key.id,
 				log_q("a newer schema has a scope that this version does not "
 				      "know"));
+		if (!net_list_read(row_text(rows, i, 5), &key))
+			log_error("directory.networks", "key=%llu do=%s",
+				(unsigned long long)key.id,
+				log_q("it may be used from nowhere: make another one"));
 		memcpy(key.digest.b, digest.p, MIN(digest.n, sizeof(key.digest.b)));
 		if (!dir_put_key(d->seg, &key)) {
 			log_error("directory.full", "table=keys do=\"raise segment.clients\"");

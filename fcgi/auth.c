@@ -7,6 +7,7 @@
 #include "registry/client.h"
 #include "registry/user.h"
 #include "shm/directory.h"
+#include "shm/network.h"
 #include "shm/scope.h"
 #include "shm/view.h"
 #include "sql/db.h"
@@ -129,6 +130,13 @@ static enum auth_verdict check_digest(struct app *app, struct req *req, const st
 		return AUTH_REFUSED;
 	if (key.expires_us && key.expires_us <= req->now_us) {
 		fail_code(err, ERR_AUTH, kind->expired_code, "%s", kind->expired);
+		return AUTH_REFUSED;
+	}
+	if (!net_admits(&key, req_header(req, "REMOTE_ADDR"))) {
+		fail_code(err, ERR_FORBIDDEN, "address_refused",
+			"this API key may not be used from this address; whoever made the key can "
+			"make "
+			"one that may");
 		return AUTH_REFUSED;
 	}
 	req->key_id = key.id;

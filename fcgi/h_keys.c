@@ -1,6 +1,7 @@
 /* POST /clients/regenerate-api-key and /clients/revoke-api-key: a client's own keys. By a key they
  * concern that key; by a token, all of the client's. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/log.h"
 #include "common/secret.h"
@@ -10,6 +11,8 @@
 #include "registry/key.h"
 
 #include "common/base.h"
+
+enum { ACCOUNT_ACTOR_BYTES = 64 };
 
 /* Committed: from now on no worker and no relay believes the old key. */
 static void changed_keys(struct app *app, const struct req *req, const struct key_changed *changed)
@@ -23,10 +26,13 @@ static void changed_keys(struct app *app, const struct req *req, const struct ke
 		req->request_id);
 }
 
-static struct key_change change_of(const struct app *app, const struct req *req)
+static struct key_change change_of(
+	const struct app *app, const struct req *req, char actor[ACCOUNT_ACTOR_BYTES])
 {
+	(void)snprintf(actor, ACCOUNT_ACTOR_BYTES, "client:%s", app->client.accountcode);
 	return (struct key_change){.client_id = app->client.id,
 		.accountcode = app->client.accountcode,
+		.actor = actor,
 		.by_key = req->key_id,
 		.old_key_seconds = app->conf->api_old_key_seconds};
 }
@@ -47,7 +53,8 @@ static const struct field regenerate_fields[] = {
 bool handle_regenerate_api_key(
 	struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
-	struct key_change change = change_of(app, req);
+	char actor[ACCOUNT_ACTOR_BYTES];
+	struct key_change change = change_of(app, req, actor);
 	struct strbuf *sb = &reply->body;
 	struct regenerate wanted;
 	struct key_changed made;
@@ -73,7 +80,8 @@ bool handle_regenerate_api_key(
 
 bool handle_revoke_api_key(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
-	struct key_change change = change_of(app, req);
+	char actor[ACCOUNT_ACTOR_BYTES];
+	struct key_change change = change_of(app, req, actor);
 	struct strbuf *sb = &reply->body;
 	struct key_changed changed;
 

@@ -6,6 +6,7 @@
 #include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/password.h"
+#include "shm/network.h"
 #include "shm/policy.h"
 #include "shm/scope.h"
 
@@ -331,6 +332,7 @@ static bool key_from_row(const struct rows *rows, const struct digest *digest, u
 		.expires_us = expires_us == INT64_MIN ? 0 : expires_us,
 		.scopes = scopes,
 	};
+	(void)net_list_read(row_text(rows, 0, CLIENT_COLUMNS + 5), key);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "registry/fine.h"
 #include "shm/layout.h"
+#include "shm/network.h"
 #include "shm/scope.h"
 
 #include "common/base.h"
@@ -149,7 +150,13 @@ bool fine_database(struct str text)
 	       (starts(text, STR("postgresql+")) && memmem(text.p, text.n, "://", 3));
 }
 
-static bool fine_network(struct str text)
+bool fine_network(struct str text)
+{
+	struct shm_network network;
+	return net_read(text, &network);
+}
+
+static bool fine_proxy(struct str text)
 {
 	enum { IPV4_BITS = 32, IPV6_BITS = 128 };
 	struct str address, bits = text;
@@ -171,7 +178,7 @@ bool fine_networks(struct str text)
 	struct str one;
 
 	while (str_split(&text, ' ', &one))
-		if (one.n && !fine_network(one))
+		if (one.n && !fine_proxy(one))
 			return false;
 	return true;
 }

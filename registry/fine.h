@@ -12,6 +12,7 @@ bool fine_allowed_region(struct str text); /* a region, 001 or all */
 bool fine_allowed_type(struct str text);   /* a type that may be allowed, default or all */
 bool fine_daily_cap(struct str text);	   /* US:500 */
 bool fine_https(struct str text);	   /* https://host... */
+bool fine_network(struct str text);	   /* an address, or 192.0.2.0/24 without bits of a host */
 bool fine_scope(struct str text);	   /* read, dial, admin */
 bool fine_path(struct str text);	   /* from / on */
 bool fine_database(struct str text);	   /* postgresql://... or postgresql+driver://... */

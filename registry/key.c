@@ -7,13 +7,29 @@
 #include "common/base.h"
 
 const struct field key_fields[] = {
-#define TEXT(member, need, ...) FIELD_ROW_TEXT(struct key_input, member, need, __VA_ARGS__)
-#define LIST(member, ...)	FIELD_ROW_LIST(struct key_input, member, __VA_ARGS__)
+#define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct key_input, member, need, __VA_ARGS__)
+#define LIST(member, ...)	  FIELD_ROW_LIST(struct key_input, member, __VA_ARGS__)
+#define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct key_input, member, need, __VA_ARGS__)
 #include "registry/key.def"
 #undef TEXT
 #undef LIST
+#undef NUMBER
 };
 const size_t key_fields_n = ARRAY_LEN(key_fields);
+
+/* Words between blanks. */
+static void arg_words(struct sql_args *args, const struct str_list *list)
+{
+	struct strbuf words = STRBUF_INIT;
+
+	for (int i = 0; list && i < list->n; i++) {
+		if (i)
+			strbuf_putc(&words, ' ');
+		strbuf_str(&words, list->v[i]);
+	}
+	arg_text(args, strbuf_view(&words));
+	strbuf_free(&words);
+}
 
 /* A new key, as key_insert and key_replace store it. */
 static void add_key(struct sql_args *args, char key[TOKEN_KEY_CHARS + 1])
@@ -34,16 +50,23 @@ bool key_create(
 	arg_i64(&args, (int64_t)wish->client_id);
 	add_key(&args, key);
 	arg_text(&args, wish->name);
-	arg_time(&args, wish->expires_us ? wish->expires_us : INT64_MIN);
+	arg_i64(&args, wish->days);
 	arg_text(&args, str_of(scopes_write(wish->scopes, ' ', scopes)));
+	arg_words(&args, wish->networks);
+	arg_i64(&args, KEYS_MAX);
 	bool ok = db_query(db, SQL_KEY_INSERT, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
 		return false;
-	created->id = (uint64_t)row_i64(&rows, 0, 0);
-	memcpy(created->key, key, sizeof(key));
+	ok = rows.n == 1;
+	if (ok) {
+		created->id = (uint64_t)row_i64(&rows, 0, 0);
+		created->expires_us = row_time(&rows, 0, 1);
+		memcpy(created->key, key, sizeof(key));
+	}
 	rows_free(&rows);
-	return true;
+	return ok || fail_code(err, ERR_CONFLICT, "too_many_keys",
+			     "%d keys are good, which is the limit; revoke one first", KEYS_MAX);
 }
 
 static uint32_t scopes_of(const struct str_list *words)
@@ -71,25 +94,46 @@ static bool record(struct db *db, const char *actor, const struct key_wish *wish
 	return ok;
 }
 
+/* What several fields say together. */
+static bool check(const struct key_input *input, struct err *err)
+{
+	return fields_check(key_fields, key_fields_n, input, err) &&
+	       (input->networks.n <= SHM_KEY_NETWORKS ||
+		       fail_code(err, ERR_INPUT, "invalid_field",
+			       "networks has %d elements; at most %d are taken", input->networks.n,
+			       SHM_KEY_NETWORKS));
+}
+
+bool key_add_for(struct db *db, const char *actor, uint64_t client_id, const char *accountcode,
+	const struct key_input *input, struct key_created *created, struct err *err)
+{
+	const struct key_wish wish = {.client_id = client_id,
+		.name = input->name.p ? input->name : STR("default"),
+		.scopes = scopes_of(&input->scopes),
+		.days = input->expires_in_days == FIELD_NOT_GIVEN ? 0 : input->expires_in_days,
+		.networks = &input->networks};
+
+	if (!check(input, err) || !db_ready(db, err))
+		return false;
+	if (!db_begin_as(db, client_id, err) || !key_create(db, &wish, created, err) ||
+		(client_id && !change_announce(db, client_id, err)) ||
+		!record(db, actor, &wish, created, accountcode, err) || !db_commit(db, err)) {
+		db_rollback(db);
+		return false;
+	}
+	return true;
+}
+
 bool key_add(struct db *db, const char *actor, const struct key_input *input, uint64_t *client_id,
 	struct key_created *created, struct err *err)
 {
 	struct shm_client client = {.accountcode = "-"};
-	struct key_wish wish = {.name = input->name.p ? input->name : STR("default"),
-		.scopes = scopes_of(&input->scopes)};
 
-	if (!fields_check(key_fields, key_fields_n, input, err) || !db_ready(db, err) ||
+	if (!check(input, err) || !db_ready(db, err) ||
 		(input->accountcode.p &&
-			!client_by_accountcode(db, input->accountcode, &client, err)))
+			!client_by_accountcode(db, input->accountcode, &client, err)) ||
+		!key_add_for(db, actor, client.id, client.accountcode, input, created, err))
 		return false;
-	wish.client_id = client.id;
-	if (!db_begin(db, err) || !key_create(db, &wish, created, err) ||
-		(client.id && !change_announce(db, client.id, err)) ||
-		!record(db, actor, &wish, created, client.accountcode, err) ||
-		!db_commit(db, err)) {
-		db_rollback(db);
-		return false;
-	}
 	*client_id = client.id;
 	return true;
 }
@@ -107,6 +151,7 @@ bool key_replace(struct db *db, const struct key_change *change, struct key_chan
 	arg_i64(&args, change->old_key_seconds);
 	arg_bool(&args, change->ends_sessions);
 	arg_text(&args, str_of(change->accountcode));
+	arg_text(&args, str_of(change->actor));
 	bool ok = db_query_as(db, change->client_id, SQL_KEY_REPLACE, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
@@ -115,7 +160,8 @@ bool key_replace(struct db *db, const struct key_change *change, struct key_chan
 	if (ok) {
 		*changed = (struct key_changed){.expires_us = row_time(&rows, 0, 0),
 			.old_until_us = row_time(&rows, 0, 1),
-			.control_id = (uint64_t)row_i64(&rows, 0, 2)};
+			.control_id = (uint64_t)row_i64(&rows, 0, 2),
+			.id = (uint64_t)row_i64(&rows, 0, 3)};
 		memcpy(changed->key, key, sizeof(key));
 	}
 	rows_free(&rows);

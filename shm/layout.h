@@ -185,13 +185,22 @@ struct shm_user {
 	uint64_t unsure_up_to_id;
 };
 
+enum { SHM_KEY_NETWORKS = 8 };
+
+/* shm/network.h */
+struct shm_network {
+	uint8_t address[16];
+	uint32_t bits; /* of 128 */
+};
+
 struct shm_key {
 	struct digest digest;
 	uint64_t id;
 	uint64_t client_id;
-	int64_t expires_us; /* 0: never */
-	uint32_t scopes;    /* enum shm_scope */
-	uint32_t pad;
+	int64_t expires_us;  /* 0: never */
+	uint32_t scopes;     /* enum shm_scope */
+	uint32_t networks_n; /* 0: it may be used from anywhere */
+	struct shm_network networks[SHM_KEY_NETWORKS];
 };
 
 struct shm_server {

@@ -51,11 +51,11 @@ select u.id, u.client_id, u.session_version, coalesce(s.id, 0), s.ended_at, s.yo
 
 -- name: directory_keys
 -- And certificates, which are keys without an id.
-select id, client_id, digest, expires_at, array_to_string(scopes, ' ')
+select id, client_id, digest, expires_at, array_to_string(scopes, ' '), array_to_string(networks, ' ')
   from api_key
  where client_id is not null and revoked_at is null and (expires_at is null or expires_at > now())
 union all
-select 0, client_id, fingerprint, not_after, 'read dial admin'
+select 0, client_id, fingerprint, not_after, 'read dial admin', ''
   from client_certificate
  where not_after > now()
  order by id;

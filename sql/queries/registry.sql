@@ -5,14 +5,14 @@
 -- name: client_by_key
 -- An administrator's key has no client: the columns of one are null.
 select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false),
-       array_to_string(k.scopes, ' ')
+       array_to_string(k.scopes, ' '), array_to_string(k.networks, ' ')
   from api_key k
   left join client_facts c on c.id = k.client_id
  where k.digest = $1::bytea;
 
 -- name: client_by_certificate
 -- The columns of client_by_key, for a certificate: no id, never revoked, as what is removed is gone; and its end is nginx's to see.
-select c.*, 0::bigint, k.not_after, false, false, 'read dial admin'
+select c.*, 0::bigint, k.not_after, false, false, 'read dial admin', ''
   from client_certificate k
   join client_facts c on c.id = k.client_id
  where k.fingerprint = $1::bytea;
@@ -128,21 +128,72 @@ returning u.id;
 select id, username, created_at from app_user where role = 'admin' order by username;
 
 -- name: key_insert
--- role: ccs_owner ccs_admin
--- Client 0: an administrator's.
-insert into api_key (client_id, digest, shown, name, expires_at, scopes)
-values (nullif($1::bigint, 0), $2::bytea, $3::text, $4::text, $5::timestamptz, string_to_array($6::text, ' '))
-returning id;
+-- role: ccs_owner ccs_admin ccs_api
+-- Client 0: an administrator's. No row: that client has $8 good ones.
+insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks)
+select nullif($1::bigint, 0), $2::bytea, $3::text, $4::text, now() + nullif($5::bigint, 0) * interval '1 day',
+       string_to_array($6::text, ' '), string_to_array($7::text, ' ')::cidr[]
+ where $1 = 0
+    or (select count(*) from api_key k
+         where k.client_id = $1 and k.revoked_at is null
+           and (k.expires_at is null or k.expires_at > now())) < $8::bigint
+returning id, expires_at;
+
+-- name: key_list
+-- role: ccs_owner ccs_admin ccs_api
+-- Keys of client $1 (null: of any, 0: administrators'), or that one of them with id $2; $3 of them behind the first $4, with $5
+-- the newest first. Columns: how many there are in all, then of each; null where there is none on this page.
+with asked as (
+    select k.*
+      from api_key k
+     where ($1::bigint is null or k.client_id is not distinct from nullif($1, 0))
+       and ($2::bigint is null or k.id = $2) and (current_client() is null or k.client_id = current_client())
+), page as (
+    select k.id, c.accountcode, k.name, k.shown, array_to_string(k.scopes, ' '), array_to_string(k.networks, ' '),
+           k.created_at, k.expires_at, k.revoked_at, k.replaced_at,
+           case when k.revoked_at is not null then 'revoked'
+                when k.expires_at <= now() then 'expired'
+                when k.replaced_at is not null then 'replaced'
+                else 'active' end,
+           k.client_id
+      from asked k
+      left join client c on c.id = k.client_id
+     order by case when $5::boolean then -k.id else k.id end
+     limit $3::bigint offset $4::bigint
+)
+select (select count(*) from asked), page.* from (select) one left join page on true
+ order by case when $5 then -page.id else page.id end;
+
+-- name: key_end
+-- role: ccs_owner ccs_admin ccs_api
+-- Key $1 of client $2 (0: an administrator's) is good no more; $3 did it. Columns: was it good before, and the control row
+-- that makes the dispatcher read it (0: it need not know). No row: there is no such key.
+with found as (
+    select id, shown, revoked_at is null as is_good from api_key
+     where id = $1::bigint and client_id is not distinct from nullif($2::bigint, 0)
+       and (current_client() is null or client_id = current_client())
+), ended as (
+    update api_key k set revoked_at = now() from found where k.id = found.id and found.is_good returning k.id
+), recorded as (
+    insert into audit (actor, action, subject, detail)
+    select $3::text, 'key.revoke', $4::text, jsonb_build_object('key_id', found.id, 'shown', found.shown)
+      from found join ended on true
+), told as (
+    insert into control (client_id, kind) select $2, 'reload' from ended where $2 > 0
+    returning id, pg_notify('ccs', '') is null
+)
+select found.is_good, coalesce(told.id, 0) from found left join told on true;
 
 -- name: key_replace
--- role: ccs_api
+-- role: ccs_api ccs_owner ccs_admin
 -- A new key in the place of the one with id $2, or (0) of all. It lives as long as that one was made for and may do the same;
 -- in the place of all it may do all. The old ones are good for $5 seconds more; with $6 all sessions of the client's users are over. Columns: when the new key expires, until
 -- when the old ones are good, the control row that makes the dispatcher read it. No row: key $2 has a successor already.
 with model as (
-    select name, expires_at - created_at as life, case when $2 > 0 then scopes end as scopes
+    select name, expires_at - created_at as life, case when $2 > 0 then scopes end as scopes,
+           case when $2 > 0 then networks end as networks
       from api_key
-     where client_id = $1::bigint and case when $2::bigint > 0 then id = $2 else revoked_at is null and replaced_at is null end
+     where client_id is not distinct from nullif($1::bigint, 0) and case when $2::bigint > 0 then id = $2 else revoked_at is null and replaced_at is null end
      order by id desc
      limit 1
 ), old as (
@@ -150,25 +201,29 @@ with model as (
        set replaced_at = coalesce(replaced_at, now()),
            expires_at = case when $5::bigint > 0 then least(expires_at, now() + $5 * interval '1 second') else expires_at end,
            revoked_at = case when $5 = 0 then now() end
-     where client_id = $1 and revoked_at is null and ($2 = 0 or id = $2 and replaced_at is null)
+     where client_id is not distinct from nullif($1, 0) and revoked_at is null and coalesce(expires_at > now(), true)
+       and ($2 = 0 or id = $2 and replaced_at is null)
     returning expires_at, revoked_at
 ), added as (
-    insert into api_key (client_id, digest, shown, name, expires_at, scopes)
-    select $1, $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life, coalesce(m.scopes, '{read,dial,admin}')
+    insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks)
+    select nullif($1, 0), $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life,
+           coalesce(m.scopes, '{read,dial,admin}'), coalesce(m.networks, '{}')
       from (select where $2 = 0 or exists (select from old)) asked left join model m on true
-    returning expires_at
+    returning expires_at, id
 ), signed_out as (
     update user_session s set ended_at = now()
       from app_user u, added
      where $6::boolean and u.id = s.user_id and u.client_id = $1 and s.ended_at is null
 ), recorded as (
     insert into audit (actor, action, subject, detail)
-    select 'client:' || $7::text, 'key.replace', $7, jsonb_build_object('shown', $4, 'old_key_seconds', $5, 'sessions', $6)
+    select $8::text, 'key.replace', $7::text, jsonb_build_object('shown', $4, 'old_key_seconds', $5, 'sessions', $6)
       from added
 ), told as (
-    insert into control (client_id, kind) select $1, 'reload' from added returning id, pg_notify('ccs', '') is null
+    insert into control (client_id, kind) select $1, 'reload' from added where $1 > 0
+    returning id, pg_notify('ccs', '') is null
 )
-select added.expires_at, (select max(expires_at) from old where revoked_at is null), told.id from added, told;
+select added.expires_at, (select max(expires_at) from old where revoked_at is null), coalesce(told.id, 0), added.id
+  from added left join told on true;
 
 -- name: key_revoke
 -- role: ccs_api

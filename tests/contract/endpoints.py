@@ -12,7 +12,7 @@ import subprocess
 from places import PROGRAMS
 
 # What names something that belongs to one client.
-IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "entry_id", "call_id", "server_code")
+IDS = ("accountcode", "client_id", "queue_master_id", "batch_id", "entry_id", "call_id", "server_code", "key_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Takes:
 _ACCOUNT = {"accountcode": "accountcode"}
 _DATES = {"start_date": "date", "end_date": "date"}
 _PAGE = {"page": "page", "size": "size"}
+_KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 TAKES = {
@@ -73,7 +74,17 @@ TAKES = {
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
                                  "status": "status", "phone_number": "number", "sort": "detail_sort",
                                  "format": "format", "cursor": "cursor", "spreadsheet": "flag"}),
+    "list_keys": Takes(query={**_PAGE, "sort": "sort"}),
+    "make_key": Takes(body={**_ACCOUNT, **_KEY}),
+    "show_key": Takes(path={"key_id": "key_id"}),
+    "end_key": Takes(path={"key_id": "key_id"}),
+    "rotate_key": Takes(path={"key_id": "key_id"}, body={"grace_seconds": "grace"}),
     "admin_me": Takes(),
+    "admin_list_keys": Takes(query={**_PAGE, "sort": "sort", "accountcode": "any_account"}),
+    "admin_make_key": Takes(body={"accountcode": "any_account", **_KEY}),
+    "admin_show_key": Takes(path={"key_id": "any_key"}),
+    "admin_end_key": Takes(path={"key_id": "any_key"}),
+    "admin_rotate_key": Takes(path={"key_id": "any_key"}, body={"grace_seconds": "grace"}),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "report": Takes(query={**_ACCOUNT, **_DATES, "group_by": "grouping"}),

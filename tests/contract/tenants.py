@@ -11,7 +11,10 @@ _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, "format": "csv", "detail_sort": "-started_at", "cursor": "1795338001020000.1.1", "wait": 1, "grouping": "server", "file_format": "csv", "separator": "comma",
           "sort": "-id", "batch_status": "pending", "status": "busy", "number": "9020000001",
           "object": {}, "entries": [{"phone_number": "9020000001"}], "new": 4711, "username": "nobody-at-all",
-          "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text"}
+          "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text",
+          "scopes": ["read"], "networks": ["127.0.0.0/8"], "days": 1, "grace": 60,
+          # An administrator's may be anybody's: these are nobody's.
+          "any_account": "NOBODY-AT-ALL", "any_key": 8_888_888_881}
 
 # Everything of a client that a request could change, as one text.
 STATE = """
@@ -41,13 +44,14 @@ class World:
     call_id: str
     server_code: str
     mark: str  # stands in its custom_data
+    key_id: int  # of a key that nobody uses
 
     @property
     def ids(self) -> dict:
         return {"accountcode": self.client.accountcode, "client_id": self.client.client_id,
                 "queue_master_id": self.queue_master_id, "batch_id": self.batch_id,
                 "entry_id": int(self.call_id[4:18], 16), "call_id": self.call_id,
-                "server_code": self.server_code}
+                "server_code": self.server_code, "key_id": self.key_id}
 
     def signs(self) -> list[bytes]:
         """What is in no answer to anybody else."""
@@ -55,6 +59,10 @@ class World:
         return [text.encode() for text in (client.accountcode, client.name, client.username,
                                            client.key, client.password, self.mark, self.call_id,
                                            self.server_code)]
+
+    def secrets(self) -> list[bytes]:
+        """What is in no answer to an administrator either."""
+        return [text.encode() for text in (self.client.key, self.client.password, self.mark)]
 
     def state(self, stack) -> str:
         return stack.sql(STATE, id=self.client.client_id)[0][0]
@@ -71,7 +79,8 @@ def make_world(stack, asterisk, accountcode, batch_id) -> World:
     stack.wait_until(lambda: client.live_calls() == 0, "the call is over")
     answer = client.api.insert(batch_id, asterisk.numbers("busy", 3), custom_data={"mark": mark})
     _stop_calling(stack, client)
-    return World(client, batch_id, answer["queue_id"], call_id, server_code, mark)
+    spare = stack.ctl_json("key", "add", accountcode, "--name=spare")["id"]
+    return World(client, batch_id, answer["queue_id"], call_id, server_code, mark, spare)
 
 
 def _add_server(stack, server_code):

@@ -33,7 +33,7 @@ class Sender:
 
     def __init__(self, stack, endpoint, ours, theirs):
         self._stack, self._endpoint, self._ours = stack, endpoint, ours
-        self._signs = [] if endpoint.who == "ADMIN" else theirs.signs()  # an administrator sees them
+        self._signs = theirs.secrets() if endpoint.who == "ADMIN" else theirs.signs()
         self._line = nasty.Line(stack, "127.9.9.9")
         self._credential = None
         self.path = endpoint.path({name: self.good(meaning)
@@ -105,7 +105,8 @@ def test_every_endpoint_has_an_entry():
 
 @ANY
 def test_X2_X3_X9_values_in_addresses(sender, endpoint):
-    for name in endpoint.takes.path:
+    changes_anybodys = endpoint.who == "ADMIN" and endpoint.method != "GET"  # 01 is somebody's
+    for name in endpoint.takes.path if not changes_anybodys else ():
         for value in nasty.some((endpoint, name), nasty.IN_ADDRESS):
             values = {other: sender.good(meaning) for other, meaning in endpoint.takes.path.items()}
             sender.send(path=endpoint.path({**values, name: value}))

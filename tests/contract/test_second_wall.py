@@ -40,7 +40,10 @@ ASKS = {
     "details_pick": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0],
     "details_pick_some": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0, "$queue", None, None],
     "details_load": ["$client", ["$entry"], [1]],
-    "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X"],
+    "key_insert": ["$client", b"1" * 32, "x", "another", 0, "read", "", 50],
+    "key_list": ["$client", None, 10, 0, False],
+    "key_end": ["$key", "$client", "X", "X"],
+    "key_replace": ["$client", 0, b"0" * 32, "x", 0, False, "X", "X"],
     "key_revoke": ["$client", 0, "X"],
     "idempotency_find": ["$client", "key"],
     "idempotency_store": ["$client", "another key", b"0" * 32, b"{}", False],
@@ -98,8 +101,8 @@ def fill(db, accountcode) -> dict:
             return cursor.fetchone()[0]
 
         insert("insert into allocation values (%s, %s, 1, 1)", client, server)
-        insert("insert into api_key (client_id, digest, shown) values (%s, sha256(%s), 'x')", client,
-               accountcode.encode())
+        ids["key"] = insert("insert into api_key (client_id, digest, shown) values (%s, sha256(%s), 'x') returning id",
+                            client, accountcode.encode())
         user = insert("insert into app_user (client_id, username, password_hash) values (%s, %s, '$y$') returning id",
                       client, accountcode)
         ids["session"] = insert("insert into user_session (user_id, refresh_id, expires_at)"
@@ -132,7 +135,7 @@ def theirs(db):
     return fill(db, "THEIRS")
 
 
-NOBODYS = {"client": 424_242, "batch": 424_243, "queue": 424_244, "entry": 424_245, "session": 424_246}
+NOBODYS = {"client": 424_242, "batch": 424_243, "queue": 424_244, "entry": 424_245, "session": 424_246, "key": 424_247}
 
 
 def filled_in(value, ids):

@@ -4,7 +4,8 @@ from endpoints import IDS, endpoints
 from tenants import FILLED, make_world, new_key, remove_servers
 
 NOBODY = {"accountcode": "NOBODY", "client_id": 9_007_199_254_740_991, "queue_master_id": 8_888_888_888,
-          "batch_id": 8_888_888_887, "entry_id": 8_888_888_886, "call_id": "ccs-1f0000000000ff01", "server_code": "no-such-server"}
+          "batch_id": 8_888_888_887, "entry_id": 8_888_888_886, "call_id": "ccs-1f0000000000ff01", "server_code": "no-such-server",
+          "key_id": 8_888_888_885}
 
 
 @pytest.fixture(scope="module")

@@ -82,8 +82,10 @@ static bool insert_key(const char *name, size_t digest_bytes)
 	arg_bytes(&args, digest, digest_bytes);
 	arg_text(&args, STR("shown"));
 	arg_text(&args, str_of(name));
-	arg_time(&args, INT64_MIN);
+	arg_i64(&args, 0);
 	arg_text(&args, STR("read"));
+	arg_text(&args, STR(""));
+	arg_i64(&args, 50);
 	bool ok = db_query(db, SQL_KEY_INSERT, &args, NULL, &err);
 	args_free(&args);
 	return ok;

@@ -58,7 +58,7 @@ def test_E18_each_route_takes_one_scope_and_says_which(client, keys, endpoint):
 
 @pytest.mark.parametrize("endpoint", [one for one in CLIENTS if one.method == "GET"], ids=str)
 def test_E18_the_right_scope_opens(client, keys, endpoint):
-    answer = probe(api_with(client, keys["read"]), endpoint)
+    answer = probe(api_with(client, keys[endpoint.scope.lower()]), endpoint)
     assert answer.json.get("code") != "scope_missing", answer.body
 
 

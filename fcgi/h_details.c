@@ -175,7 +175,8 @@ static bool answer_export(struct app *app, const struct req *req, struct details
 	export->whom = for_spreadsheets ? CSV_FOR_SPREADSHEETS : CSV_FOR_PROGRAMS;
 	if (format == &formats[AS_CSV])
 		csv_detail_names(&reply->body);
-	bool ok = next_piece(app, export, &reply->body, &more, err);
+	bool ok = record_export(app, req, "details.export", err) &&
+		  next_piece(app, export, &reply->body, &more, err);
 	if (ok && more)
 		reply_more(reply, next_piece, end_export, export);
 	else

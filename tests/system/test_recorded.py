@@ -32,6 +32,8 @@ def test_an_export_is_recorded_before_it_begins(stack, client):
     assert client.api.get(DETAILS).status == 200  # a page is no export
     assert client.api.get(f"{DETAILS}?format=csv&start_date=x").status == 400
     assert len(of(stack, client, "details.export")) == 1
+    assert client.api.get(f"{DETAILS}?format=ndjson").status == 200
+    assert len(of(stack, client, "details.export")) == 2
 
 
 def test_a_refused_sign_in_is_recorded(stack, client):

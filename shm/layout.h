@@ -191,6 +191,7 @@ enum { SHM_KEY_NETWORKS = 8 };
 struct shm_network {
 	uint8_t address[16];
 	uint32_t bits; /* of 128 */
+	uint32_t pad;
 };
 
 struct shm_key {

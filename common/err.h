@@ -20,6 +20,8 @@ enum err_kind {
 	ERR_MISSING,   /* no such thing */
 	ERR_METHOD,    /* the path exists, the method does not */
 	ERR_CONFLICT,  /* collides with what is stored */
+	ERR_STALE,     /* what is to be changed is another by now */
+	ERR_UNSEEN,    /* which version is to be changed was not said */
 	ERR_TOO_LARGE, /* body or batch above the limit */
 	ERR_LIMIT,     /* too many requests: retry_after_s says when */
 	ERR_BUSY,      /* a part we need is away or full: try again */

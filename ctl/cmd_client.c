@@ -49,72 +49,25 @@ bool client_add(struct ctl *ctl, struct err *err)
 bool client_set(struct ctl *ctl, struct err *err)
 {
 	const struct client_input *input = &ctl->input.client;
+	const struct which which = {.name = input->accountcode};
+	struct edit edit = ctl_edit(ctl);
 	struct secret_key key;
-	uint64_t id;
 	bool has_key;
 
 	if (!fields_check_given(client_fields, client_fields_n, input, err) || !ctl_db(ctl, err) ||
 		!load_key(ctl, &key, &has_key, err))
 		return false;
-	bool ok = client_change(ctl->db, has_key ? &key : NULL, ctl_actor(), input, &id, err);
+	bool ok = client_change(ctl->db, has_key ? &key : NULL, &which, &edit, input, err);
 	secret_wipe(&key, sizeof(key));
 	if (!ok)
 		return false;
-	ctl_changed(ctl, id);
-	if (ctl->json)
-		out_json(json_pack("{s:I, s:s%}", "id", (json_int_t)id, "accountcode",
-			input->accountcode.p, input->accountcode.n));
-	else
-		(void)printf("Client %.*s is changed.\n", (int)input->accountcode.n,
-			input->accountcode.p);
+	ctl_changed(ctl, edit.id);
+	out_changed(ctl,
+		json_pack("{s:I, s:s%}", "id", (json_int_t)edit.id, "accountcode",
+			input->accountcode.p, input->accountcode.n),
+		&edit, "Client", input->accountcode);
+	edit_end(&edit);
 	return true;
-}
-
-/* Columns of client_facts that are shown as they are, and those behind CLIENT_COLUMNS. */
-enum { CHECK = 20, REGIONS, TYPES, OPENS = CLIENT_COLUMNS, CLOSES, USERS, KEYS, CAPS, RETENTION };
-
-/* A row whose *_from_row has refused it must not stop the list: it never happens (the schema is
- * narrower). */
-static json_t *client_json(const struct rows *rows, int row, const struct shm_client *c)
-{
-	struct str opens = row_text(rows, row, OPENS), closes = row_text(rows, row, CLOSES);
-	struct str users = row_text(rows, row, USERS);
-
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:s, s:s%, s:s%, s:b, s:s, "
-			 "s:b, s:i, s:i, s:i, "
-			 "s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"id", (json_int_t)c->id, "name", c->name, "accountcode", c->accountcode, "did",
-		c->did, "phone_number", c->phone_number, "allocated_channels",
-		(int)c->allocated_channels, "rate_limit", (int)c->rate_limit, "callbackurl",
-		out_text(str_of(c->callbackurl)), "timezone", c->timezone, "region", c->region,
-		"active_time_start", opens.p, opens.n, "active_time_end", closes.p, closes.n,
-		"is_active", (int)c->is_active, "status", client_status_name(c->status),
-		"auto_dispatch", (int)c->auto_dispatch, "requests_per_minute",
-		(int)c->requests_per_minute, "calls_per_second", (int)c->calls_per_second, "weight",
-		(int)c->weight, "username", out_text(users), "valid_keys",
-		(json_int_t)row_i64(rows, row, KEYS), "created_at", out_time(c->created_us),
-		"updated_at", out_time(c->updated_us), "number_check",
-		out_text(row_text(rows, row, CHECK)), "allowed_regions",
-		out_words(row_text(rows, row, REGIONS)), "allowed_types",
-		out_words(row_text(rows, row, TYPES)), "daily_caps",
-		out_words(row_text(rows, row, CAPS)), "retention_days",
-		row_is_null(rows, row, RETENTION) ? json_null()
-						  : json_integer(row_i64(rows, row, RETENTION)));
-}
-
-static json_t *clients_json(const struct rows *rows, struct err *err)
-{
-	json_t *clients = json_array();
-
-	for (int row = 0; row < rows->n; row++) {
-		struct shm_client client;
-		if (!client_from_row(rows, row, &client, err)) {
-			json_decref(clients);
-			return NULL;
-		}
-		json_array_append_new(clients, client_json(rows, row, &client));
-	}
-	return clients;
 }
 
 static void print_clients(const struct rows *rows)
@@ -122,7 +75,8 @@ static void print_clients(const struct rows *rows)
 	(void)printf("%-6s %-24s %8s %10s  %-9s  %-17s  %s\n", "ID", "ACCOUNTCODE", "CHANNELS",
 		"RATE/H", "STATUS", "HOURS", "NAME");
 	for (int row = 0; row < rows->n; row++) {
-		struct str opens = row_text(rows, row, OPENS), closes = row_text(rows, row, CLOSES);
+		struct str opens = row_text(rows, row, SHOWN_OPENS),
+			   closes = row_text(rows, row, SHOWN_CLOSES);
 		struct str status = row_text(rows, row, 13), name = row_text(rows, row, 1);
 		struct str accountcode = row_text(rows, row, 2);
 		bool is_active = row_bool(rows, row, 14);
@@ -137,21 +91,17 @@ static void print_clients(const struct rows *rows)
 
 bool client_list_all(struct ctl *ctl, struct err *err)
 {
+	static const struct listing all;
 	struct rows rows = ROWS_INIT;
-	bool ok = true;
+	uint64_t total;
 
-	if (!ctl_db(ctl, err) || !client_list(ctl->db, (struct str){NULL, 0}, &rows, err))
+	if (ctl->json)
+		return out_nouns(ctl, NOUN_CLIENT, &all, "clients", err);
+	if (!ctl_db(ctl, err) || !noun_rows(ctl->db, NOUN_CLIENT, &all, &rows, &total, err))
 		return false;
-	if (ctl->json) {
-		json_t *clients = clients_json(&rows, err);
-		ok = clients != NULL;
-		if (ok)
-			out_json(json_pack("{s:o}", "clients", clients));
-	} else {
-		print_clients(&rows);
-	}
+	print_clients(&rows);
 	rows_free(&rows);
-	return ok;
+	return true;
 }
 
 static void print_allocations(const struct rows *rows)
@@ -169,8 +119,9 @@ static void print_allocations(const struct rows *rows)
 /* Which numbers it may call. */
 static void print_numbers(const struct rows *rows)
 {
-	struct str check = row_text(rows, 0, CHECK), regions = row_text(rows, 0, REGIONS),
-		   types = row_text(rows, 0, TYPES), caps = row_text(rows, 0, CAPS);
+	struct str check = row_text(rows, 0, SHOWN_NUMBER_CHECK),
+		   regions = row_text(rows, 0, SHOWN_REGIONS),
+		   types = row_text(rows, 0, SHOWN_TYPES), caps = row_text(rows, 0, SHOWN_CAPS);
 
 	(void)printf("  %-22s regions: %.*s; types: %.*s; checked: %.*s; a day: %.*s\n", "numbers",
 		(int)regions.n, regions.p, (int)types.n, types.p, check.n ? (int)check.n : 13,
@@ -180,8 +131,8 @@ static void print_numbers(const struct rows *rows)
 
 static void print_client(const struct rows *rows, const struct shm_client *c)
 {
-	struct str opens = row_text(rows, 0, OPENS), closes = row_text(rows, 0, CLOSES),
-		   users = row_text(rows, 0, USERS);
+	struct str opens = row_text(rows, 0, SHOWN_OPENS), closes = row_text(rows, 0, SHOWN_CLOSES),
+		   users = row_text(rows, 0, SHOWN_USERS);
 	bool is_open = c->window_open_us <= clock_wall_us() && clock_wall_us() < c->window_close_us;
 
 	(void)printf("%s, %s, id %llu: %s%s\n", c->accountcode, c->name, (unsigned long long)c->id,
@@ -193,14 +144,16 @@ static void print_client(const struct rows *rows, const struct shm_client *c)
 	(void)printf("  %-22s shows %s, numbers of %s, reached at %s\n", "telephone", c->did,
 		c->region, c->phone_number);
 	print_numbers(rows);
-	if (!row_is_null(rows, 0, RETENTION))
+	if (!row_is_null(rows, 0, SHOWN_RETENTION))
 		(void)printf("  %-22s %lld days, then erased\n", "numbers are kept",
-			(long long)row_i64(rows, 0, RETENTION));
+			(long long)row_i64(rows, 0, SHOWN_RETENTION));
 	(void)printf("  %-22s %s\n", "batches",
 		c->auto_dispatch ? "dialled as they come in" : "wait for dispatch-calls");
 	(void)printf("  %-22s %s\n", "callback", *c->callbackurl ? c->callbackurl : "none");
+	(void)printf(
+		"  %-22s %lld\n", "version", (long long)row_i64(rows, 0, SHOWN_CLIENT_VERSION));
 	(void)printf("  %-22s %.*s; valid API keys: %lld\n", "access", (int)users.n,
-		users.p ? users.p : "", (long long)row_i64(rows, 0, KEYS));
+		users.p ? users.p : "", (long long)row_i64(rows, 0, SHOWN_KEYS));
 }
 
 static bool show(struct ctl *ctl, const struct rows *rows, struct err *err)
@@ -213,21 +166,21 @@ static bool show(struct ctl *ctl, const struct rows *rows, struct err *err)
 	if (!client_from_row(rows, 0, &client, err) ||
 		!allocations_of_client(ctl->db, client.id, &allocations, err))
 		return false;
-	if (ctl->json) {
-		out_json(client_json(rows, 0, &client));
-	} else {
-		print_client(rows, &client);
-		print_allocations(&allocations);
-	}
+	print_client(rows, &client);
+	print_allocations(&allocations);
 	rows_free(&allocations);
 	return true;
 }
 
 bool client_show(struct ctl *ctl, struct err *err)
 {
+	const struct listing listing = {.filter.name = str_of(ctl->arguments[0]), .size = 1};
 	struct rows rows = ROWS_INIT;
+	uint64_t total;
 
-	if (!ctl_db(ctl, err) || !client_list(ctl->db, str_of(ctl->arguments[0]), &rows, err))
+	if (ctl->json)
+		return out_noun(ctl, NOUN_CLIENT, &listing.filter, err);
+	if (!ctl_db(ctl, err) || !noun_rows(ctl->db, NOUN_CLIENT, &listing, &rows, &total, err))
 		return false;
 	bool ok = show(ctl, &rows, err);
 	rows_free(&rows);

@@ -19,14 +19,18 @@ const size_t drain_fields_n = ARRAY_LEN(drain_fields);
 
 static bool set_status(struct ctl *ctl, struct str code, struct str status, struct err *err)
 {
+	const struct which which = {.name = code};
+	struct edit edit = ctl_edit(ctl);
 	struct server_input input;
-	uint64_t id;
 
 	fields_clear(server_fields, server_fields_n, &input);
 	input.server_code = code;
 	input.status = status;
-	return fields_check_given(server_fields, server_fields_n, &input, err) &&
-	       ctl_db(ctl, err) && server_change(ctl->db, NULL, ctl_actor(), &input, &id, err);
+	if (!fields_check_given(server_fields, server_fields_n, &input, err) || !ctl_db(ctl, err) ||
+		!server_change(ctl->db, NULL, &which, &edit, &input, err))
+		return false;
+	edit_end(&edit);
+	return true;
 }
 
 static bool find_server(const struct segment *seg, struct str code, struct server_facts *facts)

@@ -71,13 +71,15 @@ static bool erase_of(struct ctl *ctl, const struct secret_key *key, const struct
 bool subject_erase_now(struct ctl *ctl, struct err *err)
 {
 	const struct subject_input *input = &ctl->input.subject;
+	const struct listing listing = {.filter.name = input->client};
 	struct secret_key key;
 	struct rows rows = ROWS_INIT;
+	uint64_t total;
 
 	if (!fields_check(subject_fields, subject_fields_n, input, err) || !is_meant(input, err) ||
 		!secret_load_key(ctl->conf.common_secret_key_file, &key, err))
 		return false;
-	bool ok = ctl_db(ctl, err) && client_list(ctl->db, input->client, &rows, err);
+	bool ok = ctl_db(ctl, err) && noun_rows(ctl->db, NOUN_CLIENT, &listing, &rows, &total, err);
 	if (ok && rows.n == 0 && input->client.p)
 		ok = fail(err, ERR_MISSING, "no client has accountcode %.*s", (int)input->client.n,
 			input->client.p);

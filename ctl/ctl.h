@@ -13,6 +13,8 @@
 #include "registry/client.h"
 #include "registry/halt.h"
 #include "registry/keyring.h"
+#include "registry/noun_json.h"
+#include "registry/person.h"
 #include "registry/server.h"
 #include "shm/segment.h"
 
@@ -65,11 +67,14 @@ extern const size_t batch_fields_n;
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
-	bool json; /* one line for a machine instead of sentences */
+	bool json;	     /* one line for a machine instead of sentences */
+	bool yes;	     /* do what cannot be undone without asking */
+	uint64_t if_version; /* change only this version; 0: any */
 	char *arguments[CTL_ARGUMENTS_MAX];
 	int arguments_n;
 	union {
 		struct client_input client;
+		struct person_input person;
 		struct server_input server;
 		struct allocation_input allocation;
 		struct halt_input halt;
@@ -136,16 +141,24 @@ void ctl_changed(const struct ctl *ctl, uint64_t client_id);
 /* Prints object on one line and drops it. */
 void out_json(json_t *object);
 
-/* A JSON list of a text[] column. */
-json_t *out_list(const struct rows *rows, int row, int column);
+/* What is about to be done cannot be undone: true with --yes, or when somebody at a terminal says so. loses is a sentence without
+ * its full stop. */
+MUST_USE bool ctl_confirm(const struct ctl *ctl, struct err *err, const char *loses, ...)
+	PRINTF(3, 4);
 
-/* The words of a text, which blanks separate. */
-json_t *out_words(struct str text);
+/* What a change or a deletion begins with: who asks, and --if-version. */
+struct edit ctl_edit(const struct ctl *ctl);
 
-/* text, or null when it is empty. */
-json_t *out_text(struct str text);
+/* Prints one, or a list under this name, as registry/noun_json.h has them. */
+MUST_USE bool out_noun(struct ctl *ctl, enum noun noun, const struct which *which, struct err *err);
+MUST_USE bool out_nouns(struct ctl *ctl, enum noun noun, const struct listing *listing,
+	const char *name, struct err *err);
 
-/* "2026-11-22T09:00:00Z"; null for no time and for infinity. */
-json_t *out_time(int64_t wall_us);
+/* Prints shares as a table: cmd_alloc.c. */
+MUST_USE bool print_shares(struct ctl *ctl, const struct listing *listing, struct err *err);
+
+/* Answers a change: with these ids and names (object is taken), the new version and what is different. */
+void out_changed(const struct ctl *ctl, json_t *object, const struct edit *edit, const char *what,
+	struct str name);
 
 #endif

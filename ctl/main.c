@@ -21,6 +21,7 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_drain	    drain_fields, &drain_fields_n
 #define FIELDS_halt	    halt_fields, &halt_fields_n
 #define FIELDS_key	    key_fields, &key_fields_n
+#define FIELDS_person	    person_fields, &person_fields_n
 #define FIELDS_subject	    subject_fields, &subject_fields_n
 #define FIELDS_rotation	    rotation_fields, &rotation_fields_n
 #define FIELDS_server	    server_fields, &server_fields_n

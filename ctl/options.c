@@ -11,12 +11,12 @@
 #include "common/base.h"
 
 /* Keys of options: each field has a block of them. */
-enum { KEY_JSON = 0x100, KEY_FILE, KEY_FIELD = 0x200, KEYS_PER_FIELD = 4 };
+enum { KEY_JSON = 0x100, KEY_FILE, KEY_YES, KEY_VERSION, KEY_FIELD = 0x200, KEYS_PER_FIELD = 4 };
 enum field_key { AS_VALUE, FROM_FILE, FROM_STDIN };
 
 enum {
 	FIELDS_MAX = 40,
-	OPTIONS_MAX = 2 * FIELDS_MAX + 4,
+	OPTIONS_MAX = 2 * FIELDS_MAX + 5,
 	NAME_BYTES = 64,
 	SECRET_FILE_BYTES = 4096
 };
@@ -182,6 +182,24 @@ static bool take_option(struct parse *parse, int key, char *arg, struct err *err
 	return false;
 }
 
+/* What takes --if-version. */
+static bool is_edit(const struct command *command)
+{
+	static command_fn *const edits[] = {client_set, user_set, user_delete, server_set,
+		server_remove, alloc_set, alloc_delete};
+
+	for (size_t i = 0; i < ARRAY_LEN(edits); i++)
+		if (command->run == edits[i])
+			return true;
+	return false;
+}
+
+static bool take_version(struct ctl *ctl, const char *arg, struct err *err)
+{
+	return str_to_u64(str_of(arg), 1, INT64_MAX, &ctl->if_version) ||
+	       fail(err, ERR_INPUT, "--if-version takes a whole number, as `show' has it");
+}
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct parse *parse = state->input;
@@ -190,6 +208,10 @@ static error_t take(int key, char *arg, struct argp_state *state)
 
 	if (key == KEY_JSON)
 		parse->ctl->json = true;
+	else if (key == KEY_YES)
+		parse->ctl->yes = true;
+	else if (key == KEY_VERSION)
+		ok = take_version(parse->ctl, arg, &err);
 	else if (key == KEY_FILE)
 		ok = take_file(parse->ctl, parse->command, arg, &err);
 	else if (key == ARGP_KEY_ARG)
@@ -218,6 +240,10 @@ void options_read(struct ctl *ctl, const struct command *command, int argc, char
 			"a JSON object with these fields, \"-\" = standard input; options behind "
 			"it win");
 	}
+	if (is_edit(command))
+		add_option(&parse, "if-version", KEY_VERSION, "N",
+			"refuse when it is another version by now: somebody has changed it since");
+	add_option(&parse, "yes", KEY_YES, NULL, "do not ask before what cannot be undone");
 	add_option(&parse, "json", KEY_JSON, NULL, "answer with one line of JSON");
 	(void)snprintf(doc, sizeof(doc), "%c%s.", *command->help - 'a' + 'A', command->help + 1);
 	const struct argp argp = {.options = parse.options,

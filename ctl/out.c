@@ -1,10 +1,10 @@
 /* What commands share: see ctl.h. */
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "ctl/ctl.h"
 #include "shm/tenant.h"
@@ -75,32 +75,77 @@ void out_json(json_t *object)
 	json_decref(object);
 }
 
-json_t *out_list(const struct rows *rows, int row, int column)
+bool ctl_confirm(const struct ctl *ctl, struct err *err, const char *loses, ...)
 {
-	json_t *array = json_array();
-	struct row_list list = row_list(rows, row, column);
-	for (struct str element; row_list_next(&list, &element);)
-		json_array_append_new(array, json_stringn(element.p, element.n));
-	return array;
+	char sentence[200], line[16];
+	va_list ap;
+
+	if (ctl->yes)
+		return true;
+	va_start(ap, loses);
+	(void)vsnprintf(sentence, sizeof(sentence), loses, ap);
+	va_end(ap);
+	if (!isatty(STDIN_FILENO))
+		return fail(err, ERR_INPUT, "%s; say --yes if that is meant", sentence);
+	(void)fprintf(stderr, "%s. Go on? [y/N] ", sentence);
+	return (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y')) ||
+	       fail(err, ERR_INPUT, "nothing was done");
 }
 
-json_t *out_words(struct str text)
+struct edit ctl_edit(const struct ctl *ctl)
 {
-	json_t *list = json_array();
-	struct str word;
-	while (text.n && str_split(&text, ' ', &word))
-		json_array_append_new(list, json_stringn(word.p, word.n));
-	return list;
+	return (struct edit){.actor = ctl_actor(), .expected = ctl->if_version};
 }
 
-json_t *out_text(struct str text)
+bool out_noun(struct ctl *ctl, enum noun noun, const struct which *which, struct err *err)
 {
-	return text.n ? json_stringn(text.p, text.n) : json_null();
+	json_t *item;
+
+	if (!ctl_db(ctl, err) || !noun_show(ctl->db, noun, which, &item, err))
+		return false;
+	out_json(item);
+	return true;
 }
 
-json_t *out_time(int64_t wall_us)
+bool out_nouns(struct ctl *ctl, enum noun noun, const struct listing *listing, const char *name,
+	struct err *err)
 {
-	char text[CLOCK_TEXT_BYTES];
-	bool is_time = wall_us > INT64_MIN + 1 && wall_us < INT64_MAX;
-	return is_time ? json_string(clock_utc(wall_us, text)) : json_null();
+	json_t *items;
+	uint64_t total;
+
+	if (!ctl_db(ctl, err) || !noun_list(ctl->db, noun, listing, &items, &total, err))
+		return false;
+	out_json(json_pack("{s:o}", name, items));
+	return true;
+}
+
+/* As people write it. */
+static void print_value(const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	(void)fputs(text ? text : "?", stdout);
+	free(text);
+}
+
+void out_changed(const struct ctl *ctl, json_t *object, const struct edit *edit, const char *what,
+	struct str name)
+{
+	const char *member;
+	json_t *change;
+
+	if (ctl->json) {
+		json_object_set_new(object, "version", json_integer((json_int_t)edit->version));
+		json_object_set(object, "changes", edit->changes);
+		out_json(object);
+		return;
+	}
+	json_decref(object);
+	(void)printf("%s %.*s is changed.\n", what, (int)name.n, name.p);
+	json_object_foreach (edit->changes, member, change) {
+		(void)printf("  %-22s from ", member);
+		print_value(json_object_get(change, "from"));
+		(void)printf(" to ");
+		print_value(json_object_get(change, "to"));
+		(void)puts("");
+	}
 }

@@ -95,12 +95,14 @@ bool handle_admin_erase_subject(
 {
 	struct str accountcode = req_query(req, "accountcode");
 	struct strbuf *sb = &reply->body;
+	const struct listing listing = {.filter.name = accountcode};
 	struct rows rows = ROWS_INIT;
+	uint64_t total;
 	struct secret_key key;
 
 	if (!secret_load_key(app->conf->common_secret_key_file, &key, err))
 		return false;
-	bool ok = client_list(app->db, accountcode, &rows, err);
+	bool ok = noun_rows(app->db, NOUN_CLIENT, &listing, &rows, &total, err);
 	if (ok && rows.n == 0 && accountcode.p)
 		ok = fail(err, ERR_MISSING, "no client has this accountcode");
 	put_head(sb, req);

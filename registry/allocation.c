@@ -22,10 +22,8 @@ const size_t allocation_fields_n = ARRAY_LEN(allocation_fields);
 
 static void fill_args(struct sql_args *args, const struct allocation_input *input)
 {
-	arg_text(args, input->accountcode);
-	arg_text(args, input->server_code);
-	arg_i64(args, input->channels);
-	arg_i64(args, input->rate_limit);
+	arg_number(args, input->channels);
+	arg_number(args, input->rate_limit);
 	arg_number(args, input->calls_per_second);
 	arg_text_or_null(args, input->status);
 	arg_list(args, &input->allocated_dids);
@@ -51,19 +49,23 @@ static bool missing(struct db *db, const struct allocation_input *input, struct 
 		name->p);
 }
 
-static bool upsert(
-	struct db *db, const struct allocation_input *input, uint64_t *client_id, struct err *err)
+static bool insert(struct db *db, const struct allocation_input *input, uint64_t *client_id,
+	uint64_t *server_id, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 
+	arg_text(&args, input->accountcode);
+	arg_text(&args, input->server_code);
 	fill_args(&args, input);
-	bool ok = db_query(db, SQL_ALLOCATION_SET, &args, &rows, err);
+	bool ok = db_query(db, SQL_ALLOCATION_INSERT, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
 		return false;
-	if (rows.n == 1)
+	if (rows.n == 1) {
 		*client_id = (uint64_t)row_i64(&rows, 0, 0);
+		*server_id = (uint64_t)row_i64(&rows, 0, 1);
+	}
 	ok = rows.n == 1 || missing(db, input, err);
 	rows_free(&rows);
 	return ok;
@@ -79,33 +81,91 @@ static bool record(
 	strbuf_str(&subject, input->server_code);
 	strbuf_printf(&detail, "{\"channels\":%lld,\"rate_limit\":%lld}",
 		(long long)input->channels, (long long)input->rate_limit);
-	bool ok = change_record(db, actor, "allocation.set", subject.p, detail.p, err);
+	bool ok = change_record(db, actor, "allocation.create", subject.p, detail.p, err);
 	strbuf_free(&subject);
 	strbuf_free(&detail);
 	return ok;
 }
 
-static bool store(struct db *db, const char *actor, const struct allocation_input *input,
-	uint64_t *client_id, struct err *err)
+bool allocation_create(struct db *db, const char *actor, const struct allocation_input *input,
+	uint64_t *client_id, uint64_t *server_id, struct err *err)
 {
-	return db_begin(db, err) && upsert(db, input, client_id, err) &&
-	       change_announce(db, *client_id, err) && record(db, actor, input, err) &&
-	       db_commit(db, err);
-}
-
-bool allocation_set(struct db *db, const char *actor, const struct allocation_input *input,
-	uint64_t *client_id, struct err *err)
-{
-	uint64_t changed = 0;
+	uint64_t client = 0, server = 0;
 
 	if (!fields_check(allocation_fields, allocation_fields_n, input, err) || !db_ready(db, err))
 		return false;
-	if (!store(db, actor, input, &changed, err)) {
+	if (!db_begin(db, err) || !insert(db, input, &client, &server, err) ||
+		!change_announce(db, client, err) || !record(db, actor, input, err) ||
+		!db_commit(db, err)) {
 		db_rollback(db);
 		return explain_constraint(db, err);
 	}
-	*client_id = changed;
+	*client_id = client;
+	*server_id = server;
 	return true;
+}
+
+enum { KEYS = 2 }; /* of the fields: by which it is found */
+
+static bool is_change(const struct allocation_input *input, struct err *err)
+{
+	for (size_t i = KEYS; i < allocation_fields_n; i++)
+		if (field_is_given(&allocation_fields[i], input))
+			return true;
+	return fail(err, ERR_INPUT, "nothing to change is given");
+}
+
+static bool update(struct db *db, const struct edit *edit, const struct allocation_input *input,
+	struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_i64(&args, (int64_t)edit->id);
+	arg_i64(&args, (int64_t)edit->id2);
+	fill_args(&args, input);
+	bool ok = db_query(db, SQL_ALLOCATION_UPDATE, &args, NULL, err);
+	args_free(&args);
+	return ok;
+}
+
+bool allocation_change(struct db *db, const struct which *which, struct edit *edit,
+	const struct allocation_input *input, struct err *err)
+{
+	struct str accountcode = input->accountcode, server_code = input->server_code;
+
+	if (!is_change(input, err) ||
+		!fields_check_given(allocation_fields, allocation_fields_n, input, err) ||
+		!edit_begin(db, NOUN_ALLOCATION, which, edit, err))
+		return false;
+	if (!edit_keeps(edit, "accountcode", &accountcode, err) ||
+		!edit_keeps(edit, "server_code", &server_code, err) ||
+		!update(db, edit, input, err) || !change_announce(db, edit->id, err)) {
+		edit_undo(db, edit);
+		return explain_constraint(db, err);
+	}
+	return edit_commit(db, NOUN_ALLOCATION, edit, allocation_fields + KEYS,
+		       allocation_fields_n - KEYS, input, err) ||
+	       explain_constraint(db, err);
+}
+
+static bool delete_held(struct db *db, const struct edit *edit, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+
+	arg_i64(&args, (int64_t)edit->id);
+	arg_i64(&args, (int64_t)edit->id2);
+	bool ok = db_query(db, SQL_ALLOCATION_DELETE, &args, NULL, err);
+	args_free(&args);
+	return ok;
+}
+
+bool allocation_delete(struct db *db, const struct which *which, struct edit *edit, struct err *err)
+{
+	if (!edit_begin(db, NOUN_ALLOCATION, which, edit, err))
+		return false;
+	if (!delete_held(db, edit, err) || !change_announce(db, edit->id, err))
+		return edit_undo(db, edit);
+	return edit_commit_delete(db, NOUN_ALLOCATION, edit, err);
 }
 
 bool allocation_from_row(
@@ -135,9 +195,4 @@ bool allocations_of_client(struct db *db, uint64_t client_id, struct rows *rows,
 	bool ok = db_query_as(db, client_id, SQL_ALLOCATIONS_OF_CLIENT, &args, rows, err);
 	args_free(&args);
 	return ok;
-}
-
-bool allocation_list(struct db *db, struct rows *rows, struct err *err)
-{
-	return db_ready(db, err) && db_query(db, SQL_ALLOCATION_LIST, NULL, rows, err);
 }

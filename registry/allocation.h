@@ -4,6 +4,7 @@
 #define CCS_REGISTRY_ALLOCATION_H
 
 #include "registry/field.h"
+#include "registry/noun.h"
 #include "shm/layout.h"
 #include "sql/db.h"
 
@@ -19,9 +20,18 @@ struct allocation_input {
 extern const struct field allocation_fields[];
 extern const size_t allocation_fields_n;
 
-/* Makes the allocation or changes it. */
-MUST_USE bool allocation_set(struct db *db, const char *actor, const struct allocation_input *input,
-	uint64_t *client_id, struct err *err);
+/* Gives a client a share. CONFLICT when it has one of that server. */
+MUST_USE bool allocation_create(struct db *db, const char *actor,
+	const struct allocation_input *input, uint64_t *client_id, uint64_t *server_id,
+	struct err *err);
+
+/* Changes what is given of it, client and server excepted. */
+MUST_USE bool allocation_change(struct db *db, const struct which *which, struct edit *edit,
+	const struct allocation_input *input, struct err *err);
+
+/* Takes the share away. Its calls go on. */
+MUST_USE bool allocation_delete(
+	struct db *db, const struct which *which, struct edit *edit, struct err *err);
 
 /* One row of a client's allocations, with its server. */
 struct allocation_row {
@@ -39,9 +49,5 @@ MUST_USE bool allocation_from_row(
  * transaction. */
 MUST_USE bool allocations_of_client(
 	struct db *db, uint64_t client_id, struct rows *rows, struct err *err);
-
-/* All allocations: ALLOCATION_COLUMNS, then accountcode and allocated_dids. For the owner's
- * connection. */
-MUST_USE bool allocation_list(struct db *db, struct rows *rows, struct err *err);
 
 #endif

@@ -227,47 +227,27 @@ static bool is_change(const struct client_input *input, struct err *err)
 	return true;
 }
 
-/* What the audit keeps: the names of what was changed, as values may be secrets. */
-static bool record_change(
-	struct db *db, const char *actor, const struct client_input *input, struct err *err)
+bool client_change(struct db *db, const struct secret_key *secret, const struct which *which,
+	struct edit *edit, const struct client_input *input, struct err *err)
 {
-	char accountcode[48];
-	struct strbuf detail = STRBUF_INIT;
-	const char *comma = "";
-
-	strbuf_puts(&detail, "{\"changed\":[");
-	for (size_t i = 1; i < client_fields_n; i++) {
-		if (!field_is_given(&client_fields[i], input))
-			continue;
-		strbuf_printf(&detail, "%s\"%s\"", comma, client_fields[i].name);
-		comma = ",";
-	}
-	strbuf_puts(&detail, "]}");
-	bool ok = str_copy(accountcode, sizeof(accountcode), input->accountcode) &&
-		  change_record(db, actor, "client.change", accountcode, detail.p, err);
-	strbuf_free(&detail);
-	return ok;
-}
-
-bool client_change(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct client_input *input, uint64_t *client_id, struct err *err)
-{
+	struct client_input full = *input;
 	uint64_t written;
 
 	if (!is_change(input, err) ||
 		!fields_check_given(client_fields, client_fields_n, input, err) ||
 		!has_key_for(secret, input, err) || !db_ready(db, err) ||
-		(input->timezone.p && !check_timezone(db, input->timezone, err)))
+		(input->timezone.p && !check_timezone(db, input->timezone, err)) ||
+		!edit_begin(db, NOUN_CLIENT, which, edit, err))
 		return false;
-	if (!db_begin(db, err) ||
-		!write_client(db, SQL_CLIENT_UPDATE, secret, input, &written, err) ||
-		!change_announce(db, written, err) || !record_change(db, actor, input, err) ||
-		!db_commit(db, err)) {
-		db_rollback(db);
+	if (!edit_keeps(edit, "accountcode", &full.accountcode, err) ||
+		!write_client(db, SQL_CLIENT_UPDATE, secret, &full, &written, err) ||
+		!change_announce(db, edit->id, err)) {
+		edit_undo(db, edit);
 		return explain_constraint(db, err);
 	}
-	*client_id = written;
-	return true;
+	return edit_commit(
+		       db, NOUN_CLIENT, edit, client_fields + 1, client_fields_n - 1, input, err) ||
+	       explain_constraint(db, err);
 }
 
 /* ---- rows ---- */
@@ -384,16 +364,6 @@ bool client_by_accountcode(
 			 : fail(err, ERR_MISSING, "no client has accountcode %.*s",
 				   (int)MIN(accountcode.n, (size_t)40), accountcode.p);
 	rows_free(&rows);
-	return ok;
-}
-
-bool client_list(struct db *db, struct str accountcode, struct rows *rows, struct err *err)
-{
-	struct sql_args args = SQL_ARGS_INIT;
-
-	arg_text_or_null(&args, accountcode);
-	bool ok = db_ready(db, err) && db_query(db, SQL_CLIENT_LIST, &args, rows, err);
-	args_free(&args);
 	return ok;
 }
 

@@ -6,6 +6,7 @@
 #include "common/secret.h"
 #include "registry/field.h"
 #include "registry/key.h"
+#include "registry/noun.h"
 #include "registry/number.h"
 #include "shm/layout.h"
 #include "sql/db.h"
@@ -38,10 +39,11 @@ MUST_USE bool client_create(struct db *db, const struct conf *conf, const struct
 	const char *actor, const struct client_input *input, struct client_created *created,
 	struct err *err);
 
-/* Changes what is given of the client with input's accountcode; secret as in client_create. MISSING
- * when there is none. username and password are the user's own to change. */
-MUST_USE bool client_change(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct client_input *input, uint64_t *client_id, struct err *err);
+/* Changes what is given of it, its accountcode excepted; secret as in client_create. username and password are the user's own:
+ * registry/person.h. */
+MUST_USE bool client_change(struct db *db, const struct secret_key *secret,
+	const struct which *which, struct edit *edit, const struct client_input *input,
+	struct err *err);
 
 /* The columns of the view client_facts, with which every statement that reads clients begins. */
 enum { CLIENT_COLUMNS = 23 };
@@ -63,12 +65,6 @@ MUST_USE bool client_by_certificate(struct db *db, const struct digest *fingerpr
 /* MISSING when there is none. */
 MUST_USE bool client_by_accountcode(
 	struct db *db, struct str accountcode, struct shm_client *client, struct err *err);
-
-/* All clients by id, or the one with this account code (p NULL: all): CLIENT_COLUMNS, then
- * active_time_start and _end as "HH:MM:SS", usernames, number of valid keys, daily caps, days of retention (null: for ever). For the
- * owner's connection. */
-MUST_USE bool client_list(
-	struct db *db, struct str accountcode, struct rows *rows, struct err *err);
 
 /* How the client's numbers are checked. */
 struct number_rules client_number_rules(const struct shm_client *client, const struct conf *conf);

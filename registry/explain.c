@@ -10,6 +10,8 @@ static const struct {
 	{"app_user_username_key", "username_taken", "username is taken by another user"},
 	{"client_certificate_pkey", "certificate_taken",
 		"the certificate stands for a client already"},
+	{"allocation_pkey", "allocation_taken",
+		"the client has a share of that server already; change that one"},
 	{"server_server_code_key", "server_code_taken", "server_code is taken by another server"},
 };
 

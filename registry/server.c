@@ -148,53 +148,40 @@ static bool write_server(struct db *db, enum sql_query query, const struct secre
 	return ok;
 }
 
-/* What the audit keeps: the limits, or the names of what was changed; values may be secrets. */
-static void describe(
-	const struct server_input *input, uint64_t server_id, bool is_new, struct strbuf *out)
-{
-	const char *comma = "";
-
-	strbuf_printf(out, "{\"server_id\":%llu,", (unsigned long long)server_id);
-	if (is_new) {
-		strbuf_printf(out, "\"allowed_active_calls\":%lld,\"rate_limit\":%lld}",
-			(long long)input->allowed_active_calls, (long long)input->rate_limit);
-		return;
-	}
-	strbuf_puts(out, "\"changed\":[");
-	for (size_t i = 1; i < server_fields_n; i++) {
-		if (!field_is_given(&server_fields[i], input))
-			continue;
-		strbuf_printf(out, "%s\"%s\"", comma, server_fields[i].name);
-		comma = ",";
-	}
-	strbuf_puts(out, "]}");
-}
-
 static bool record(struct db *db, const char *actor, const struct server_input *input,
-	uint64_t server_id, bool is_new, struct err *err)
+	uint64_t server_id, struct err *err)
 {
 	struct strbuf detail = STRBUF_INIT;
 	char code[48];
 
-	describe(input, server_id, is_new, &detail);
+	strbuf_printf(&detail,
+		"{\"server_id\":%llu,\"allowed_active_calls\":%lld,\"rate_limit\":%lld}",
+		(unsigned long long)server_id, (long long)input->allowed_active_calls,
+		(long long)input->rate_limit);
 	bool ok = str_copy(code, sizeof(code), input->server_code) &&
-		  change_record(db, actor, is_new ? "server.create" : "server.change", code,
-			  detail.p, err);
+		  change_record(db, actor, "server.create", code, detail.p, err);
 	strbuf_free(&detail);
 	return ok;
 }
 
 static bool store(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct server_input *input, bool is_new, uint64_t *server_id, struct err *err)
+	const struct server_input *input, uint64_t *server_id, struct err *err)
 {
-	enum sql_query query = is_new ? SQL_SERVER_INSERT : SQL_SERVER_UPDATE;
+	return db_begin(db, err) &&
+	       write_server(db, SQL_SERVER_INSERT, secret, input, server_id, err) &&
+	       change_announce(db, 0, err) && record(db, actor, input, *server_id, err) &&
+	       db_commit(db, err);
+}
+
+bool server_create(struct db *db, const struct secret_key *secret, const char *actor,
+	const struct server_input *input, uint64_t *server_id, struct err *err)
+{
 	uint64_t written = 0;
 
-	if (!db_ready(db, err))
+	if (!check_template(input, err) ||
+		!fields_check(server_fields, server_fields_n, input, err) || !db_ready(db, err))
 		return false;
-	if (!db_begin(db, err) || !write_server(db, query, secret, input, &written, err) ||
-		!change_announce(db, 0, err) || !record(db, actor, input, written, is_new, err) ||
-		!db_commit(db, err)) {
+	if (!store(db, secret, actor, input, &written, err)) {
 		db_rollback(db);
 		return explain_constraint(db, err);
 	}
@@ -202,31 +189,67 @@ static bool store(struct db *db, const struct secret_key *secret, const char *ac
 	return true;
 }
 
-bool server_create(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct server_input *input, uint64_t *server_id, struct err *err)
+static bool is_change(const struct server_input *input, struct err *err)
 {
-	return check_template(input, err) &&
-	       fields_check(server_fields, server_fields_n, input, err) &&
-	       store(db, secret, actor, input, true, server_id, err);
-}
-
-bool server_change(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct server_input *input, uint64_t *server_id, struct err *err)
-{
-	bool is_empty = true;
-
 	for (size_t i = 1; i < server_fields_n; i++)
-		is_empty &= !field_is_given(&server_fields[i], input);
-	if (is_empty)
-		return fail(err, ERR_INPUT, "nothing to change is given");
-	return check_template(input, err) &&
-	       fields_check_given(server_fields, server_fields_n, input, err) &&
-	       store(db, secret, actor, input, false, server_id, err);
+		if (field_is_given(&server_fields[i], input))
+			return true;
+	return fail(err, ERR_INPUT, "nothing to change is given");
 }
 
-bool server_list(struct db *db, struct rows *rows, struct err *err)
+bool server_change(struct db *db, const struct secret_key *secret, const struct which *which,
+	struct edit *edit, const struct server_input *input, struct err *err)
 {
-	return db_ready(db, err) && db_query(db, SQL_SERVER_LIST, NULL, rows, err);
+	struct server_input full = *input;
+	uint64_t written;
+
+	if (!is_change(input, err) || !check_template(input, err) ||
+		!fields_check_given(server_fields, server_fields_n, input, err) ||
+		!edit_begin(db, NOUN_SERVER, which, edit, err))
+		return false;
+	if (!edit_keeps(edit, "server_code", &full.server_code, err) ||
+		!write_server(db, SQL_SERVER_UPDATE, secret, &full, &written, err) ||
+		!change_announce(db, 0, err)) {
+		edit_undo(db, edit);
+		return explain_constraint(db, err);
+	}
+	return edit_commit(
+		       db, NOUN_SERVER, edit, server_fields + 1, server_fields_n - 1, input, err) ||
+	       explain_constraint(db, err);
+}
+
+/* Of the one that is held. */
+static bool delete_unused(struct db *db, uint64_t server_id, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_i64(&args, (int64_t)server_id);
+	bool ok = db_query(db, SQL_SERVER_DELETE, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	int64_t shares = row_i64(&rows, 0, 0);
+	bool has_dialled = row_bool(&rows, 0, 1);
+	rows_free(&rows);
+	if (shares > 0)
+		return fail_code(err, ERR_CONFLICT, "server_in_use",
+			"%lld client%s a share of this server; an administrator takes the shares "
+			"away first",
+			(long long)shares, shares == 1 ? " has" : "s have");
+	return !has_dialled ||
+	       fail_code(err, ERR_CONFLICT, "server_has_calls",
+		       "calls of this server are on record, which need its name: it stays; an "
+		       "administrator can set its status to disabled");
+}
+
+bool server_delete(struct db *db, const struct which *which, struct edit *edit, struct err *err)
+{
+	if (!edit_begin(db, NOUN_SERVER, which, edit, err))
+		return false;
+	if (!delete_unused(db, edit->id, err) || !change_announce(db, 0, err))
+		return edit_undo(db, edit);
+	return edit_commit_delete(db, NOUN_SERVER, edit, err);
 }
 
 bool server_from_row(

@@ -4,6 +4,7 @@
 
 #include "common/secret.h"
 #include "registry/field.h"
+#include "registry/noun.h"
 #include "shm/layout.h"
 #include "sql/db.h"
 
@@ -27,15 +28,14 @@ extern const size_t server_fields_n;
 MUST_USE bool server_create(struct db *db, const struct secret_key *secret, const char *actor,
 	const struct server_input *input, uint64_t *server_id, struct err *err);
 
-/* Changes what is given of the server with this server_code; the rest stays. Fails with MISSING when
- * there is none. secret may be NULL when no ami_secret is given. */
-MUST_USE bool server_change(struct db *db, const struct secret_key *secret, const char *actor,
-	const struct server_input *input, uint64_t *server_id, struct err *err);
+/* Changes what is given of it, its server_code excepted. secret may be NULL when no ami_secret is given. */
+MUST_USE bool server_change(struct db *db, const struct secret_key *secret,
+	const struct which *which, struct edit *edit, const struct server_input *input,
+	struct err *err);
 
-/* All servers by code: SERVER_COLUMNS, then ami_user, channel_template, extension, context,
- * provided_prefix, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name, count_foreign_calls. For the
- * owner's connection. */
-MUST_USE bool server_list(struct db *db, struct rows *rows, struct err *err);
+/* Only one that nobody has a share of and that has never dialled: else CONFLICT, which says what to do. */
+MUST_USE bool server_delete(
+	struct db *db, const struct which *which, struct edit *edit, struct err *err);
 
 /* A template such as "PJSIP/{prefix}{number}@{endpoint}": known placeholders, exactly one of
  * them a number. */

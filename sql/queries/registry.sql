@@ -46,21 +46,8 @@ select c.*
   from client_facts c
  where c.id = $1::bigint;
 
--- name: client_list
--- role: ccs_owner ccs_admin
--- All clients, or the one with this account code.
-select c.*, r.active_time_start::text, r.active_time_end::text,
-       (select string_agg(u.username, ' ' order by u.id) from app_user u where u.client_id = c.id),
-       (select count(*) from api_key k
-         where k.client_id = c.id and k.revoked_at is null and coalesce(k.expires_at > now(), true)),
-       coalesce(array_to_string(r.daily_caps, ' '), ''), r.retention_days
-  from client_facts c
-  join client r on r.id = c.id
- where $1::text is null or c.accountcode = $1
- order by c.id;
-
 -- name: client_insert
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 insert into client (accountcode, name, did, phone_number, allocated_channels, rate_limit, calls_per_second,
                     requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
                     auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl, number_check, allowed_regions,
@@ -73,7 +60,7 @@ values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($
 returning id;
 
 -- name: client_update
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 -- What is not given stays as it is; the rest as client_insert. No row: there is no such client.
 update client
    set name = coalesce($2::text, name),
@@ -104,7 +91,7 @@ update client
 returning id;
 
 -- name: user_insert
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 insert into app_user (client_id, username, password_hash) values ($1::bigint, $2::text, $3::text);
 
 -- name: admin_insert
@@ -242,12 +229,12 @@ with ended as (
 select counted.n, told.id from counted, told;
 
 -- name: timezone_exists
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 -- By name only: abbreviations and "UTC+3" know nothing of daylight saving.
 select exists (select from pg_timezone_names where name = $1::text);
 
 -- name: server_insert
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 -- The flag says that the channel needs an endpoint and there is none.
 insert into server (server_code, host, port, ami_user, ami_secret, channel_template, allowed_active_calls, rate_limit,
                     calls_per_second, default_directory, recording_directory, extension, status,
@@ -262,7 +249,7 @@ values ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::text, $7::bigin
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
 
 -- name: server_update
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 -- What is not given stays as it is; the rest as server_insert. No row: there is no such server.
 update server
    set host = coalesce($2::text, host),
@@ -290,34 +277,30 @@ update server
  where server_code = $1::text
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
 
--- name: server_list
--- role: ccs_owner
-select s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
-       s.ami_user, s.channel_template, s.extension, s.context, s.provided_prefix, s.allocated_dids,
-       s.provided_endpoints, s.tls, s.tls_verify, s.tls_ca, s.tls_name, s.count_foreign_calls
-  from server s
- order by s.server_code;
-
--- name: allocation_set
--- role: ccs_owner
--- What is not given stays as it is; a new allocation is active. No row: client or server does not exist.
-insert into allocation as a (client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, status,
-                             allocated_dids)
+-- name: allocation_insert
+-- role: ccs_owner ccs_admin
+-- No row: client or server does not exist.
+insert into allocation (client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, status, allocated_dids)
 select c.id, s.id, $3::bigint, $4::bigint, nullif($5::bigint, 0), coalesce($6::text::server_status, 'active'),
        coalesce($7::text[], '{}')
   from client c, server s
  where c.accountcode = $1::text and s.server_code = $2::text
-    on conflict (client_id, server_id) do update
-   set allowed_active_calls = excluded.allowed_active_calls,
-       rate_limit = excluded.rate_limit,
-       calls_per_second = case when $5::bigint is null then a.calls_per_second else excluded.calls_per_second end,
-       status = case when $6::text is null then a.status else excluded.status end,
-       allocated_dids = case when $7::text[] is null then a.allocated_dids else excluded.allocated_dids end,
+returning client_id, server_id;
+
+-- name: allocation_update
+-- role: ccs_owner ccs_admin
+-- What is not given stays as it is.
+update allocation
+   set allowed_active_calls = coalesce($3::bigint, allowed_active_calls),
+       rate_limit = coalesce($4::bigint, rate_limit),
+       calls_per_second = nullif(coalesce($5::bigint, calls_per_second), 0),
+       status = coalesce($6::text::server_status, status),
+       allocated_dids = coalesce($7::text[], allocated_dids),
        updated_at = now()
-returning a.client_id;
+ where client_id = $1::bigint and server_id = $2::bigint;
 
 -- name: allocation_sides
--- role: ccs_owner
+-- role: ccs_owner ccs_admin
 select exists (select from client where accountcode = $1::text), exists (select from server where server_code = $2::text);
 
 -- name: allocations_of_client
@@ -341,23 +324,14 @@ select s.server_code, a.allowed_active_calls::bigint, a.rate_limit::bigint, grea
  where a.client_id = $1::bigint
  order by s.server_code;
 
--- name: allocation_list
--- role: ccs_owner
-select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,
-       s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
-       c.accountcode, a.allocated_dids
-  from allocation a
-  join server s on s.id = a.server_id
-  join client c on c.id = a.client_id
- order by c.accountcode, s.server_code;
-
 -- name: change_reload
+-- role: ccs_api ccs_owner ccs_admin
 -- A control row that makes the dispatcher read a client again (0: everything), and the NOTIFY that wakes it.
 with added as (insert into control (client_id, kind) values (nullif($1::bigint, 0), 'reload') returning id)
 select added.id from added, pg_notify('ccs', '');
 
 -- name: audit_insert
--- role: ccs_owner ccs_api ccs_login
+-- role: ccs_owner ccs_api ccs_login ccs_admin
 insert into audit (actor, action, subject, detail) values ($1::text, $2::text, $3::text, $4::text::jsonb);
 
 -- name: halt_set

@@ -33,6 +33,12 @@ _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
+# Some of their members, by which nothing is made: one of them is taken or missing.
+_CLIENT = {"accountcode": "accountcode", "name": "text", "rate_limit": "page", "callbackurl": "text", "is_active": "off"}
+_USER = {"accountcode": "accountcode", "username": "username", "new_name": "username"}
+_SERVER = {"server_code": "server_code", "host": "text", "port": "page", "tls": "off", "context": "entries"}
+_SHARE = {"accountcode": "accountcode", "server_code": "server_code", "channels": "page"}
+
 TAKES = {
     "health": Takes(),
     "status": Takes(),
@@ -85,6 +91,25 @@ TAKES = {
     "admin_show_key": Takes(path={"key_id": "any_key"}),
     "admin_end_key": Takes(path={"key_id": "any_key"}),
     "admin_rotate_key": Takes(path={"key_id": "any_key"}, body={"grace_seconds": "grace"}),
+    "admin_clients": Takes(query={**_PAGE, "accountcode": "accountcode", "status": "text", "sort": "sort"}),
+    "admin_client": Takes(path={"client_id": "client_id"}),
+    "admin_client_create": Takes(body=_CLIENT),
+    "admin_client_change": Takes(path={"client_id": "client_id"}, body=_CLIENT),
+    "admin_users": Takes(query={**_PAGE, "accountcode": "accountcode", "username": "username", "sort": "sort"}),
+    "admin_user": Takes(path={"user_id": "new"}),
+    "admin_user_create": Takes(body=_USER),
+    "admin_user_change": Takes(path={"user_id": "new"}, body=_USER),
+    "admin_user_delete": Takes(path={"user_id": "new"}),
+    "admin_servers": Takes(query={**_PAGE, "server_code": "server_code", "status": "text", "sort": "sort"}),
+    "admin_server": Takes(path={"server_id": "new"}),
+    "admin_server_create": Takes(body=_SERVER),
+    "admin_server_change": Takes(path={"server_id": "new"}, body=_SERVER),
+    "admin_server_delete": Takes(path={"server_id": "new"}),
+    "admin_allocations": Takes(query={**_PAGE, "accountcode": "accountcode", "server_code": "server_code"}),
+    "admin_allocation": Takes(path={"client_id": "client_id", "server_id": "new"}),
+    "admin_allocation_create": Takes(body=_SHARE),
+    "admin_allocation_change": Takes(path={"client_id": "client_id", "server_id": "new"}, body=_SHARE),
+    "admin_allocation_delete": Takes(path={"client_id": "client_id", "server_id": "new"}),
     "call_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "calling_summary": Takes(query={**_ACCOUNT, **_DATES, "server_code": "server_code"}),
     "report": Takes(query={**_ACCOUNT, **_DATES, "group_by": "grouping"}),

@@ -44,7 +44,7 @@ BODIES = [b"", b" ", b"\n\n\n", b"{", b"}", b"[]", b"[", b"null", b"true", b"0",
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "CONNECT", "get", "X"]
 
 # What the document names, and where it has no word: method, conflict, size, type of what is sent.
-STATUSES = {200, 400, 401, 403, 404, 405, 409, 413, 414, 429}
+STATUSES = {200, 400, 401, 403, 404, 405, 409, 412, 413, 414, 428, 429}
 
 
 def paths(path) -> list[str]:

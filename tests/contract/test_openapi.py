@@ -104,7 +104,7 @@ def codes_of_sources():
 
 
 # Codes that no request of the API can cause.
-ELSEWHERE = {"upgrade_required", "unknown_field"}
+ELSEWHERE = {"upgrade_required"}
 
 
 def test_every_code_of_the_sources_is_in_the_table_of_errors():

@@ -118,7 +118,7 @@ def test_B4_an_endpoint_has_a_limit_of_its_own(stack, option, code, body):
 
 
 def test_B4_all_clients_together_have_a_limit(stack):
-    client, other = stack.new_client("FIRST"), stack.new_client("SECOND")
+    client, other = stack.new_client("SHARING"), stack.new_client("SHARING-TOO")
     with api_options(stack, total_requests_per_minute=3):
         room_in_this_minute(stack)
         assert [told(who.api.get(ME))[:2] for who in (client, other, client)] == [

@@ -140,7 +140,9 @@ PROBES := $(patsubst %.c,$(OUT)/%,$(wildcard tests/system/*.c))
 $(OUT)/tests/system/%: $(OUT)/tests/system/%.c.o $(foreach l,dispatcher $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-dispatcher.libs) $(LDLIBS)
-check: $(PROBES)
+.PHONY: probes
+probes: $(PROBES)
+check: probes
 
 # The document of the API, from the route table and what docs/openapi says of each route.
 DESCRIPTION := $(wildcard docs/openapi/*)

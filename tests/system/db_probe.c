@@ -119,11 +119,11 @@ static void forbidden(void)
 	EXPECT(strstr(err.text, "42501") && strstr(err.text, "key_insert"));
 }
 
-/* An allocation of 100,000 channels: more than the client has, which is checked when it is committed. */
+/* A share of 100,000 channels: more than the client has, which is checked when it is committed. */
 static void add_too_much(struct sql_args *args)
 {
-	arg_text(args, str_of(getenv("ACCOUNTCODE")));
-	arg_text(args, str_of(getenv("SERVER_CODE")));
+	arg_i64(args, (int64_t)id_of("CLIENT"));
+	arg_i64(args, (int64_t)id_of("SERVER"));
 	arg_i64(args, 100000);
 	arg_i64(args, 1);
 	arg_null(args, INT8OID);
@@ -138,7 +138,7 @@ static void commit_that_fails(void)
 	connect_as("OWNER_DSN", 5000);
 	add_too_much(&args);
 	EXPECT(db_begin(db, &err));
-	EXPECT(db_query(db, SQL_ALLOCATION_SET, &args, NULL, &err));
+	EXPECT(db_query(db, SQL_ALLOCATION_UPDATE, &args, NULL, &err));
 	EXPECT(!db_commit(db, &err) && err.kind == ERR_INPUT);
 	EXPECT(strstr(err.text, "the client has"));
 	EXPECT(str_eq(str_of(db_constraint(db)), STR("allocation_fits")));
@@ -396,7 +396,7 @@ static void send_late_failure(struct stream *stream, struct group_end *end)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	add_too_much(&args);
-	stream_query(stream, SQL_ALLOCATION_SET, &args, NULL, NULL);
+	stream_query(stream, SQL_ALLOCATION_UPDATE, &args, NULL, NULL);
 	args_free(&args);
 	*end = (struct group_end){false, false};
 	stream_end(stream, note_end, end);
@@ -406,7 +406,7 @@ static void send_late_failure(struct stream *stream, struct group_end *end)
 static void a_refused_group_leaves_the_stream_usable(void)
 {
 	static const enum sql_query queries[] = {
-		SQL_CHANGE_RELOAD, SQL_ALLOCATION_SET, SQL_QUERY__N};
+		SQL_CHANGE_RELOAD, SQL_ALLOCATION_UPDATE, SQL_QUERY__N};
 	static const struct stream_ops ops = {.up = nothing_more, .down = no_stream};
 	const uint64_t ours = id_of("CLIENT"), refused[] = {ours, 999999999, ours};
 	struct poll *poll = poll_new();

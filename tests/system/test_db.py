@@ -32,7 +32,7 @@ def environment():
                                [client_id, server_id])
         yield {**os.environ, "OWNER_DSN": db.dsn("ccs_owner"), "API_DSN": db.dsn("ccs_api"),
                "ENEMY_DSN": db.dsn("postgres"), "CLIENT": str(clients[0]),
-               "OTHER": str(clients[1]), "ACCOUNTCODE": "PROBE1", "SERVER_CODE": "probe"}
+               "OTHER": str(clients[1]), "SERVER": str(server_id)}
     finally:
         server.close()
 

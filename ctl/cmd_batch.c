@@ -184,7 +184,7 @@ static bool load_file(struct ctl *ctl, const struct load_spec *spec, struct err 
 {
 	struct watched watched = {.load = NULL};
 	struct load_receipt receipt;
-	int fd;
+	int fd = -1;
 
 	if (!open_file(&ctl->input.batch, &fd, &watched.size, err))
 		return false;

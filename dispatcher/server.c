@@ -87,6 +87,19 @@ static const struct ami_live *find_live(
 	return n ? bsearch(&key, live, n, sizeof(*live), by_id) : NULL;
 }
 
+static bool is_on_server(const struct server *server, const struct slot *slot)
+{
+	return slot->server == server && slot_state(slot) >= CALL_SENT &&
+	       slot_state(slot) != CALL_ENDED;
+}
+
+/* What its client wanted hung up, it still wants: the Hangup of another life, or of another connection, may be lost. */
+static void remind(struct server *server, const struct slot *slot)
+{
+	if (slot->call->seen & SEEN_CALLED_OFF)
+		server_hangup(server, slot, CAUSE_NORMAL);
+}
+
 /* The server's list decides: what is on it lives, what is not has ended while nobody looked. */
 static void compare_calls(struct server *server, const struct ami_live *live, size_t n)
 {
@@ -97,8 +110,7 @@ static void compare_calls(struct server *server, const struct ami_live *live, si
 	size_t adopted = 0, gone = 0;
 
 	HASH_ITER (hh, d->by_entry, slot, next) {
-		if (slot->server != server || slot_state(slot) < CALL_SENT ||
-			slot_state(slot) == CALL_ENDED)
+		if (!is_on_server(server, slot))
 			continue;
 		const struct ami_live *l = find_live(live, n, slot);
 		if (l) {
@@ -107,6 +119,7 @@ static void compare_calls(struct server *server, const struct ami_live *live, si
 			(void)call_step(d, slot, EV_QUEUED, &cause);
 			if (l->channel_state == STATE_UP)
 				(void)call_step(d, slot, EV_ANSWERED, &cause);
+			remind(server, slot);
 		} else {
 			gone++;
 			call_gone(d, slot);
@@ -171,17 +184,21 @@ static void on_message(void *arg, const struct ami_message *msg)
 }
 
 /* After a respawn on the same connection: every Originate written before has been answered by now, so one without a
- * Response, and without any other sign, was never written. */
+ * Response, and without any other sign, was never written. A Hangup may not have been, either. */
 static void on_probed(void *arg)
 {
 	struct server *server = arg;
 	struct dispatcher *d = server->d;
 	struct slot *slot, *next;
-	HASH_ITER (hh, d->by_entry, slot, next)
-		if (slot->server == server && slot_state(slot) == CALL_SENT &&
-			!(slot->call->seen & SEEN_RESPONSE))
+	HASH_ITER (hh, d->by_entry, slot, next) {
+		if (!is_on_server(server, slot))
+			continue;
+		if (slot_state(slot) == CALL_SENT && !(slot->call->seen & SEEN_RESPONSE))
 			(void)call_step(d, slot, EV_NEVER_WRITTEN,
 				&(struct call_cause){.at_us = d->now_us});
+		else
+			remind(server, slot);
+	}
 	server->probing = false;
 	log_info("ami.probed", "server=%s", server->facts.server_code);
 	sched_server_freed(d, server);

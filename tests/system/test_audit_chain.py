@@ -189,5 +189,5 @@ def test_an_operators_act_tells_from_where_he_came(db):
                     "--rate-limit=1"], check=True, capture_output=True,
                    env={**os.environ, "SSH_CONNECTION": "2001:db8::7 4711 192.0.2.1 22"})
     last = json.loads(db.ctl("audit", "list", "--json"))["acts"][0]
-    assert (last["action"], last["address"]) == ("allocation.set", "2001:db8::7")
+    assert (last["action"], last["address"]) == ("allocation.create", "2001:db8::7")
     assert "11 acts" in verify(db)

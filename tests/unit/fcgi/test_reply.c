@@ -54,7 +54,7 @@ static json_t *envelope(struct request *r, struct reply *reply)
 static void test_every_kind_has_a_status(void **state)
 {
 	static const int wanted[ERR_KIND__N] = {
-		500, 400, 401, 403, 404, 405, 409, 413, 429, 503, 500};
+		500, 400, 401, 403, 404, 405, 409, 412, 428, 413, 429, 503, 500};
 	struct request *r = *state;
 	struct reply reply = REPLY_INIT;
 

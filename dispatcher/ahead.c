@@ -198,7 +198,8 @@ void ahead_give_back(struct dispatcher *d, const struct chunk *chunk)
 
 void ahead_give_back_all(struct dispatcher *d)
 {
-	ahead_give_back(d, NULL);
+	if (d->recovered) /* before that the next life finds them as they are */
+		ahead_give_back(d, NULL);
 }
 
 /* What is in the journal already is canceled when its row is deleted, anything else once it is there. */
@@ -226,6 +227,8 @@ static bool is_stale(struct dispatcher *d, struct slot *slot)
 void ahead_tend(struct dispatcher *d)
 {
 	struct slot *slot, *next;
+	if (!d->recovered) /* what is adopted may be let go again */
+		return;
 	for (struct server *s = d->servers; s; s = s->hh.next) {
 		rest(s);
 		ahead_refill(s);

@@ -11,7 +11,8 @@
  *
  * Until then (SEEN_AHEAD) it holds no channel, is no start in any rate and locks no number: it meets the gates of everybody
  * else in the moment in which it is written, so no limit is ever passed. One that is taken back was no attempt: its row in the
- * journal is deleted, and its entry is the first in line again. A successor adopts it as it is.
+ * journal is deleted, and its entry is the first in line again. A successor adopts it as it is, and takes none back before it
+ * has recovered: until then it may let go of its slots and begin again, and the withdrawal would free one that it has not.
  *
  * A quick call of the same client goes first: it takes the channel, and the attempt waits for the next.
  */

@@ -44,7 +44,7 @@ SEEDS ?= 500
 .PHONY: sim sim-mutants
 sim: $(SIM)
 	$(Q)$(SIM) --seeds $(SEEDS)
-# Breaks the dispatcher in nine places, one after the other, and sees the simulation notice each: some five minutes.
+# Breaks the dispatcher in one place after the other, and sees the simulation notice each: some five minutes.
 sim-mutants:
 	$(Q)tests/sim/mutants
 

@@ -345,9 +345,17 @@ static void judge_grants(void)
 		violated("the auditor has found a drift");
 }
 
+/* Until it has sorted out what it adopted, a life may have to begin again: what it had said would then be another's word. */
+static void judge_recovery(void)
+{
+	if (!sim.d->recovered && !journal_is_idle(sim.d->journal))
+		violated("something is to be committed before the life has recovered");
+}
+
 void rules_turn(void)
 {
 	judge_ring();
+	judge_recovery();
 	if (sim.d->recovered && sim.turns++ % 8 == 0)
 		judge_grants();
 }

@@ -540,6 +540,7 @@ void day_run(uint64_t seed, bool trace)
 	asterisk_start();
 	if (!segment_init(&sim.seg, sim.conf.common_node, &err))
 		die("sim.segment", "why=%s", log_q(err.text));
+	segment_remove(&sim.seg); /* of a day that crashed in a process of this number */
 	open_segment();
 	timer_at(sim.now_us, happen, 20 + dice(100), 0);
 	begin_life(false, false);

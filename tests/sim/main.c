@@ -35,6 +35,15 @@ void say(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+enum {
+	BROKE_A_RULE = 3
+}; /* the status of a day that has said so; a sanitizer's report is another */
+
+static void say_how_to_replay(uint64_t seed)
+{
+	printf("  replay: %s --seed %llu --trace\n", program, (unsigned long long)seed);
+}
+
 void violated(const char *fmt, ...)
 {
 	char text[400];
@@ -43,27 +52,53 @@ void violated(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	printf("seed %llu, second %lld.%06lld, life %u: %s\n  replay: %s --seed %llu --trace\n",
-		(unsigned long long)sim.seed, (long long)(us / US_PER_S),
-		(long long)(us % US_PER_S), sim.lives, text, program, (unsigned long long)sim.seed);
+	printf("seed %llu, second %lld.%06lld, life %u: %s\n", (unsigned long long)sim.seed,
+		(long long)(us / US_PER_S), (long long)(us % US_PER_S), sim.lives, text);
+	say_how_to_replay(sim.seed);
 	(void)fflush(stdout);
 	segment_remove(&sim.seg);
-	_exit(1);
+	_exit(BROKE_A_RULE);
 }
 
 /* Of all seeds: nothing is shown by days on which nobody was called. */
 enum { CALLS_A_SEED = 100 };
 static _Atomic uint64_t *calls;
 
+/* The days under way; pid 0: none. */
+static struct running {
+	pid_t pid;
+	uint64_t seed;
+} *days;
+static uint64_t days_n;
+
+static struct running *day_of(pid_t pid)
+{
+	for (uint64_t i = 0; i < days_n; i++)
+		if (days[i].pid == pid)
+			return &days[i];
+	die("sim.process", "pid=%d why=\"it is no day\"", (int)pid);
+}
+
+static void days_open(uint64_t jobs)
+{
+	days_n = jobs;
+	days = calloc(days_n, sizeof(*days));
+	if (!days)
+		die("memory.exhausted", "jobs=%llu", (unsigned long long)jobs);
+}
+
 /* A process of its own for each seed: whatever it does, the next one begins anew. */
-static pid_t begin(uint64_t seed, bool trace)
+static void begin(uint64_t seed, bool trace)
 {
 	(void)fflush(stdout);
+	struct running *day = day_of(0);
 	pid_t pid = fork();
 	if (pid < 0)
 		die("sim.fork", "why=%s", log_q(strerror(errno)));
-	if (pid)
-		return pid;
+	if (pid) {
+		*day = (struct running){pid, seed};
+		return;
+	}
 	log_open("sim", trace ? LOG_DEBUG : LOG_ERROR + 1);
 	day_run(seed, trace);
 	*calls += sim.dialled_n;
@@ -76,11 +111,15 @@ static bool bury(uint64_t *failed)
 	pid_t pid = wait(&status);
 	if (pid < 0)
 		return false;
-	if (WIFSIGNALED(status))
-		printf("process %d ended by signal %d\n", (int)pid, WTERMSIG(status));
-	else if (WEXITSTATUS(status) > 1)
-		printf("process %d ended with status %d\n", (int)pid, WEXITSTATUS(status));
+	struct running *day = day_of(pid);
+	day->pid = 0;
 	*failed += status != 0;
+	if (WIFEXITED(status) && (status == 0 || WEXITSTATUS(status) == BROKE_A_RULE))
+		return true;
+	printf("seed %llu: ended %s %d\n", (unsigned long long)day->seed,
+		WIFSIGNALED(status) ? "by signal" : "with status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	say_how_to_replay(day->seed);
 	return true;
 }
 
@@ -129,6 +168,7 @@ int main(int argc, char **argv)
 			fputs(usage, stderr);
 			return EX_USAGE;
 		}
+	days_open(MIN(jobs, seeds));
 	for (uint64_t i = 0; i < seeds; i++) {
 		while (running >= jobs)
 			running -= bury(&failed);

@@ -7,7 +7,6 @@
 #include "common/conf.h"
 #include "common/pool.h"
 #include "common/secret.h"
-#include "registry/admin.h"
 #include "registry/allocation.h"
 #include "registry/audit.h"
 #include "registry/client.h"
@@ -78,7 +77,6 @@ struct ctl {
 		struct server_input server;
 		struct allocation_input allocation;
 		struct halt_input halt;
-		struct admin_input admin;
 		struct key_input key;
 		struct rotation_input rotation;
 		struct drain_input drain;

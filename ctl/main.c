@@ -13,7 +13,6 @@
 const char *argp_program_version = "ccsctl " CCS_VERSION;
 
 #define FIELDS_none	    NULL, NULL
-#define FIELDS_admin	    admin_fields, &admin_fields_n
 #define FIELDS_audit	    audit_fields, &audit_fields_n
 #define FIELDS_audit_verify audit_verify_fields, &audit_verify_fields_n
 #define FIELDS_batch	    batch_fields, &batch_fields_n

@@ -94,26 +94,6 @@ returning id;
 -- role: ccs_owner ccs_admin
 insert into app_user (client_id, username, password_hash) values ($1::bigint, $2::text, $3::text);
 
--- name: admin_insert
--- role: ccs_owner ccs_admin
-insert into app_user (client_id, username, password_hash, role) values (null, $1::text, $2::text, 'admin')
-returning id;
-
--- name: admin_delete
--- role: ccs_owner
--- With his sessions: a token of his finds none any more.
-with who as (
-    select id from app_user where username = $1::text and role = 'admin'
-), signed_out as (
-    delete from user_session s using who where s.user_id = who.id
-)
-delete from app_user u using who where u.id = who.id
-returning u.id;
-
--- name: admin_list
--- role: ccs_owner ccs_admin
-select id, username, created_at from app_user where role = 'admin' order by username;
-
 -- name: key_insert
 -- role: ccs_owner ccs_admin ccs_api
 -- Client 0: an administrator's. No row: that client has $8 good ones.

@@ -81,7 +81,8 @@ select s.server_code, case when $5 = 'did' then nullif(g.grp, '') end, q.batch_i
   left join peak p using (grp)
   left join server s on $5 = 'server' and s.id = case when $5 = 'server' then g.grp::bigint end
   left join queue_master q on $5 = 'batch' and q.id = case when $5 = 'batch' then nullif(g.grp, '')::bigint end
- order by case when $5 = 'hour' then g.grp end, g.calls desc, g.grp
+ order by case when $5 = 'hour' then g.grp end, g.calls desc,
+          case when $5 in ('server', 'batch', 'cause') then lpad(g.grp, 20, '0') end, g.grp
  limit $6::bigint;
 
 -- name: details_total

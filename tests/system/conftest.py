@@ -5,6 +5,18 @@ import secrets
 import pytest
 from stack.proc import Process
 
+from pg_cluster import Server
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL of the module's own, without the rest of a stack."""
+    running = Server()
+    try:
+        yield running
+    finally:
+        running.close()
+
 
 @pytest.fixture
 def relay(stack, tmp_path):

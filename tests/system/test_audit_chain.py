@@ -9,19 +9,10 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from pg_cluster import PROGRAMS, Server
+from pg_cluster import PROGRAMS
 
 ANCHOR = re.compile(r"^\d+:[0-9a-f]{64}$", re.M)
 ACT = "insert into audit (actor, action, subject, detail) values (%s, 'test.act', %s, %s)"
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server()
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import subprocess
 import psycopg2
 import pytest
 
-from pg_cluster import PROGRAMS, ROOT, Server
+from pg_cluster import PROGRAMS, ROOT
 
 KEY = re.compile(r"ccs_live_[0-9A-Za-z]{38}")
 CLIENT = {"name": "Some Company", "accountcode": "SOME", "username": "some", "did": "1234567890",
@@ -20,15 +20,6 @@ SERVER = {"server_code": "ast1", "host": "127.0.0.1", "port": 5038, "ami_user": 
           "channel_template": "PJSIP/{number}@{endpoint}", "allowed_active_calls": 50,
           "rate_limit": 500, "endpoint": "trunk"}
 PASSWORD, SECRET = "secure_password", "s3cret of the manager"
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server()
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 def new_database(server):

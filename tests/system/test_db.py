@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from pg_cluster import PROGRAMS, ROOT, Server
+from pg_cluster import PROGRAMS, ROOT
 
 PROBE = PROGRAMS / "tests/system/db_probe"
 
@@ -17,24 +17,20 @@ def scenarios():
 
 
 @pytest.fixture(scope="module")
-def environment():
+def environment(server):
     """Two clients with a batch and a share of a server each."""
-    server = Server()
-    try:
-        db = server.database()
-        clients = [db.add_client(f"PROBE{i}") for i in (1, 2)]
-        server_id = db.add_server("probe")
-        with db.committing() as cursor:
-            for client_id in clients:
-                cursor.execute("insert into queue_master (client_id, batch_id, content,"
-                               " inserted_count) values (%s, 1, '', 0)", [client_id])
-                cursor.execute("insert into allocation values (%s, %s, 1, 1)",
-                               [client_id, server_id])
-        yield {**os.environ, "OWNER_DSN": db.dsn("ccs_owner"), "API_DSN": db.dsn("ccs_api"),
-               "ENEMY_DSN": db.dsn("postgres"), "CLIENT": str(clients[0]),
-               "OTHER": str(clients[1]), "SERVER": str(server_id)}
-    finally:
-        server.close()
+    db = server.database()
+    clients = [db.add_client(f"PROBE{i}") for i in (1, 2)]
+    server_id = db.add_server("probe")
+    with db.committing() as cursor:
+        for client_id in clients:
+            cursor.execute("insert into queue_master (client_id, batch_id, content,"
+                           " inserted_count) values (%s, 1, '', 0)", [client_id])
+            cursor.execute("insert into allocation values (%s, %s, 1, 1)",
+                           [client_id, server_id])
+    return {**os.environ, "OWNER_DSN": db.dsn("ccs_owner"), "API_DSN": db.dsn("ccs_api"),
+            "ENEMY_DSN": db.dsn("postgres"), "CLIENT": str(clients[0]),
+            "OTHER": str(clients[1]), "SERVER": str(server_id)}
 
 
 def test_every_scenario_is_run(environment):

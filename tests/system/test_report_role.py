@@ -5,7 +5,7 @@ import re
 import psycopg2.errors
 import pytest
 
-from pg_cluster import ROOT, Server
+from pg_cluster import ROOT
 
 BLOCK = re.compile(r"^```sql ?(\w*)\n(.*?)^```$", re.M | re.S)
 PAGE = [(kind or "acme_reports", text.strip()) for kind, text in BLOCK.findall((ROOT / "docs/SQL.md").read_text())]
@@ -14,23 +14,19 @@ NUMBER = "9876543210"
 
 
 @pytest.fixture(scope="module")
-def db():
+def db(server):
     """Two clients with a call each, and what the page sets up."""
-    server = Server()
-    try:
-        database = server.database()
-        for accountcode in ("ACME", "OTHER"):
-            fill(database, accountcode)
-        for kind, text in PAGE:
-            if kind in ("superuser", "owner"):
-                with database.committing("postgres" if kind == "superuser" else "ccs_owner") as cursor:
-                    cursor.execute(text)
-        server.cluster.psql("create role stranger login in role ccs_report; create role sees_all login in role ccs_report")
-        with database.committing() as cursor:
-            cursor.execute("insert into report_grant values ('sees_all', null, true)")
-        yield database
-    finally:
-        server.close()
+    database = server.database()
+    for accountcode in ("ACME", "OTHER"):
+        fill(database, accountcode)
+    for kind, text in PAGE:
+        if kind in ("superuser", "owner"):
+            with database.committing("postgres" if kind == "superuser" else "ccs_owner") as cursor:
+                cursor.execute(text)
+    server.cluster.psql("create role stranger login in role ccs_report; create role sees_all login in role ccs_report")
+    with database.committing() as cursor:
+        cursor.execute("insert into report_grant values ('sees_all', null, true)")
+    return database
 
 
 def fill(db, accountcode):

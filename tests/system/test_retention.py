@@ -5,19 +5,8 @@ import json
 import psycopg2.errors
 import pytest
 
-from pg_cluster import Server
-
 STEP = "select erased from retention_step()"
 NUMBER = "9876543210"
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server()
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture

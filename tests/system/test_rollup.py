@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pg_cluster import Server, statement
+from pg_cluster import statement
 
 OUTCOMES = ("completed", "busy", "no_answer", "rejected", "invalid", "congestion", "failed", "canceled", "expired",
             "suppressed", "unknown")
@@ -20,13 +20,9 @@ _serial = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def db():
+def db(server):
     """A migrated database."""
-    running = Server()
-    try:
-        yield running.database()
-    finally:
-        running.close()
+    return server.database()
 
 
 class Ended(NamedTuple):

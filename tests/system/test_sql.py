@@ -11,18 +11,9 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from pg_cluster import PROGRAMS, Server, statements
+from pg_cluster import PROGRAMS, statements
 
 PREPARABLE = ("select", "insert", "update", "delete", "with")
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server()
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,7 @@ def pss_kib(pid):
     total, counts = 0, True
     for text in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if "-" in text.split(" ", 1)[0]:
-            counts = "/dev/shm/ccs-" not in text
+            counts = "/dev/shm/" not in text
         elif text.startswith("Pss:") and counts:
             total += int(text.split()[1])
     return total

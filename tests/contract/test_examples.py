@@ -138,6 +138,23 @@ def test_a_refusal_is_an_error_with_its_request_id(stack, clients, language):
     assert "401 key_malformed" in log and "(request " in log
 
 
+def test_a_file_is_sent_in_pieces_and_stored_once(stack, asterisk, clients, tmp_path):
+    """CSV, then NDJSON, each once more: what was stored is answered again."""
+    first, second = asterisk.numbers("busy", 2)
+    files = {7101: tmp_path / "list.csv", 7102: tmp_path / "list.ndjson"}
+    files[7101].write_text(f"phone_number,row\r\n{first},1\r\n12,2\r\n{second},3\r\n")
+    files[7102].write_text(f'{{"phone_number": "{first}"}}\n{{"phone_number": "12"}}\n{{"phone_number": "{second}"}}\n')
+    for batch_id, file in files.items():
+        for _ in range(2):
+            ran = run_all(stack, "load", lambda _: [str(batch_id), str(file)],
+                          lambda language: environment(stack, stack.base_url, CCS_KEY=clients[language].key))
+            for language, said in ran.items():
+                assert said.lines[0] == f"batch {batch_id}: 2 stored, 1 left out", language
+                assert said.lines[1].startswith("left out: phone_number of line ") and len(said.lines) == 2
+    for client in clients.values():
+        assert client.report(7101).total == client.report(7102).total == 2
+
+
 @pytest.mark.parametrize("language", LISTENERS)
 def test_listener_tells_of_calls_and_connects_again(stack, asterisk, clients, tmp_path, language):
     client, output = clients[language], tmp_path / "output"

@@ -5,8 +5,12 @@
 //     await ccs.post('/queues/quickcall', { phone_number: '9876543210' }, { idempotencyKey: 'order-17' });
 'use strict';
 
+const fs = require('node:fs');
+const { Readable } = require('node:stream');
+
 const ATTEMPTS = 6;
 const SECONDS = 30; // for one attempt
+const FILE_SECONDS = 600; // for one attempt to send a file
 const REPEAT = [429, 502, 503, 504]; // nothing is wrong with the request
 
 const sleep = (seconds) => new Promise((done) => setTimeout(done, Math.max(0, seconds) * 1000));
@@ -38,17 +42,26 @@ class Ccs {
 		return this.request('POST', path, { body: JSON.stringify(body), idempotencyKey });
 	}
 
+	// Sends a file as it is, piece by piece.
+	load(path, file, type, query = {}) {
+		const body = () => Readable.toWeb(fs.createReadStream(file));
+		return this.request('POST', path, { query, body, type, seconds: FILE_SECONDS });
+	}
+
 	// The answer's JSON. An attempt that failed for no fault of ours is made again, exactly as it was.
-	async request(method, path, { query = {}, body, idempotencyKey }) {
+	async request(method, path, { query = {}, body, type, idempotencyKey, seconds = SECONDS }) {
 		if (this.login && !this.headers.Authorization && !path.startsWith('/auth/'))
 			await this.signIn();
 		const address = `${this.url}${path}?${new URLSearchParams(query)}`;
 		for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
 			await sleep(this.freeAt - Date.now() / 1000);
-			const headers = { ...this.headers, ...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }) };
+			const headers = { ...this.headers, ...(type && { 'Content-Type': type }),
+				...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }) };
+			const sent = typeof body === 'function' ? body() : body; // a stream is read once
 			let wait = backoff(attempt);
 			try {
-				const answer = await fetch(address, { method, headers, body, signal: AbortSignal.timeout(SECONDS * 1000) });
+				const answer = await fetch(address,
+					{ method, headers, body: sent, duplex: 'half', signal: AbortSignal.timeout(seconds * 1000) });
 				const said = await answer.json();
 				this.pace(answer.headers);
 				this.log(`${method} ${path}: ${answer.status} (request ${answer.headers.get('X-Request-Id')})`);

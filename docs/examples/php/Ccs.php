@@ -23,6 +23,7 @@ class Ccs
 {
 	private const ATTEMPTS = 6;
 	private const SECONDS = 30; // for one attempt
+	private const FILE_SECONDS = 600; // for one attempt to send a file
 	private const REPEAT = [429, 502, 503, 504]; // nothing is wrong with the request
 
 	private CurlHandle $curl;
@@ -58,18 +59,26 @@ class Ccs
 		return $this->request('POST', $path, json_encode((object) $body, JSON_THROW_ON_ERROR), $idempotencyKey);
 	}
 
-	/* The answer's JSON. An attempt that failed for no fault of ours is made again, exactly as it was. */
-	private function request(string $method, string $path, ?string $body = null, ?string $idempotencyKey = null): array
+	/* Sends a file as it is, piece by piece. */
+	public function load(string $path, string $file, string $type): array
 	{
+		return $this->request('POST', $path, headers: ['Content-Type' => $type], file: $file);
+	}
+
+	/* The answer's JSON. An attempt that failed for no fault of ours is made again, exactly as it was. */
+	private function request(string $method, string $path, ?string $body = null, ?string $idempotencyKey = null,
+		array $headers = [], ?string $file = null): array
+	{
+		$headers += $idempotencyKey ? ['Idempotency-Key' => $idempotencyKey] : [];
 		for ($attempt = 1; $attempt <= self::ATTEMPTS; $attempt++) {
 			sleep(max(0, $this->freeAt - time()));
 			$wait = self::backoff($attempt);
-			[$status, $headers, $text] = $this->attempt($method, $path, $body, $idempotencyKey);
+			[$status, $heard, $text] = $this->attempt($method, $path, $headers + $this->headers, $body, $file);
 			if ($status === 0) { // it is not known whether the request arrived
 				self::log("$method $path: " . curl_error($this->curl) . "; attempt $attempt");
 			} else {
-				self::log("$method $path: $status (request " . ($headers['x-request-id'] ?? '') . ')');
-				$this->pace($headers);
+				self::log("$method $path: $status (request " . ($heard['x-request-id'] ?? '') . ')');
+				$this->pace($heard);
 				$said = json_decode($text, true, flags: JSON_THROW_ON_ERROR);
 				if ($status === 200)
 					return $said;
@@ -77,7 +86,7 @@ class Ccs
 					continue;
 				if (!in_array($status, self::REPEAT) || $attempt === self::ATTEMPTS)
 					throw new CcsError($said);
-				$wait = (float) ($headers['retry-after'] ?? $wait);
+				$wait = (float) ($heard['retry-after'] ?? $wait);
 			}
 			usleep((int) ($wait * 1e6));
 		}
@@ -85,17 +94,18 @@ class Ccs
 	}
 
 	/* Status (0: no answer), headers in lower case, body. */
-	private function attempt(string $method, string $path, ?string $body, ?string $idempotencyKey): array
+	private function attempt(string $method, string $path, array $sent, ?string $body, ?string $file): array
 	{
-		$sent = $this->headers + ($idempotencyKey ? ['Idempotency-Key' => $idempotencyKey] : []);
 		$heard = [];
+		$what = $file === null ? [CURLOPT_UPLOAD => false, CURLOPT_POSTFIELDS => $body] :
+			[CURLOPT_UPLOAD => true, CURLOPT_INFILE => fopen($file, 'rb'), CURLOPT_INFILESIZE => filesize($file)];
+		curl_reset($this->curl);
 		curl_setopt_array($this->curl, [
 			CURLOPT_URL => $this->url . $path,
 			CURLOPT_CUSTOMREQUEST => $method,
-			CURLOPT_POSTFIELDS => $body,
 			CURLOPT_HTTPHEADER => array_map(fn ($name) => "$name: $sent[$name]", array_keys($sent)),
 			CURLOPT_RETURNTRANSFER => true,
-			CURLOPT_TIMEOUT => self::SECONDS,
+			CURLOPT_TIMEOUT => $file === null ? self::SECONDS : self::FILE_SECONDS,
 			CURLOPT_HEADERFUNCTION => function ($curl, $line) use (&$heard) {
 				if (str_contains($line, ':')) {
 					[$name, $value] = explode(':', $line, 2);
@@ -103,7 +113,7 @@ class Ccs
 				}
 				return strlen($line);
 			},
-		] + ($this->ca ? [CURLOPT_CAINFO => $this->ca] : []));
+		] + $what + ($this->ca ? [CURLOPT_CAINFO => $this->ca] : []));
 		$text = curl_exec($this->curl);
 		return [$text === false ? 0 : curl_getinfo($this->curl, CURLINFO_RESPONSE_CODE), $heard, $text];
 	}

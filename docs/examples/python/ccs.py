@@ -16,6 +16,7 @@ log = logging.getLogger("ccs")
 
 ATTEMPTS = 6
 SECONDS = 30  # for one attempt
+FILE_SECONDS = 600  # for the answer to a file
 REPEAT = (429, 502, 503, 504)  # nothing is wrong with the request
 
 
@@ -48,13 +49,19 @@ class Ccs:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return self._request("POST", path, json=body, params=query, headers=headers)
 
-    def _request(self, method, path, **request):
+    def load(self, path, file, kind, **query):
+        """Sends a file as it is, piece by piece; opened for reading bytes."""
+        return self._request("POST", path, params=query, data=file, headers={"Content-Type": kind}, timeout=FILE_SECONDS)
+
+    def _request(self, method, path, *, timeout=SECONDS, **request):
         """The answer's JSON. An attempt that failed for no fault of ours is made again, exactly as it was."""
         for attempt in range(1, ATTEMPTS + 1):
             time.sleep(max(0, self._free_at - time.time()))
             wait = backoff(attempt)
+            if hasattr(request.get("data"), "seek"):
+                request["data"].seek(0)
             try:
-                answer = self.session.request(method, self.url + path, timeout=SECONDS, verify=self.ca, **request)
+                answer = self.session.request(method, self.url + path, timeout=timeout, verify=self.ca, **request)
             except requests.exceptions.SSLError:
                 raise
             except requests.RequestException as failure:  # it is not known whether the request arrived

@@ -17,13 +17,28 @@ ccs_options() {
 	[ -z "${1-}" ] || printf 'header = "Idempotency-Key: %s"\n' "$1"
 }
 
-# curl repeats after 429, 502, 503, 504 and lost connections, exactly as it was, and waits as long as Retry-After says.
 ccs() { # method path [body [idempotency key]]
+	ccs_body=$(mktemp) || return
+	printf '%s' "${3-}" >"$ccs_body"
+	ccs_send "$1" "$2" "${4-}" 30 --header 'Content-Type: application/json' ${3:+--data-binary "@$ccs_body"}
+	ccs_sent=$?
+	rm "$ccs_body"
+	return "$ccs_sent"
+}
+
+# Sends a file as it is, piece by piece.
+ccs_load() { # path file type
+	ccs_send POST "$1" '' 600 --header "Content-Type: $3" --upload-file "$2"
+}
+
+# curl repeats after 429, 502, 503, 504 and lost connections, exactly as it was, and waits as long as Retry-After says.
+ccs_send() { # method path idempotency-key seconds option...
+	ccs_method=$1 ccs_path=$2 ccs_key=$3 ccs_seconds=$4
+	shift 4
 	ccs_folder=$(mktemp -d) || return
-	printf '%s' "${3-}" >"$ccs_folder/body"
-	ccs_status=$(ccs_options "${4-}" | curl --silent --show-error --config - --request "$1" --max-time 30 \
-		--retry 6 --retry-all-errors --output "$ccs_folder/answer" --write-out '%{http_code}' \
-		--header 'Content-Type: application/json' ${3:+--data-binary "@$ccs_folder/body"} "${CCS_URL%/}/api/v1$2")
+	ccs_status=$(ccs_options "$ccs_key" | curl --silent --show-error --config - --request "$ccs_method" \
+		--max-time "$ccs_seconds" --retry 6 --retry-all-errors --output "$ccs_folder/answer" \
+		--write-out '%{http_code}' "$@" "${CCS_URL%/}/api/v1$ccs_path")
 	if [ "$ccs_status" = 200 ]; then
 		cat "$ccs_folder/answer"
 	elif [ -s "$ccs_folder/answer" ]; then

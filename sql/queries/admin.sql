@@ -135,7 +135,7 @@ delete from user_session where user_id = $1::bigint;
 delete from app_user where id = $1::bigint;
 
 -- name: admins_left
--- How many administrators there are beside this one: users, and keys that are good.
-select (select count(*) from app_user where role = 'admin' and id <> $1::bigint)
+-- How many administrators there are beside this one: users, who stay until the transaction ends, and keys that are good.
+select (select count(*) from (select from app_user where role = 'admin' and id <> $1::bigint for key share) others)
        + (select count(*) from api_key
            where client_id is null and revoked_at is null and coalesce(expires_at > now(), true));

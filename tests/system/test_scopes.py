@@ -118,7 +118,10 @@ def test_E18_a_scope_that_is_taken_away_is_gone_at_once(stack, client):
 def administrator(stack):
     """Signs in, as often as it is asked."""
     add_administrator(stack, "root@ccs")
-    return stack.api.as_client(None)
+    yield stack.api.as_client(None)
+    [made] = stack.sql("select id from app_user where username = 'root@ccs'")
+    stack.sql("delete from user_session where user_id = %s", made["id"])
+    stack.sql("delete from app_user where id = %s", made["id"])
 
 
 def add_administrator(stack, username):

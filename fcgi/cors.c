@@ -4,10 +4,11 @@
 
 #include "common/base.h"
 
-#define TAKEN_HEADERS "X-API-KEY, Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+#define TAKEN_HEADERS                                                                              \
+	"X-API-KEY, Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
 #define SHOWN_HEADERS                                                                              \
 	"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Request-Id, " \
-	"Idempotent-Replayed"
+	"Idempotent-Replayed, ETag"
 
 enum { PREFLIGHT_S = 600 }; /* so long a browser need not ask again */
 

@@ -9,6 +9,7 @@
 #include "fcgi/router.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
+#include "registry/fine.h"
 #include "registry/person.h"
 #include "registry/server.h"
 
@@ -16,15 +17,25 @@
 
 /* ---- what all of them do ---- */
 
-/* By query: how a list is filtered and in which order it comes. */
+/* By query: how a list is filtered and in which order it comes. Of a filter that has few values, which. */
 static const struct {
 	const char *filters[2], *order;
+	bool (*is_fine)(struct str value); /* of the second filter; NULL: any is */
+	const char *values;
 } lists[] = {
-	[NOUN_CLIENT] = {{"accountcode", "status"}, "id"},
-	[NOUN_USER] = {{"accountcode", "username"}, "id"},
-	[NOUN_SERVER] = {{"server_code", "status"}, "id"},
-	[NOUN_ALLOCATION] = {{"accountcode", "server_code"}, "accountcode"},
+	[NOUN_CLIENT] = {{"accountcode", "status"}, "id", fine_client_status,
+		"active, paused or suspended"},
+	[NOUN_USER] = {{"accountcode", "username"}, "id", NULL, NULL},
+	[NOUN_SERVER] = {{"server_code", "status"}, "id", fine_server_status,
+		"active, draining or disabled"},
+	[NOUN_ALLOCATION] = {{"accountcode", "server_code"}, "accountcode", NULL, NULL},
 };
+
+static bool check_filter(enum noun noun, struct str value, struct err *err)
+{
+	return !lists[noun].is_fine || value.n == 0 || lists[noun].is_fine(value) ||
+	       fail(err, ERR_INPUT, "%s must be %s", lists[noun].filters[1], lists[noun].values);
+}
 
 static bool put_json(struct reply *reply, const json_t *value, struct err *err)
 {
@@ -45,7 +56,8 @@ static bool list(struct app *app, const struct req *req, struct reply *reply, en
 	uint64_t total;
 	json_t *items;
 
-	if (!page_read(req, lists[noun].order, &page, err))
+	if (!check_filter(noun, listing.filter.name2, err) ||
+		!page_read(req, lists[noun].order, &page, err))
 		return false;
 	listing.size = (int64_t)page.size;
 	listing.offset = (int64_t)page_offset(&page);

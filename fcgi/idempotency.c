@@ -21,6 +21,20 @@ bool idempotency_asked(const struct req *req)
 	       req->route->who == WHO_CLIENT && req->route->pool != ROUTE_LOAD;
 }
 
+bool idempotency_fits(const struct req *req, struct err *err)
+{
+	bool is_file = req->route->pool == ROUTE_LOAD;
+	bool writes = req->method != METHOD_GET && req->method != METHOD_DELETE;
+
+	if (!key_of(req).p || !writes || !(is_file || req->route->who == WHO_ADMIN))
+		return true;
+	return fail_code(err, ERR_INPUT, "idempotency_key_refused",
+		"this takes no Idempotency-Key: %s",
+		is_file ? "a file that is sent again under its batch_id is stored once"
+			: "what has been made already is refused by its name, and a change names "
+			  "its version in If-Match");
+}
+
 static bool check_key(struct str key, struct err *err)
 {
 	bool fine = key.n >= 1 && key.n <= KEY_MAX_BYTES;

@@ -15,9 +15,12 @@
 #include "fcgi/reply.h"
 #include "fcgi/req.h"
 
-/* It has a key, and is of a kind that heeds it: a client's POST or PUT. A file of entries has its batch_id instead: nobody holds
- * enough of it to compare it before it is stored. */
+/* It has a key, and is of a kind that heeds it: a client's POST, PUT or PATCH. */
 bool idempotency_asked(const struct req *req);
+
+/* INPUT when it has a key and would only seem to be protected by it. A file of entries has its batch_id: nobody holds enough of it
+ * to compare it before it is stored. What administrators make has a name of its own, and what they change a version. */
+MUST_USE bool idempotency_fits(const struct req *req, struct err *err);
 
 /* Answers such a request in the place of its handler. INPUT when the key is none, CONFLICT when it
  * was used for another request or the first one is still under way. */

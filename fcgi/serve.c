@@ -165,7 +165,8 @@ static bool answer(
 	if (verdict == AUTH_ASK_SQL)
 		return reply_pass(reply, POOL_SQL);
 	/* A stranger's body is not worth our memory: only now. */
-	if (verdict == AUTH_REFUSED || !body_read(app, req, fcgx->in, err))
+	if (verdict == AUTH_REFUSED || !idempotency_fits(req, err) ||
+		!body_read(app, req, fcgx->in, err))
 		return false;
 	if (req->route->pool != ROUTE_FAST && !db_ready(app->db, err))
 		return false;

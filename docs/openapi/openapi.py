@@ -94,7 +94,12 @@ def security(route):
 
 def is_repeatable(route) -> bool:
     """Does it take an Idempotency-Key?"""
-    return route["who"] == "CLIENT" and route["method"] != "GET"
+    return route["who"] == "CLIENT" and route["method"] not in ("GET", "DELETE") and route["pool"] != "LOAD"
+
+
+def takes_no_key(route) -> bool:
+    """Is an Idempotency-Key refused? What is repeated there is known by other things."""
+    return route["method"] in ("POST", "PUT", "PATCH") and (route["who"] == "ADMIN" or route["pool"] == "LOAD")
 
 
 def request_body(request):
@@ -133,6 +138,8 @@ def error_answers(pieces, route, piece):
     usual = pieces.errors["everywhere"][route["who"]] + pieces.errors["of_pool"].get(route["pool"], [])
     if is_repeatable(route):
         usual += pieces.errors["of_writes"]
+    if takes_no_key(route):
+        usual += pieces.errors["of_keyless_writes"]
     details = {code: None for code in usual}
     details.update(piece.get("errors") or {})
     by_status = {}

@@ -35,15 +35,18 @@ def anchor(method, path) -> str:
 def example_request(document, method, path, operation) -> str:
     """What a shell would say."""
     words = ["curl", *_HEADER[len(operation["security"])]]
-    query = []
+    query, headers = [], []
     for parameter in (resolved(document, each) for each in operation.get("parameters", [])):
         if "x-instead-of" in parameter:
             continue
         value = parameter.get("example", 1)
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", str(value))
+        elif parameter["in"] == "header":
+            headers.append(f"-H '{parameter['name']}: {value}'")
         else:
             query.append(f"{parameter['name']}={value}")
+    words += headers
     body = operation.get("requestBody")
     if body:
         kind, content = next(iter(body["content"].items()))

@@ -168,6 +168,19 @@ def test_users_of_a_client(stack, admin):
     check_refused(anonymous.post("/auth/login", login), 401, "login_refused")
 
 
+def test_what_administrators_make_takes_no_idempotency_key(stack, admin):
+    made = make(admin, "ADM-IDEM")
+    for method, path, body in (("POST", "/admin/clients", registration("ADM-IDEM-2")),
+                               ("PATCH", f"/admin/clients/{made['id']}", {"rate_limit": 1})):
+        answer = admin.request(method, path, body, headers={"Idempotency-Key": "once", "If-Match": "*"})
+        check_refused(answer, 400, "idempotency_key_refused")
+    assert admin.get("/admin/clients", accountcode="ADM-IDEM-2").ok["total"] == 0
+    client = stack.api.as_client(made["api_key"])
+    answer = client.request("POST", "/queues/batches/1/entries", b"phone_number\n9020000001\n",
+                            headers={"Idempotency-Key": "once", "Content-Type": "text/csv"})
+    assert "batch_id" in check_refused(answer, 400, "idempotency_key_refused")
+
+
 def test_lists_are_filtered_and_paged(admin):
     for n in range(3):
         make(admin, f"ADM-PAGE-{n}")
@@ -179,6 +192,58 @@ def test_lists_are_filtered_and_paged(admin):
     assert beyond["items"] == [] and beyond["total"] == latest["total"] >= 3
     for path in "/admin/users", "/admin/servers", "/admin/allocations":
         assert admin.get(path, size=1).ok["total"] >= 1
+
+
+def test_Q5_a_list_knows_its_statuses(admin):
+    for path, values in (("/admin/clients", "active, paused or suspended"), ("/admin/servers", "active, draining or disabled")):
+        assert values in check_refused(admin.get(path, status="closed"), 400, "bad_request")
+    assert all(item["status"] == "active" for item in admin.get("/admin/clients", status="active").ok["items"])
+
+
+@pytest.fixture
+def administrators(stack, admin):
+    """Two, with a password each: username -> (id, header of who has signed in)."""
+    login = {"password": "a long password"}
+    made = {}
+    for name in "adm-first@ccs", "adm-other@ccs":
+        user = admin.post("/admin/users", {"username": name, **login}).ok
+        assert (user["role"], user["accountcode"]) == ("admin", None)
+        token = stack.api.as_client(None).post("/auth/login", {"username": name, **login}).ok["access_token"]
+        made[name] = user["id"], {"Authorization": f"Bearer {token}"}
+    yield made
+    stack.sql("delete from user_session where user_id = any(%s)", [user_id for user_id, _ in made.values()])
+    stack.sql("delete from app_user where id = any(%s)", [user_id for user_id, _ in made.values()])
+
+
+def test_Q5_nobody_deletes_himself(stack, administrators):
+    (first, bearer), (other, _) = administrators.values()
+    api = stack.api.as_client(None)
+
+    def delete(user_id):
+        return api.request("DELETE", f"/admin/users/{user_id}", headers={**bearer, "If-Match": "*"})
+    check_refused(delete(first), 409, "own_user")
+    assert delete(other).status == 200
+    check_refused(delete(first), 409, "own_user")
+
+
+def test_Q5_the_last_administrator_stays(stack, administrators):
+    """Where no administrator's key is good, the last who signs in is the last there is."""
+    first, other = administrators
+    ctl = stack.stack.ccs
+    keys = stack.sql("select id, expires_at from api_key where client_id is null and revoked_at is null"
+                     " and coalesce(expires_at > now(), true)")
+    stack.sql("update api_key set expires_at = now() where id = any(%s)", [key["id"] for key in keys])
+    try:
+        others = stack.sql("select count(*) from app_user where role = 'admin' and username <> all(%s)", [first, other])
+        assert others[0][0] == 0  # of this test's process: the others have their own
+        assert "deleted" in ctl.ctl("user", "delete", first, "--yes")
+        refused = subprocess.run([ctl.programs / "ccsctl", "-c", ctl.conf, "user", "delete", other, "--yes"],
+                                 capture_output=True, text=True, check=False)
+        assert refused.returncode == 1 and "last administrator" in refused.stderr
+    finally:
+        for key in keys:
+            stack.sql("update api_key set expires_at = %s where id = %s", key["expires_at"], key["id"])
+    assert "deleted" in ctl.ctl("user", "delete", other, "--yes")
 
 
 def test_nobody_but_an_administrator_with_the_right_scope(stack, admin):

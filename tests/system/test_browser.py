@@ -12,7 +12,7 @@ SHOP, OFFICE = "https://shop.example", "https://office.example:8443"
 ME = "/clients/me"
 CALL = "/queues/quickcall/"
 SHOWN = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "x-request-id",
-         "idempotent-replayed"}
+         "idempotent-replayed", "etag"}
 PLAIN_READS = [one.pattern for one in endpoints() if one.method == "GET" and "{" not in one.pattern and one.who != "ADMIN"]
 
 
@@ -96,7 +96,7 @@ def test_G9_fetch_from_a_page_of_another_origin(pages, path, method, origin):
     asked = preflight(pages, path, method, origin)
     assert asked.status == 200 and asked.headers["Access-Control-Allow-Origin"] == origin
     assert method.lower() in words(asked, "Access-Control-Allow-Methods")
-    assert {"x-api-key", "authorization", "content-type", "idempotency-key"} \
+    assert {"x-api-key", "authorization", "content-type", "idempotency-key", "if-match"} \
         <= words(asked, "Access-Control-Allow-Headers")
     assert int(asked.headers["Access-Control-Max-Age"]) > 0 and "origin" in words(asked, "Vary")
     body = {"phone_number": "12"} if method == "POST" else None

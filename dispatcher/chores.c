@@ -7,10 +7,21 @@
 
 #include "common/base.h"
 
-static void run(struct dispatcher *d, enum sql_query query, stream_rows_fn *rows)
+struct chore {
+	enum sql_query query;
+	int64_t every_s;
+	stream_rows_fn *rows;
+	const int64_t *parameter; /* the one of the statement, if it has one */
+};
+
+static void run(struct dispatcher *d, const struct chore *chore)
 {
-	stream_query(d->lookups, query, NULL, rows, d);
+	struct sql_args args = SQL_ARGS_INIT;
+	if (chore->parameter)
+		arg_i64(&args, *chore->parameter);
+	stream_query(d->lookups, chore->query, &args, chore->rows, d);
 	stream_end(d->lookups, NULL, NULL);
+	args_free(&args);
 }
 
 /* The log leaves the machine, where it is kept for that: somebody who cuts off the end of the audit, or makes its chain
@@ -38,20 +49,17 @@ static void go_on_erasing(void *arg, const struct rows *rows)
 
 void chores_turn(struct dispatcher *d)
 {
-	static const struct chore {
-		enum sql_query query;
-		int64_t every_s;
-		stream_rows_fn *rows;
-	} chores[CHORES] = {
-		{SQL_IDEMPOTENCY_EXPIRE, 60, NULL},
-		{SQL_PARTITIONS_ADVANCE, 3600, NULL},
-		{SQL_AUDIT_ANCHOR, 3600, log_anchor},
-		[RETENTION] = {SQL_RETENTION_STEP, 10, go_on_erasing},
+	const struct chore chores[CHORES] = {
+		{SQL_IDEMPOTENCY_EXPIRE, 60, NULL, NULL},
+		{SQL_PARTITIONS_ADVANCE, 3600, NULL, NULL},
+		{SQL_AUDIT_ANCHOR, 3600, log_anchor, NULL},
+		{SQL_EVENTS_RETIRE, 3600, NULL, &d->conf->dispatcher_event_retention_days},
+		[RETENTION] = {SQL_RETENTION_STEP, 10, go_on_erasing, NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(chores); i++) {
 		if (d->now_us < d->next_chore_us[i])
 			continue;
 		d->next_chore_us[i] = d->now_us + chores[i].every_s * US_PER_S;
-		run(d, chores[i].query, chores[i].rows);
+		run(d, &chores[i]);
 	}
 }

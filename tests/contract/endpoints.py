@@ -77,6 +77,8 @@ TAKES = {
     "queue_entries": Takes(path={"client_id": "client_id", "queue_master_id": "queue_master_id"},
                            query={**_PAGE, "sort": "sort", "status": "status",
                                   "phone_number": "number"}),
+    "events": Takes(query={"after": "position", "types": "event_types", "batch_id": "batch_id", "server_code": "server_code",
+                           "phone_number": "number", "limit": "size"}),
     "call_details": Takes(query={**_ACCOUNT, **_DATES, **_PAGE, "batch_id": "batch_id",
                                  "status": "status", "phone_number": "number", "sort": "detail_sort",
                                  "format": "format", "cursor": "cursor", "spreadsheet": "flag"}),

@@ -36,6 +36,7 @@ ASKS = {
     "summary_hours": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "report": ["$client", "2026-01-01", "2026-01-01", ZONE, "server", 10],
+    "events_after": ["$client", 0, None, None, None, None, 10, 10],
     "details_total": ["$client", None, None, None],
     "details_pick": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0],
     "details_pick_some": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0, "$queue", None, None],
@@ -122,6 +123,8 @@ def fill(db, accountcode) -> dict:
         insert("insert into rollup_hour values (%s, %s, (now() at time zone %s)::date, 9, 1)", client, server, ZONE)
         insert("insert into idempotency values (%s, 'key', sha256('x'), %s, false)", client, MARK.encode())
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
+        insert("insert into client_seq values (%s, 1)", client)
+        insert("insert into event values (%s, 1, 'call_failed', now(), %s, 1, %s)", client, entry, f'{{"a": "{MARK}"}}')
     return ids
 
 

@@ -686,6 +686,19 @@ def test_the_dispatcher_advances_partitions_without_owning_them(clock):
             cursor.execute("create table x (y int)")
 
 
+def test_events_are_dropped_by_the_week_when_they_are_old_enough(clock):
+    with clock.as_role("ccs_owner") as cursor:
+        for weeks in (30, 13):
+            cursor.execute("select partitions_advance(now() - make_interval(weeks => %s))", [weeks])
+            cursor.execute("insert into event values (2, %s, 'x', now() - make_interval(weeks => %s), 1, 1, '{}')", [100 - weeks, weeks])
+        cursor.execute("select dropped from events_retire(140)")
+        assert cursor.fetchone()[0] == 2, "two of thirty weeks ago: that week and the next"
+        cursor.execute("select dropped from events_retire(140)")
+        assert cursor.fetchone()[0] == 0
+        cursor.execute("select array_agg(seq) from event where client_id = 2")
+        assert cursor.fetchone()[0] == [87]
+
+
 def test_chunk_ids_never_go_back(clock):
     with clock.as_role("ccs_owner") as cursor:
         cursor.execute("select nextval('chunk_id_seq')")

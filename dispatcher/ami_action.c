@@ -128,11 +128,11 @@ bool ami_challenge(struct strbuf *out, struct str action_id, struct err *err)
 	return end(&action);
 }
 
-/* What we want to hear: the fate of calls, Asterisk's records of them, its start and end. */
+/* What we want to hear: the fate of calls, Asterisk's records of them, its start and end, what dialplans tell. */
 static void add_user(struct action *action, struct str user)
 {
 	add(action, FIELD_USERNAME, user);
-	add(action, FIELD_EVENTS, STR("call,cdr,system"));
+	add(action, FIELD_EVENTS, STR("call,cdr,system,user"));
 }
 
 bool ami_login_plain(struct strbuf *out, struct str action_id, struct str user, struct str secret,

@@ -18,8 +18,7 @@ static const struct str event_names[AMI_EVENT__N] = {
 
 _Static_assert(AMI_HEADER__N <= 32, "one bit of ami_message.seen each");
 
-/* Cuts the next line off, without its CR LF or LF. False when its end is not there. */
-static bool next_line(struct str *rest, struct str *line)
+bool ami_next_line(struct str *rest, struct str *line)
 {
 	const char *lf = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
 	if (!lf)
@@ -31,7 +30,7 @@ static bool next_line(struct str *rest, struct str *line)
 	return true;
 }
 
-static bool split_line(struct str line, struct str *name, struct str *value)
+bool ami_split_line(struct str line, struct str *name, struct str *value)
 {
 	const char *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
 	if (!colon)
@@ -61,8 +60,8 @@ static void read_headers(struct str rest, struct ami_message *msg)
 {
 	struct str line, name, value;
 
-	while (next_line(&rest, &line)) {
-		if (!split_line(line, &name, &value))
+	while (ami_next_line(&rest, &line)) {
+		if (!ami_split_line(line, &name, &value))
 			continue;
 		size_t header = find(header_names, AMI_HEADER__N, name);
 		if (header == AMI_HEADER__N || msg->seen & UINT32_C(1) << header)
@@ -79,8 +78,9 @@ static void read_message(struct str block, struct ami_message *msg)
 
 	msg->kind = AMI_KIND_OTHER;
 	msg->event = AMI_E_OTHER;
+	msg->text = block;
 	msg->seen = 0;
-	if (next_line(&rest, &line) && split_line(line, &name, &value)) {
+	if (ami_next_line(&rest, &line) && ami_split_line(line, &name, &value)) {
 		if (str_case_eq(name, header_names[AMI_H_RESPONSE])) {
 			msg->kind = AMI_KIND_RESPONSE;
 		} else if (str_case_eq(name, header_names[AMI_H_EVENT])) {
@@ -143,7 +143,7 @@ enum ami_parsed ami_parse_banner(struct str in, struct str *version, size_t *use
 
 	if (in.n && memcmp(in.p, start.p, MIN(in.n, start.n)) != 0)
 		return AMI_BAD;
-	if (!next_line(&rest, &line))
+	if (!ami_next_line(&rest, &line))
 		return in.n < BANNER_MAX ? AMI_MORE : AMI_BAD;
 	if (line.n < start.n)
 		return AMI_BAD;

@@ -35,6 +35,7 @@ enum ami_kind { AMI_KIND_OTHER, AMI_KIND_RESPONSE, AMI_KIND_EVENT, AMI_KIND__N }
 struct ami_message {
 	enum ami_kind kind;   /* by the name of the first line */
 	enum ami_event event; /* of an AMI_KIND_EVENT */
+	struct str text;      /* all its lines: what user_event.h reads */
 	uint32_t seen;	      /* bit 1 << enum ami_header: that header stands in headers[] */
 	struct str
 		headers[AMI_HEADER__N]; /* through ami_header() only: unseen ones are not cleared */
@@ -57,6 +58,12 @@ enum ami_parsed ami_parse_next(
 /* Takes the banner line that comes before everything else: "Asterisk Call Manager/11.0.0". *version
  * is what stands behind the slash. BAD as soon as it cannot be one. */
 enum ami_parsed ami_parse_banner(struct str in, struct str *version, size_t *used);
+
+/* Cuts the next line off, without its CR LF or LF. False when its end is not there. */
+bool ami_next_line(struct str *rest, struct str *line);
+
+/* "Name: value", the value without blanks around it. False without a colon. */
+bool ami_split_line(struct str line, struct str *name, struct str *value);
 
 /* The value of a header, empty when the message has none. */
 static inline struct str ami_header(const struct ami_message *msg, enum ami_header header)

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "dispatcher/batch.h"
+#include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 
 #include "common/base.h"
@@ -283,6 +284,24 @@ static struct str text_or_null(const char *text)
 	return str_of(*text ? text : NULL);
 }
 
+static void add_results(
+	struct sql_args *args, const struct dispatcher *d, const struct batch *batch)
+{
+	struct strbuf json = STRBUF_INIT;
+	struct sql_array column = arg_array(args, TEXTOID);
+
+	for (size_t i = 0; i < batch->finishes.n; i++) {
+		strbuf_reset(&json);
+		call_result_json(d, batch->finishes.v[i].slot, &json);
+		if (str_eq(strbuf_view(&json), STR("null")))
+			array_null(&column);
+		else
+			array_text(&column, strbuf_view(&json));
+	}
+	array_end(&column);
+	strbuf_free(&json);
+}
+
 static void send_finishes(struct dispatcher *d, struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
@@ -307,6 +326,8 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		span_ms(call->answered_us, call->ended_us));
 	COLUMN(&args, TEXTOID, batch->finishes, array_text,
 		str_of(call->e164[0] ? call->e164 : call->number));
+	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call_answered_by(d, slot)));
+	add_results(&args, d, batch);
 	stream_query(d->commits, SQL_DETAIL_FINISH, &args, NULL, NULL);
 	args_free(&args);
 }

@@ -39,6 +39,9 @@ bool call_step(struct dispatcher *d, struct slot *slot, enum call_event event,
 /* Notes in the segment what has been seen of it: enum shm_call_seen. */
 void call_see(struct dispatcher *d, struct slot *slot, uint32_t what);
 
+/* The call that an id of Asterisk's names, if it is one of this server; NULL: it is not, or not any more. */
+struct slot *slot_of_call(struct server *server, struct str id);
+
 /* A message of a server: foreign calls cost a prefix comparison. call_heard.c. */
 void call_message(struct server *server, const struct ami_message *msg);
 

@@ -3,6 +3,7 @@
 #include "dispatcher/ami_outcome.h"
 #include "dispatcher/call.h"
 #include "dispatcher/call_id.h"
+#include "dispatcher/call_result.h"
 #include "dispatcher/health.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -19,7 +20,7 @@ static int64_t when(const struct dispatcher *d, const struct ami_message *msg)
 									    : d->now_us;
 }
 
-static struct slot *slot_of_call(struct server *server, struct str id)
+struct slot *slot_of_call(struct server *server, struct str id)
 {
 	uint64_t entry_id;
 	uint32_t n;
@@ -167,10 +168,20 @@ static void on_event(struct server *server, const struct ami_message *msg)
 		on_dial_end(d, slot, msg);
 }
 
+static void on_user_event(struct server *server, const struct ami_message *msg)
+{
+	struct user_event event = user_event_read(msg);
+
+	if (event.kind == USER_EVENT_RESULT)
+		call_result_take(server, &event);
+}
+
 void call_message(struct server *server, const struct ami_message *msg)
 {
 	if (msg->kind == AMI_KIND_RESPONSE)
 		on_response(server, msg);
+	else if (msg->event == AMI_E_USER_EVENT)
+		on_user_event(server, msg);
 	else if (msg->kind == AMI_KIND_EVENT && msg->event != AMI_E_OTHER &&
 		 msg->event != AMI_E_CDR)
 		on_event(server, msg);

@@ -2,6 +2,7 @@
 #include "dispatcher/news.h"
 #include "common/clock.h"
 #include "dispatcher/call_id.h"
+#include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
 
@@ -28,6 +29,19 @@ static void add_span(struct strbuf *sb, const char *name, int64_t from_us, int64
 	int64_t ms = from_us && to_us > from_us ? (to_us - from_us) / US_PER_MS : 0;
 	strbuf_printf(
 		sb, ",\"%s\":%lld.%03lld", name, (long long)(ms / 1000), (long long)(ms % 1000));
+}
+
+/* What an answered call has told. */
+static void add_result(struct strbuf *sb, const struct dispatcher *d, const struct slot *slot)
+{
+	const char *by = call_answered_by(d, slot);
+
+	if (by)
+		add_text(sb, "answered_by", by);
+	else
+		strbuf_puts(sb, ",\"answered_by\":null");
+	strbuf_puts(sb, ",\"result\":");
+	call_result_json(d, slot, sb);
 }
 
 static void add_end(struct strbuf *sb, const struct shm_call *call, enum event_type type)
@@ -69,6 +83,8 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 	add_time(&sb, "answered_at", call->answered_us);
 	if (ended)
 		add_end(&sb, call, type);
+	if (type == EVENT_call_ended)
+		add_result(&sb, d, slot);
 	strbuf_putc(&sb, '}');
 	journal_event(d->journal, slot, type, occurred_us, strbuf_view(&sb), maybe_told);
 	strbuf_free(&sb);

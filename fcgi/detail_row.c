@@ -30,7 +30,9 @@ enum column {
 	CUSTOM_DATA,
 	E164,
 	NUMBER_TYPE,
-	REGION
+	REGION,
+	ANSWERED_BY,
+	RESULT
 };
 
 bool detail_rows_load(
@@ -132,6 +134,8 @@ static const struct member {
 	{"ended_at", NULL, ENDED_AT, CELL_TIME},
 	{"duration", NULL, DURATION_MS, CELL_MS},
 	{"billsec", NULL, BILLSEC_MS, CELL_MS},
+	{"answered_by", NULL, ANSWERED_BY, CELL_TEXT},
+	{"result", NULL, RESULT, CELL_JSON},
 	{.name = "recording_url", .make = nothing},
 	{"custom_data", NULL, CUSTOM_DATA, CELL_JSON},
 };

@@ -32,7 +32,9 @@ enum column {
 	BILLSEC_MS,
 	PAUSED, /* of its batch */
 	CANCELED,
-	E164 /* and two more: put_plan */
+	E164, /* and two more: put_plan */
+	ANSWERED_BY = E164 + 3,
+	RESULT
 };
 
 bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
@@ -117,6 +119,8 @@ static void put_outcome(struct strbuf *sb, const struct rows *rows, int row)
 	put_time_ms(sb, "ended_at", row_time(rows, row, ENDED_AT));
 	put_ms(sb, "duration", row_i64(rows, row, DURATION_MS));
 	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
+	put_text(sb, "answered_by", row_text(rows, row, ANSWERED_BY));
+	put_raw(sb, "result", row_text(rows, row, RESULT));
 }
 
 /* The same members, of a call that goes on (or, NULL, of none). */
@@ -137,6 +141,8 @@ static void put_progress(struct app *app, struct strbuf *sb, const struct live_c
 	put_null(sb, "ended_at");
 	put_null(sb, "duration");
 	put_null(sb, "billsec");
+	put_null(sb, "answered_by");
+	put_null(sb, "result");
 }
 
 /* What stands beside its batch goes before what the dispatcher says. */

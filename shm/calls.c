@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "shm/result.h"
 #include "shm/row.h"
 
 static const char *const state_names[CALL_STATE__N] = {
@@ -65,6 +66,7 @@ uint32_t call_take(
 	row_store(&head->server_id, &id->server_id, sizeof(id->server_id));
 	store_details(call, details);
 	row_write_end(&call->row);
+	result_clear(table->seg, slot);
 	call_state_set(table->seg, slot, CALL_PLANNED);
 	return slot;
 }

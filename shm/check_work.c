@@ -11,6 +11,7 @@
 #include "shm/directory.h"
 #include "shm/events.h"
 #include "shm/gate.h"
+#include "shm/result.h"
 #include "shm/tenant.h"
 #include "shm/window.h"
 
@@ -100,6 +101,9 @@ void check_calls(const struct segment *seg, struct findings *f)
 		if (!call_is_sane(&view))
 			found(f, "call slot", slot,
 				"a field is out of range, or a text has no end");
+		if (!result_is_sane(seg, slot))
+			found(f, "result of call slot", slot,
+				"is longer than it can be, or has no end");
 		pairs_add(&entries, view.entry_id, slot);
 	}
 	pairs_sort(&entries);

@@ -10,7 +10,7 @@
  *   .in     [header][shared words][tenant words x T][throttles][familiars]
  *           [worker slot + submit ring x W]
  *   .state  [header][status][submit heads x W][clients][users][keys][servers][allocations]
- *           [call heads][calls][window][counters][latency]
+ *           [call heads][calls][results][window][counters][latency]
  *   .ev     [header][ring head][bytes .....................................................]
  *
  * Fixed-width types, explicit padding, offsets instead of pointers. Text is terminated. PostgreSQL
@@ -380,6 +380,16 @@ struct shm_call {
 	char endpoint[84];
 	char reason[48];
 	uint8_t pad[4];
+};
+
+/* What the dialplan has told about a call: "name:value\n" one after the other, of several with one name the
+ * last holds. Beside each call slot; shm/result.h. */
+enum { RESULT_TEXT_BYTES = 2040 };
+
+struct shm_result {
+	_Atomic uint32_t n; /* bytes of text: its store is the commit of what was added */
+	uint32_t pad;
+	char text[RESULT_TEXT_BYTES];
 };
 
 struct shm_call_view { /* what a reader copies out under the row's sequence */

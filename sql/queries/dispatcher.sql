@@ -195,15 +195,16 @@ on conflict (queue_master_id, disposition) do update set entries = r.entries + e
 with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                          $8::bigint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
-                         $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[])
+                         $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[])
         as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
-              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number)
+              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
-                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number)
+                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number,
+                             answered_by, result)
     select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
            hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
-           number
+           number, answered_by, result::jsonb
       from done
     on conflict do nothing
     returning *

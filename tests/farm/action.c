@@ -63,7 +63,8 @@ static uint32_t mask_of(struct str text)
 	if (text.n == 0 || has_word(text, "on") || has_word(text, "all"))
 		return CLASS_ALL;
 	return (has_word(text, "call") ? CLASS_CALL : 0) | (has_word(text, "cdr") ? CLASS_CDR : 0) |
-	       (has_word(text, "system") ? CLASS_SYSTEM : 0);
+	       (has_word(text, "system") ? CLASS_SYSTEM : 0) |
+	       (has_word(text, "user") ? CLASS_USER : 0);
 }
 
 static void challenge(struct session *session, const struct request *request)

@@ -23,7 +23,10 @@ static const struct {
 
 static const char *class_name(enum class class)
 {
-	return class == CLASS_CALL ? "call" : class == CLASS_CDR ? "cdr" : "system";
+	return class == CLASS_CALL   ? "call"
+	       : class == CLASS_CDR  ? "cdr"
+	       : class == CLASS_USER ? "user"
+				     : "system";
 }
 
 static void line(struct strbuf *out, const char *prefix, const char *name, const char *value)
@@ -186,6 +189,16 @@ static void cdr(struct strbuf *out, const struct channel *channel)
 	line(out, "", "UserField", "");
 }
 
+/* Mood results: the called party has keyed in the last digit of his own number. */
+static void result_lines(struct strbuf *out, const struct originate *asked)
+{
+	size_t n = strlen(asked->number);
+
+	line(out, "", "UserEvent", "CcsResult");
+	line(out, "", "CallId", asked->id);
+	line(out, "", "digit", n ? &asked->number[n - 1] : "");
+}
+
 static void body(struct strbuf *out, const struct channel *channel, enum event event)
 {
 	const struct originate *asked = &channel->asked;
@@ -214,6 +227,8 @@ static void body(struct strbuf *out, const struct channel *channel, enum event e
 		line(out, "", "DialStatus", "RINGING");
 	else if (event == EVENT_DIAL_END)
 		line(out, "", "DialStatus", channel->dial_status);
+	else if (event == EVENT_USER_EVENT)
+		result_lines(out, asked);
 	else if (event >= EVENT_HANGUP_REQUEST)
 		cause_lines(out, channel, event);
 }

@@ -6,7 +6,7 @@
 #include "tests/farm/farm.h"
 #include "tests/farm/request.h"
 
-enum class { CLASS_CALL = 1, CLASS_CDR = 2, CLASS_SYSTEM = 4, CLASS_ALL = 7 };
+enum class { CLASS_CALL = 1, CLASS_CDR = 2, CLASS_SYSTEM = 4, CLASS_USER = 8, CLASS_ALL = 15 };
 
 /* Something said that is not due yet: the first bytes of session.held. */
 struct held {

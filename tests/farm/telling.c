@@ -106,6 +106,8 @@ void tell_answer(struct channel *channel)
 	add(&moment, EVENT_DIAL_END);
 	if (!responded && has_response(channel))
 		add_somewhere(&moment, from, moment.n, EVENT_ORIGINATE_RESPONSE, &channel->dice);
+	if (channel->server->mood.on[MOOD_RESULTS] && !channel->stranger)
+		add(&moment, EVENT_USER_EVENT);
 	tell(channel, &moment);
 }
 

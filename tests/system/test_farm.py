@@ -76,6 +76,26 @@ def test_B1_B2_batch_over_moody_servers_while_dispatcher_and_relay_are_killed(fa
     assert doubtful <= {f"farm{server}" for server in CUTTING}
 
 
+def test_U17_what_dialplans_tell_survives_a_killed_dispatcher(farmed, farm):
+    farm.set_mood("results")
+    farm.set_mood("results,twice,shuffled", "farm1")
+    batch = start_batch(farmed, 600, talk=4)
+    begun = farmed.attempts()
+    farmed.wait_until(lambda: farmed.live_calls() > 100, f"many calls are live, {begun} were begun before")
+    [victim] = farmed.children("dispatcher")
+    farmed.kill("dispatcher")
+    farmed.wait_until(lambda: farmed.children("dispatcher") not in ([], [victim]), "it is back")
+    finish(farmed, batch, 600)
+    told = farmed.sql("""select e.number, d.result::text, v.payload::jsonb -> 'result' ->> 'digit' as event
+                           from queue_master m join entry e on e.queue_master_id = m.id
+                           join call_detail d on d.entry_id = e.entry_id and d.disposition = 'completed'
+                           join event v on v.entry_id = d.entry_id and v.n = d.n and v.type = 'call_ended'
+                          where m.batch_id = %s""", batch)
+    assert len(told) > 200
+    assert [row for row in told
+            if row["result"] != f'{{"digit": "{row["number"][-1]}"}}' or row["event"] != row["number"][-1]] == []
+
+
 @pytest.mark.parametrize("mood", ["reject", "trunkless"])
 def test_B2_a_server_that_fails_at_once_does_not_swallow_the_batch(farmed, farm, mood):
     """What it fails with is tried once more, on another server, and ends there as the called party will have it."""

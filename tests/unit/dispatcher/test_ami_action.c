@@ -67,10 +67,11 @@ static void the_other_actions_say_exactly_this(void **state)
 		"Action: Hangup\r\nActionID: hangup-ccs-0000000000042a01\r\n"
 		"Channel: ccs-0000000000042a01\r\nCause: 16\r\n\r\n"
 		"Action: Challenge\r\nActionID: c1\r\nAuthType: MD5\r\n\r\n"
-		"Action: Login\r\nActionID: l1\r\nUsername: disp\r\nEvents: call,cdr,system\r\n"
+		"Action: Login\r\nActionID: l1\r\nUsername: disp\r\nEvents: "
+		"call,cdr,system,user\r\n"
 		"Secret: s p: \xc3\xa9!\r\n\r\n"
 		"Action: Login\r\nActionID: l2\r\nAuthType: MD5\r\nUsername: disp\r\n"
-		"Events: call,cdr,system\r\nKey: 7ccde16e862dfe7681297713e9e9cadb\r\n\r\n"
+		"Events: call,cdr,system,user\r\nKey: 7ccde16e862dfe7681297713e9e9cadb\r\n\r\n"
 		"Action: Ping\r\nActionID: p1\r\n\r\n"
 		"Action: CoreShowChannels\r\nActionID: r1\r\n\r\n"
 		"Action: Logoff\r\nActionID: o1\r\n\r\n");

@@ -42,7 +42,7 @@ static void logs_in_with_the_secret_where_md5_is_off(void **state)
 	struct rig *rig = rig_with(&conf);
 	greet(rig);
 	expect(rig, "Secret: s3cret\r\n");
-	assert_non_null(strstr(rig->action, "Events: call,cdr,system\r\n"));
+	assert_non_null(strstr(rig->action, "Events: call,cdr,system,user\r\n"));
 	say(rig, "Response: Success\r\nActionID: %\r\n\r\nEvent: FullyBooted\r\n\r\n");
 	list_nothing(rig);
 	rig_free(rig);

@@ -13,10 +13,11 @@ Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
 LIBRARIES := common shm sql registry
-PROGRAMS  := ccs-api ccs-dispatcher ccs-relay ccsctl
+PROGRAMS  := ccs-api ccs-dispatcher ccs-relay ccs-courier ccsctl
 ccs-api.dir        := fcgi
 ccs-dispatcher.dir := dispatcher
 ccs-relay.dir      := relay
+ccs-courier.dir    := courier
 ccsctl.dir         := ctl
 MODULES   := $(LIBRARIES) $(foreach p,$(PROGRAMS),$($(p).dir))
 
@@ -61,6 +62,7 @@ ccs-api.libs        := -lfcgi $(NUMBERS)
 ccs-dispatcher.libs := $(NUMBERS)
 ccsctl.libs         := $(NUMBERS)
 ccs-relay.libs      := -lwebsockets
+ccs-courier.libs    := -lcurl
 
 objects  = $(patsubst %,$(OUT)/%.o,$(wildcard $(1)/*.c $(1)/*.cc))
 archive  = $(OUT)/lib$(1).a
@@ -70,6 +72,7 @@ LIBS.shm := common
 LIBS.sql := common
 LIBS.registry := shm sql common
 LIBS.relay := shm common
+LIBS.courier := sql shm common
 LIBS.program := registry sql shm common
 
 .PHONY: all
@@ -123,7 +126,7 @@ define unit_rules
 $(OUT)/tests/unit/$(1)/%: $(OUT)/tests/unit/$(1)/%.$(2).o $(call archive,$(1)) \
 		$(foreach l,$(or $(LIBS.$(1)),$(if $(filter common,$(1)),,$(LIBS.program))),$(call archive,$(l)))
 	$(call say,LD,$$@)
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) $(if $(filter relay,$(1)),-lwebsockets) $(NUMBERS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka -lpthread $(if $(filter fcgi,$(1)),-lfcgi) $(if $(filter relay,$(1)),-lwebsockets) $(if $(filter courier,$(1)),-lcurl) $(NUMBERS) $(LDLIBS)
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rules,$(m),c)))
 $(eval $(call unit_rules,registry,cc))

@@ -89,6 +89,7 @@ bool db_check(struct ctl *ctl, struct err *err)
 		{"login_dsn", ctl->conf.database_login_dsn, "ccs_login"},
 		{"admin_dsn", ctl->conf.database_admin_dsn, "ccs_admin"},
 		{"dispatcher_dsn", ctl->conf.database_dispatcher_dsn, "ccs_dispatcher"},
+		{"courier_dsn", ctl->conf.database_courier_dsn, "ccs_courier"},
 	};
 	json_t *found = json_array();
 

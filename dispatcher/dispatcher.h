@@ -25,7 +25,8 @@ struct dispatcher {
 	struct secret_key secret_key;
 	struct segment *seg;
 	struct bell bell;
-	struct bell relay_bell; /* rung after events are published */
+	struct bell relay_bell;	  /* rung after events are published */
+	struct bell courier_bell; /* the same */
 	struct poll *poll;
 	struct holder_link *holder; /* keeps our AMI sockets */
 	struct stream *commits;	    /* the one commit stream */

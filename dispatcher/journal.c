@@ -169,8 +169,10 @@ static void publish(struct dispatcher *d, struct batch *batch)
 			client->last_seq = e->seq;
 		}
 	}
-	if (batch->events.n)
+	if (batch->events.n) {
 		bell_ring(&d->relay_bell, NULL);
+		bell_ring(&d->courier_bell, NULL);
+	}
 }
 
 static void release_withdraws(struct dispatcher *d, const struct batch *batch)

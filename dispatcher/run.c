@@ -64,7 +64,8 @@ int dispatcher_run(const struct conf *conf, struct segment *seg, bool adopted, i
 
 	if (!secret_load_key(conf->common_secret_key_file, &d.secret_key, &err) ||
 		!bell_open(&d.bell, conf->common_run_dir, &err) ||
-		!bell_open_named(&d.relay_bell, conf->common_run_dir, BELL_RELAY, &err)) {
+		!bell_open_named(&d.relay_bell, conf->common_run_dir, BELL_RELAY, &err) ||
+		!bell_open_named(&d.courier_bell, conf->common_run_dir, BELL_COURIER, &err)) {
 		log_error("dispatcher.refused", "why=%s", log_q(err.text));
 		return EX_CONFIG;
 	}

@@ -25,7 +25,8 @@ MUST_USE bool bell_open(struct bell *bell, const char *run_dir, struct err *err)
 
 /* A bell of another name, for another who waits. The dispatcher rings the relay's after it has published, without
  * asking whether anybody sleeps: the relay may write no word that the dispatcher reads, and a byte a turn is cheap. */
-#define BELL_RELAY "relay.bell"
+#define BELL_RELAY   "relay.bell"
+#define BELL_COURIER "courier.bell" /* the same for the courier */
 MUST_USE bool bell_open_named(
 	struct bell *bell, const char *run_dir, const char *name, struct err *err);
 void bell_close(struct bell *bell);

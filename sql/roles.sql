@@ -6,12 +6,13 @@
 --   ccs_login       the API workers that check passwords: ccs_api, and the only one that reads and changes their hashes
 --   ccs_admin       the API workers that answer administrators: ccs_api, and it changes clients, users, keys, servers, allocations
 --   ccs_dispatcher  claims chunks, journals attempts, writes details, rollups and events
+--   ccs_courier     reads events of all clients, keeps what has to be delivered to them
 --   ccs_report      nobody by itself: logins of other programs are its members and read views (docs/SQL.md)
 do $$
 declare
     role_name text;
 begin
-    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher'] loop
+    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher', 'ccs_courier'] loop
         if not exists (select from pg_roles where rolname = role_name) then
             execute format('create role %I login', role_name);
         end if;
@@ -21,8 +22,10 @@ begin
         create role ccs_report nologin;
     end if;
     -- PostgreSQL's own log gets no values of rows: neither "Failing row contains" nor the line of a COPY.
-    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher'] loop
+    foreach role_name in array array['ccs_owner', 'ccs_api', 'ccs_login', 'ccs_admin', 'ccs_dispatcher', 'ccs_courier'] loop
         execute format('alter role %I set log_error_verbosity = terse', role_name);
     end loop;
+    -- What the last moments of a crash take away is delivered again.
+    alter role ccs_courier set synchronous_commit = off;
 end
 $$;

@@ -11,7 +11,7 @@ from .proc import Process, StackError
 _NGINX_WORKERS = ("www-data", "nginx", "nobody")  # the first account that exists
 _LINES_SHOWN = 20
 _POOLS = ("fast", "sql", "call", "login", "admin")
-PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccsctl")
+PROGRAMS = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccs-courier", "ccsctl")
 SHM = Path("/dev/shm")
 
 
@@ -28,6 +28,7 @@ class Ccs:
         self.api = self._process("ccs-api")
         self.dispatcher = self._process("ccs-dispatcher")
         self.relay = self._process("ccs-relay")
+        self.courier = self._process("ccs-courier")
 
     def _process(self, program) -> Process:
         return Process(program, marker=str(self.conf),
@@ -86,6 +87,10 @@ class Ccs:
     def start_relay(self):
         """Starts it; wait_relay() waits until it takes connections."""
         self._start(self.relay)
+
+    def start_courier(self):
+        """Starts it; nobody has to wait for it."""
+        self._start(self.courier)
 
     def wait_relay(self, *, seconds=15):
         self.relay.wait_ready(lambda: _accepts(self.run_dir / "relay.sock"), seconds=seconds)

@@ -6,7 +6,7 @@ real ones or a farm of simulated ones.
     stack.down()            # or, in another process: Stack.load(folder).down()
 
 Everything is in one folder, on loopback, on ports of its own. Parts are "postgres", "nginx", "api",
-"dispatcher", "relay", "ast1".., "farend" or "farm"; each can be started and killed by itself, in any order.
+"dispatcher", "relay", "courier", "ast1".., "farend" or "farm"; each can be started and killed by itself, in any order.
 """
 import contextlib
 import dataclasses
@@ -33,14 +33,14 @@ _WALL = dict.fromkeys(("reads_per_second", "inserts_per_second", "logins_per_sec
 _WALL.update(connections_per_address=8192, large_bodies=64)  # everybody comes from 127.0.0.1
 _NUMBERS_SHOWN = 50
 _TELLING_LOGS = ("postgres.log", "error.log", "ccs-api.log", "ccs-dispatcher.log",
-                 "ccs-relay.log")
+                 "ccs-relay.log", "ccs-courier.log")
 
 
 @dataclass
 class Plan:
     """What to build."""
 
-    programs: str  # the folder with ccs-api, ccs-dispatcher, ccs-relay and ccsctl
+    programs: str  # the folder with ccs-api, ccs-dispatcher, ccs-relay, ccs-courier and ccsctl
     servers: int = 1
     channels: int = 100
     rate_limit: int = 36_000
@@ -100,7 +100,7 @@ class Stack:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)  # a second Ctrl-C arrives now
 
     def _down(self, unfinished):
-        for stop in (self.nginx.stop, self.ccs.relay.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
+        for stop in (self.nginx.stop, self.ccs.relay.stop, self.ccs.courier.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
                      lambda: self._servers.stop(self._servers_dir), self.postgres.stop):
             stop()
         if unfinished:
@@ -131,7 +131,7 @@ class Stack:
             self._start_asterisk(tell, made)
         else:
             self._start_farm(tell)
-        with tell.step("ccs-api, ccs-dispatcher, ccs-relay and nginx"):
+        with tell.step("ccs-api, ccs-dispatcher, ccs-relay, ccs-courier and nginx"):
             self.ccs.start_api()
             self.ccs.wait_api()
             self.nginx.configure(made)
@@ -139,6 +139,7 @@ class Stack:
             self.plan.port = self.nginx.port
             self.ccs.start_dispatcher()
             self.ccs.start_relay()
+            self.ccs.start_courier()
             self.ccs.wait_relay()
         with tell.step("a client, its servers and their channels"):
             self.tenant = self.add_client(ACCOUNT)
@@ -163,9 +164,10 @@ class Stack:
             "common": {"environment": "demo", "default_region": numbers.REGION,
                        "default_timezone": TIMEZONE},
             "database": {f"{role}_dsn": self.postgres.dsn("ccs", f"ccs_{role}")
-                         for role in ("owner", "api", "login", "admin", "dispatcher")},
+                         for role in ("owner", "api", "login", "admin", "dispatcher", "courier")},
             "dispatcher": {"ring_seconds": self.plan.ring_seconds},
             "segment": self._room(),
+            "courier": {"private_networks": "127.0.0.0/8", "ca_file": self.folder / "tls/ca.pem"},
             "nginx": _WALL,
         }
         for section, options in self.plan.settings.items():
@@ -288,14 +290,14 @@ class Stack:
         """Every server by the name of its part."""
         return {"postgres": self.postgres.process, "nginx": self.nginx.process,
                 "api": self.ccs.api, "dispatcher": self.ccs.dispatcher,
-                "relay": self.ccs.relay,
+                "relay": self.ccs.relay, "courier": self.ccs.courier,
                 **self.rig().processes()}
 
     def start(self, part):
         """Starts one part again, without waiting for the others it may need."""
         starters = {"postgres": self.postgres.start, "nginx": self.nginx.start,
                     "api": self.ccs.start_api, "dispatcher": self.ccs.start_dispatcher,
-                    "relay": self.ccs.start_relay}
+                    "relay": self.ccs.start_relay, "courier": self.ccs.start_courier}
         if part in starters:
             starters[part]()
         else:

@@ -11,7 +11,7 @@ import psycopg2
 from places import PROGRAMS, ROOT
 from stack.postgres import Cluster
 
-ROLES = ("ccs_owner", "ccs_api", "ccs_login", "ccs_admin", "ccs_dispatcher")
+ROLES = ("ccs_owner", "ccs_api", "ccs_login", "ccs_admin", "ccs_dispatcher", "ccs_courier")
 
 
 class Server:

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 from places import PROGRAMS, ROOT
 
-SERVICES = ("ccs-api", "ccs-dispatcher", "ccs-relay")
+SERVICES = ("ccs-api", "ccs-dispatcher", "ccs-relay", "ccs-courier")
 VERSION = (ROOT / "VERSION").read_text().strip()
 USAGE, CONFIG = 64, 78  # sysexits.h
 

@@ -57,7 +57,8 @@ bool client_set(struct ctl *ctl, struct err *err)
 	if (!fields_check_given(client_fields, client_fields_n, input, err) || !ctl_db(ctl, err) ||
 		!load_key(ctl, &key, &has_key, err))
 		return false;
-	bool ok = client_change(ctl->db, has_key ? &key : NULL, &which, &edit, input, err);
+	bool ok = client_change(
+		ctl->db, &ctl->conf, has_key ? &key : NULL, &which, &edit, input, err);
 	secret_wipe(&key, sizeof(key));
 	if (!ok)
 		return false;

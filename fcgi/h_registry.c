@@ -239,7 +239,7 @@ bool handle_admin_client_change(
 		!load_key(app, has_secrets(&input), &key, err))
 		return false;
 	bool ok = client_change(
-		app->db, has_secrets(&input) ? &key : NULL, &which, &edit, &input, err);
+		app->db, app->conf, has_secrets(&input) ? &key : NULL, &which, &edit, &input, err);
 	secret_wipe(&key, sizeof(key));
 	return ok && changed(app, reply, NOUN_CLIENT, &edit, edit.id, err);
 }

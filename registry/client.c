@@ -1,5 +1,6 @@
 /* Clients: see client.h. */
 #include "registry/client.h"
+#include "common/address_wall.h"
 #include "common/clock.h"
 #include "registry/change.h"
 #include "registry/explain.h"
@@ -141,6 +142,16 @@ static bool has_key_for(
 	       fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
 }
 
+/* What we shall connect to is public, or the operator lets it be reached. The courier looks at each address again. */
+static bool check_reach(const struct conf *conf, const struct client_input *input, struct err *err)
+{
+	struct address_wall wall;
+
+	return wall_open(&wall, conf->courier_private_networks, err) &&
+	       (input->callbackurl.n == 0 ||
+		       wall_check_url(&wall, "callbackurl", input->callbackurl, err));
+}
+
 /* With what the configuration says where the input does not. */
 static struct client_input with_defaults(const struct client_input *input, const struct conf *conf)
 {
@@ -195,8 +206,8 @@ bool client_create(struct db *db, const struct conf *conf, const struct secret_k
 	struct client_input full = with_defaults(input, conf);
 
 	if (!fields_check(client_fields, client_fields_n, input, err) ||
-		!has_key_for(secret, input, err) || !db_ready(db, err) ||
-		!check_timezone(db, full.timezone, err) ||
+		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
+		!db_ready(db, err) || !check_timezone(db, full.timezone, err) ||
 		!password_hash(input->password, hash, err))
 		return false;
 	if (!store(db, secret, actor, &full, hash, &made, err)) {
@@ -227,15 +238,17 @@ static bool is_change(const struct client_input *input, struct err *err)
 	return true;
 }
 
-bool client_change(struct db *db, const struct secret_key *secret, const struct which *which,
-	struct edit *edit, const struct client_input *input, struct err *err)
+bool client_change(struct db *db, const struct conf *conf, const struct secret_key *secret,
+	const struct which *which, struct edit *edit, const struct client_input *input,
+	struct err *err)
 {
 	struct client_input full = *input;
 	uint64_t written;
 
 	if (!is_change(input, err) ||
 		!fields_check_given(client_fields, client_fields_n, input, err) ||
-		!has_key_for(secret, input, err) || !db_ready(db, err) ||
+		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
+		!db_ready(db, err) ||
 		(input->timezone.p && !check_timezone(db, input->timezone, err)) ||
 		!edit_begin(db, NOUN_CLIENT, which, edit, err))
 		return false;

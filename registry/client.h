@@ -41,7 +41,7 @@ MUST_USE bool client_create(struct db *db, const struct conf *conf, const struct
 
 /* Changes what is given of it, its accountcode excepted; secret as in client_create. username and password are the user's own:
  * registry/person.h. */
-MUST_USE bool client_change(struct db *db, const struct secret_key *secret,
+MUST_USE bool client_change(struct db *db, const struct conf *conf, const struct secret_key *secret,
 	const struct which *which, struct edit *edit, const struct client_input *input,
 	struct err *err);
 

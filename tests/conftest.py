@@ -29,7 +29,7 @@ def stack(request):
     global _current
     folder = tempfile.mkdtemp(prefix="ccs-check-")
     built = Stack.up(folder, Plan(programs=str(PROGRAMS), channels=CHANNELS, rate_limit=RATE_LIMIT,
-                                  ring_seconds=5, settings={"courier": {"retry_ms": 200}}), Silent())
+                                  ring_seconds=5, settings={"courier": {"retry_ms": 50}}), Silent())
     _current = Live(built)
     try:
         with judged(_current):

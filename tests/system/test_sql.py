@@ -116,7 +116,9 @@ FORBIDDEN = {
         select * from client
         select * from audit
         select * from retry
-        select * from webhook_retry
+        select sealed from webhook_secret
+        insert into webhook_delivery (client_id) values (1)
+        update webhook set seq = 1
         select epoch from node
         insert into attempt (entry_id, n) values (1, 1)
         insert into call_detail (entry_id, n) values (1, 1)
@@ -314,6 +316,43 @@ FORBIDDEN = {
         create publication mine for all tables
         create event trigger mine on ddl_command_start execute function audit_refuse()
         checkpoint
+    """,
+    "ccs_courier": """
+        select * from client
+        select asyncdatabaseurl from client
+        select phone_number from client
+        select * from entry
+        select phone_number from entry
+        select * from call_detail
+        select * from attempt
+        select * from api_key
+        select * from app_user
+        select * from user_session
+        select * from server
+        select * from allocation
+        select * from audit
+        select * from control
+        insert into event (client_id, seq) values (1, 1)
+        insert into audit (actor) values ('x')
+        insert into control (kind) values ('reload')
+        insert into webhook (client_id, seq) values (1, 1)
+        insert into webhook_secret (client_id, sealed) values (1, '')
+        update webhook set client_id = 1
+        update webhook_secret set expires_at = null
+        update webhook_delivery set status = 200
+        update event set payload = 'x'
+        update client set callbackurl = null
+        update client_seq set seq = 1
+        update entry set number = '123'
+        delete from webhook
+        delete from webhook_secret
+        delete from event
+        delete from entry
+        create table mine (x int)
+        create temporary table mine (x int)
+        set role ccs_owner
+        set role ccs_dispatcher
+        select * from pg_authid
     """,
     "ccs_dispatcher": """
         select password_hash from app_user

@@ -1,7 +1,6 @@
 /* ccsctl halt, resume: the emergency stop, and its end. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "ctl/ctl.h"
@@ -9,35 +8,11 @@
 
 #include "common/base.h"
 
-/* The dispatcher obeys within one of its turns; what takes longer is its absence, or that of PostgreSQL. */
-static const int64_t PATIENCE_US = 5 * US_PER_S;
-static const struct timespec LOOK_AGAIN = {.tv_nsec = 5000000};
-
 static bool has_one_target(const struct halt_input *input, struct err *err)
 {
 	bool all = input->all == 1;
 	return all != (input->client.p != NULL) ||
 	       fail(err, ERR_INPUT, "say whose dialling: --all, or --client and an account code");
-}
-
-static bool wait_obeyed(struct ctl *ctl, uint64_t control_id, int64_t *took_us, struct err *err)
-{
-	int64_t began_us = clock_mono_us();
-	bool obeyed = false;
-	for (;;) {
-		if (!halt_is_obeyed(ctl->db, control_id, &obeyed, err))
-			return false;
-		*took_us = clock_mono_us() - began_us;
-		if (obeyed)
-			return true;
-		if (*took_us >= PATIENCE_US)
-			return fail(err, ERR_BUSY,
-				"it is stored, but the dispatcher has not confirmed it in %d s: is "
-				"it "
-				"running? It obeys before it dials again",
-				(int)(PATIENCE_US / US_PER_S));
-		(void)nanosleep(&LOOK_AGAIN, NULL);
-	}
 }
 
 static bool carry_out(struct ctl *ctl, bool halt, struct err *err)
@@ -51,7 +26,7 @@ static bool carry_out(struct ctl *ctl, bool halt, struct err *err)
 		return false;
 	bool ok = halt ? halt_set(ctl->db, ctl_actor(), input->client, input->reason, &told, err)
 		       : halt_lift(ctl->db, ctl_actor(), input->client, &told, err);
-	if (!ok || !wait_obeyed(ctl, told.control_id, &took_us, err))
+	if (!ok || !ctl_wait(ctl, told.control_id, &took_us, err))
 		return false;
 	struct str who = input->client.p ? input->client : STR("everybody");
 	if (ctl->json)

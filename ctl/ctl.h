@@ -30,6 +30,17 @@ struct drain_input {
 extern const struct field drain_fields[];
 extern const size_t drain_fields_n;
 
+/* What `ccsctl alloc setup' is told: ctl/setup.def. */
+struct setup_input {
+#define FLAG(member, ...) int64_t member;
+#define TEXT(member, ...) struct str member;
+#include "ctl/setup.def"
+#undef FLAG
+#undef TEXT
+};
+extern const struct field setup_fields[];
+extern const size_t setup_fields_n;
+
 /* What `ccsctl subject erase' is told: ctl/subject.def. */
 struct subject_input {
 #define FLAG(member, ...) int64_t member;
@@ -76,6 +87,7 @@ struct ctl {
 		struct person_input person;
 		struct server_input server;
 		struct allocation_input allocation;
+		struct setup_input setup;
 		struct halt_input halt;
 		struct key_input key;
 		struct rotation_input rotation;
@@ -132,6 +144,10 @@ MUST_USE bool workers_fit_database(struct ctl *ctl, const int numbers[POOL__N], 
 
 /* Who makes a change, for the audit: "ccsctl:root". */
 const char *ctl_actor(void);
+
+/* Until the dispatcher has acknowledged a control row; *took_us says how long that was. BUSY after five seconds: it does not run,
+ * or PostgreSQL does not. */
+MUST_USE bool ctl_wait(struct ctl *ctl, uint64_t control_id, int64_t *took_us, struct err *err);
 
 /* After a committed change of a client: what the segment says about it is void, if there is one. */
 void ctl_changed(const struct ctl *ctl, uint64_t client_id);

@@ -24,6 +24,7 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_subject	    subject_fields, &subject_fields_n
 #define FIELDS_rotation	    rotation_fields, &rotation_fields_n
 #define FIELDS_server	    server_fields, &server_fields_n
+#define FIELDS_setup	    setup_fields, &setup_fields_n
 #define FIELDS_allocation   allocation_fields, &allocation_fields_n
 
 const struct command commands[] = {

@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "ctl/ctl.h"
 #include "shm/tenant.h"
@@ -63,6 +65,29 @@ void ctl_changed(const struct ctl *ctl, uint64_t client_id)
 			"ccsctl: may not write the shared memory; workers learn of the change "
 			"from the dispatcher, a moment later\n");
 	segment_close(&seg);
+}
+
+/* The dispatcher obeys within one of its turns; what takes longer is its absence, or that of PostgreSQL. */
+static const int64_t PATIENCE_US = 5 * US_PER_S;
+static const struct timespec LOOK_AGAIN = {.tv_nsec = 5000000};
+
+bool ctl_wait(struct ctl *ctl, uint64_t control_id, int64_t *took_us, struct err *err)
+{
+	int64_t began_us = clock_mono_us();
+	bool obeyed = false;
+	for (;;) {
+		if (!halt_is_obeyed(ctl->db, control_id, &obeyed, err))
+			return false;
+		*took_us = clock_mono_us() - began_us;
+		if (obeyed)
+			return true;
+		if (*took_us >= PATIENCE_US)
+			return fail(err, ERR_BUSY,
+				"it is stored, but the dispatcher has not confirmed it in %d s: is "
+				"it running? It obeys before it dials again",
+				(int)(PATIENCE_US / US_PER_S));
+		(void)nanosleep(&LOOK_AGAIN, NULL);
+	}
 }
 
 void out_json(json_t *object)

@@ -5,6 +5,7 @@
 #include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/server.h"
+#include "registry/setup.h"
 
 #include "common/base.h"
 
@@ -12,10 +13,12 @@ const struct field allocation_fields[] = {
 #define TEXT(member, need, ...) FIELD_ROW_TEXT(struct allocation_input, member, need, __VA_ARGS__)
 #define NUMBER(member, need, ...)                                                                  \
 	FIELD_ROW_NUMBER(struct allocation_input, member, need, __VA_ARGS__)
-#define LIST(member, ...) FIELD_ROW_LIST(struct allocation_input, member, __VA_ARGS__)
+#define BOOL(member, need, help) FIELD_ROW_BOOL(struct allocation_input, member, need, help)
+#define LIST(member, ...)	 FIELD_ROW_LIST(struct allocation_input, member, __VA_ARGS__)
 #include "registry/allocation.def"
 #undef TEXT
 #undef NUMBER
+#undef BOOL
 #undef LIST
 };
 const size_t allocation_fields_n = ARRAY_LEN(allocation_fields);
@@ -27,6 +30,24 @@ static void fill_args(struct sql_args *args, const struct allocation_input *inpu
 	arg_number(args, input->calls_per_second);
 	arg_text_or_null(args, input->status);
 	arg_list(args, &input->allocated_dids);
+	arg_truth(args, input->automatic);
+}
+
+/* A share has figures, or it follows. */
+static bool check_figures(const struct allocation_input *input, bool is_new, struct err *err)
+{
+	bool has_channels = input->channels != FIELD_NOT_GIVEN,
+	     has_rate = input->rate_limit != FIELD_NOT_GIVEN;
+
+	if (input->automatic == 1 && (has_channels || has_rate))
+		return fail_code(err, ERR_INPUT, "invalid_field",
+			"automatic: channels and rate_limit follow then; send either them or this");
+	if (!is_new || input->automatic == 1 || (has_channels && has_rate))
+		return true;
+	return fail_code(err, ERR_INPUT, "missing_field",
+		"%s is missing: calls %s on this server; or automatic, which is true when it "
+		"follows",
+		has_channels ? "rate_limit" : "channels", has_channels ? "an hour" : "at once");
 }
 
 /* Says which of the two does not exist, and returns false. */
@@ -79,8 +100,11 @@ static bool record(
 	strbuf_str(&subject, input->accountcode);
 	strbuf_putc(&subject, ' ');
 	strbuf_str(&subject, input->server_code);
-	strbuf_printf(&detail, "{\"channels\":%lld,\"rate_limit\":%lld}",
-		(long long)input->channels, (long long)input->rate_limit);
+	if (input->automatic == 1)
+		strbuf_puts(&detail, "{\"automatic\":true}");
+	else
+		strbuf_printf(&detail, "{\"channels\":%lld,\"rate_limit\":%lld}",
+			(long long)input->channels, (long long)input->rate_limit);
 	bool ok = change_record(db, actor, "allocation.create", subject.p, detail.p, err);
 	strbuf_free(&subject);
 	strbuf_free(&detail);
@@ -92,11 +116,12 @@ bool allocation_create(struct db *db, const char *actor, const struct allocation
 {
 	uint64_t client = 0, server = 0;
 
-	if (!fields_check(allocation_fields, allocation_fields_n, input, err) || !db_ready(db, err))
+	if (!fields_check(allocation_fields, allocation_fields_n, input, err) ||
+		!check_figures(input, true, err) || !db_ready(db, err))
 		return false;
 	if (!db_begin(db, err) || !insert(db, input, &client, &server, err) ||
-		!change_announce(db, client, err) || !record(db, actor, input, err) ||
-		!db_commit(db, err)) {
+		!setup_follow(db, client, err) || !change_announce(db, client, err) ||
+		!record(db, actor, input, err) || !db_commit(db, err)) {
 		db_rollback(db);
 		return explain_constraint(db, err);
 	}
@@ -135,11 +160,13 @@ bool allocation_change(struct db *db, const struct which *which, struct edit *ed
 
 	if (!is_change(input, err) ||
 		!fields_check_given(allocation_fields, allocation_fields_n, input, err) ||
+		!check_figures(input, false, err) ||
 		!edit_begin(db, NOUN_ALLOCATION, which, edit, err))
 		return false;
 	if (!edit_keeps(edit, "accountcode", &accountcode, err) ||
 		!edit_keeps(edit, "server_code", &server_code, err) ||
-		!update(db, edit, input, err) || !change_announce(db, edit->id, err)) {
+		!update(db, edit, input, err) || !setup_follow(db, edit->id, err) ||
+		!change_announce(db, edit->id, err)) {
 		edit_undo(db, edit);
 		return explain_constraint(db, err);
 	}
@@ -163,7 +190,8 @@ bool allocation_delete(struct db *db, const struct which *which, struct edit *ed
 {
 	if (!edit_begin(db, NOUN_ALLOCATION, which, edit, err))
 		return false;
-	if (!delete_held(db, edit, err) || !change_announce(db, edit->id, err))
+	if (!delete_held(db, edit, err) || !setup_follow(db, edit->id, err) ||
+		!change_announce(db, edit->id, err))
 		return edit_undo(db, edit);
 	return edit_commit_delete(db, NOUN_ALLOCATION, edit, err);
 }

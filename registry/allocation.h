@@ -11,10 +11,12 @@
 struct allocation_input {
 #define TEXT(member, ...)   struct str member;
 #define NUMBER(member, ...) int64_t member;
+#define BOOL(member, ...)   int64_t member;
 #define LIST(member, ...)   struct str_list member;
 #include "registry/allocation.def"
 #undef TEXT
 #undef NUMBER
+#undef BOOL
 #undef LIST
 };
 extern const struct field allocation_fields[];

@@ -7,6 +7,7 @@
 #include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/password.h"
+#include "registry/setup.h"
 #include "shm/network.h"
 #include "shm/policy.h"
 #include "shm/scope.h"
@@ -254,7 +255,7 @@ bool client_change(struct db *db, const struct conf *conf, const struct secret_k
 		return false;
 	if (!edit_keeps(edit, "accountcode", &full.accountcode, err) ||
 		!write_client(db, SQL_CLIENT_UPDATE, secret, &full, &written, err) ||
-		!change_announce(db, edit->id, err)) {
+		!setup_follow(db, edit->id, err) || !change_announce(db, edit->id, err)) {
 		edit_undo(db, edit);
 		return explain_constraint(db, err);
 	}

@@ -194,7 +194,7 @@ json_t *server_shown(const struct rows *rows, int row, struct err *err)
 
 json_t *allocation_shown(const struct rows *rows, int row, struct err *err)
 {
-	enum { ACCOUNTCODE = ALLOCATION_COLUMNS, DIDS, CREATED };
+	enum { ACCOUNTCODE = ALLOCATION_COLUMNS, DIDS, AUTOMATIC, CREATED };
 	struct allocation_row a;
 
 	if (!allocation_from_row(rows, row, &a, err))
@@ -209,6 +209,7 @@ json_t *allocation_shown(const struct rows *rows, int row, struct err *err)
 	set_number(o, "calls_per_second", a.allocation.calls_per_second);
 	set(o, "status", json_string(server_status_name(a.allocation.status)));
 	set(o, "allocated_dids", out_list(rows, row, DIDS));
+	set_bool(o, "automatic", row_bool(rows, row, AUTOMATIC));
 	set_history(o, rows, row, CREATED);
 	return o;
 }

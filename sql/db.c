@@ -442,6 +442,16 @@ bool db_begin_as(struct db *db, uint64_t client_id, struct err *err)
 	return ok;
 }
 
+bool db_as(struct db *db, uint64_t client_id, struct err *err)
+{
+	struct sql_args as = SQL_ARGS_INIT;
+
+	as_client(db, client_id, &as);
+	bool ok = db_query(db, SQL_SESSION_CLIENT, &as, NULL, err);
+	args_free(&as);
+	return ok;
+}
+
 static bool act(struct db *db, const struct db_act *acts, size_t n, bool commit, struct err *err)
 {
 	struct sql_args as[DB_ACTS_MAX];

@@ -59,6 +59,9 @@ MUST_USE bool db_begin(struct db *db, struct err *err);
 /* BEGIN for the API: row-level security shows this client's rows only, until the transaction ends.
  */
 MUST_USE bool db_begin_as(struct db *db, uint64_t client_id, struct err *err);
+/* The same within a transaction that db_begin has begun, for what asks whose it is. */
+MUST_USE bool db_as(struct db *db, uint64_t client_id, struct err *err);
+
 MUST_USE bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* harmless outside a transaction */
 

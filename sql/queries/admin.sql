@@ -69,7 +69,7 @@ with matching as (
 )
 select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.status::text,
        s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
-       p.accountcode, a.allocated_dids, a.created_at, a.updated_at, a.version, t.total
+       p.accountcode, a.allocated_dids, a.automatic, a.created_at, a.updated_at, a.version, t.total
   from (select count(*) as total from matching) t
   left join (picked p join allocation a on a.client_id = p.client_id and a.server_id = p.server_id
                       join server s on s.id = p.server_id) on true

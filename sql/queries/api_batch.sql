@@ -250,15 +250,3 @@ select (select id from told), canceled_at is not null, finished_at is not null
 insert into control (client_id, kind, args)
 values ($1::bigint, 'hangup', jsonb_build_object('entry_id', $2::bigint))
 returning id, pg_notify('ccs', '') is null;
-
--- name: setup_channels
--- Makes the dispatcher read the client again. Columns: control row, channels that its allocations allow on servers that
--- take calls.
-with told as (
-    insert into control (client_id, kind) values ($1::bigint, 'reload')
-    returning id, pg_notify('ccs', '') is null
-)
-select (select id from told),
-       (select coalesce(sum(least(a.allowed_active_calls, s.allowed_active_calls)), 0)
-          from allocation a join server s on s.id = a.server_id
-         where a.client_id = $1 and a.status = 'active' and s.status = 'active')::bigint;

@@ -260,28 +260,39 @@ returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}'
 -- name: allocation_insert
 -- role: ccs_owner ccs_admin
 -- No row: client or server does not exist.
-insert into allocation (client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, status, allocated_dids)
-select c.id, s.id, $3::bigint, $4::bigint, nullif($5::bigint, 0), coalesce($6::text::server_status, 'active'),
-       coalesce($7::text[], '{}')
+insert into allocation (client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, status, allocated_dids,
+                        automatic)
+select c.id, s.id, coalesce($3::bigint, 0), coalesce($4::bigint, 0), nullif($5::bigint, 0),
+       coalesce($6::text::server_status, 'active'), coalesce($7::text[], '{}'), coalesce($8::boolean, false)
   from client c, server s
  where c.accountcode = $1::text and s.server_code = $2::text
 returning client_id, server_id;
 
 -- name: allocation_update
 -- role: ccs_owner ccs_admin
--- What is not given stays as it is.
+-- What is not given stays as it is; a share with a figure of its own is automatic no more.
 update allocation
    set allowed_active_calls = coalesce($3::bigint, allowed_active_calls),
        rate_limit = coalesce($4::bigint, rate_limit),
        calls_per_second = nullif(coalesce($5::bigint, calls_per_second), 0),
        status = coalesce($6::text::server_status, status),
        allocated_dids = coalesce($7::text[], allocated_dids),
+       automatic = coalesce($8::boolean, automatic and $3 is null and $4 is null),
        updated_at = now()
  where client_id = $1::bigint and server_id = $2::bigint;
 
 -- name: allocation_sides
 -- role: ccs_owner ccs_admin
 select exists (select from client where accountcode = $1::text), exists (select from server where server_code = $2::text);
+
+-- name: shares_read
+-- role: ccs_api ccs_owner ccs_admin
+-- What the shares of a client follow from (registry/setup.h), held until the transaction ends.
+select * from shares_read($1::bigint);
+
+-- name: shares_write
+-- role: ccs_api ccs_owner ccs_admin
+select shares_write($1::bigint, $2::bigint[], $3::bigint[], $4::bigint[]);
 
 -- name: allocations_of_client
 -- role: ccs_api ccs_owner

@@ -56,7 +56,7 @@ TAKES = {
                         file=b"phone_number\n9020000001\n", kind="text/csv"),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
-    "setup_channels": Takes(query=_ACCOUNT, body=_ACCOUNT),
+    "setup_channels": Takes(query={**_ACCOUNT, "dry_run": "off"}, body=_ACCOUNT),
     "regenerate_api_key": Takes(body={"revoke_tokens": "off"}, spends="key"),
     "revoke_api_key": Takes(spends="key"),
     "client_limits": Takes(),

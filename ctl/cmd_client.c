@@ -134,14 +134,20 @@ static void print_client(const struct rows *rows, const struct shm_client *c)
 {
 	struct str opens = row_text(rows, 0, SHOWN_OPENS), closes = row_text(rows, 0, SHOWN_CLOSES),
 		   users = row_text(rows, 0, SHOWN_USERS);
+	struct str days = row_text(rows, 0, SHOWN_DAYS);
 	bool is_open = c->window_open_us <= clock_wall_us() && clock_wall_us() < c->window_close_us;
 
 	(void)printf("%s, %s, id %llu: %s%s\n", c->accountcode, c->name, (unsigned long long)c->id,
 		client_status_name(c->status), c->is_active ? "" : ", not active");
 	(void)printf("  %-22s %u at once, %u an hour, %u a second (0 = no limit), weight %u\n",
 		"calls", c->allocated_channels, c->rate_limit, c->calls_per_second, c->weight);
-	(void)printf("  %-22s %.*s to %.*s %s; %s now\n", "hours", (int)opens.n, opens.p,
-		(int)closes.n, closes.p, c->timezone, is_open ? "open" : "closed");
+	(void)printf("  %-22s %.*s to %.*s %s, %.*s; %s\n", "hours", (int)opens.n, opens.p,
+		(int)closes.n, closes.p,
+		c->calling.in_callee_zone ? "in the number's zone" : c->timezone,
+		days.n ? (int)days.n : 9, days.n ? days.p : "every day",
+		c->calling.in_callee_zone ? "each number has its own"
+		: is_open		  ? "open now"
+					  : "closed now");
 	(void)printf("  %-22s shows %s, numbers of %s, reached at %s\n", "telephone", c->did,
 		c->region, c->phone_number);
 	print_numbers(rows);

@@ -11,6 +11,7 @@
 #include "registry/audit.h"
 #include "registry/client.h"
 #include "registry/halt.h"
+#include "registry/holiday.h"
 #include "registry/keyring.h"
 #include "registry/noun_json.h"
 #include "registry/person.h"
@@ -74,6 +75,24 @@ struct batch_input {
 extern const struct field batch_fields[];
 extern const size_t batch_fields_n;
 
+/* What `ccsctl holiday list' is told: ctl/holiday.def. */
+struct holidays_input {
+#define TEXT(member, ...) struct str member;
+#include "ctl/holiday.def"
+#undef TEXT
+};
+extern const struct field holidays_fields[];
+extern const size_t holidays_fields_n;
+
+/* What `ccsctl holiday load' is told: ctl/holiday_file.def. */
+struct holiday_file_input {
+#define TEXT(member, ...) struct str member;
+#include "ctl/holiday_file.def"
+#undef TEXT
+};
+extern const struct field holiday_file_fields[];
+extern const size_t holiday_file_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -89,6 +108,9 @@ struct ctl {
 		struct allocation_input allocation;
 		struct setup_input setup;
 		struct halt_input halt;
+		struct holiday_input holiday;
+		struct holidays_input holidays;
+		struct holiday_file_input holiday_file;
 		struct key_input key;
 		struct rotation_input rotation;
 		struct drain_input drain;

@@ -19,6 +19,9 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_client	    client_fields, &client_fields_n
 #define FIELDS_drain	    drain_fields, &drain_fields_n
 #define FIELDS_halt	    halt_fields, &halt_fields_n
+#define FIELDS_holiday	    holiday_fields, &holiday_fields_n
+#define FIELDS_holiday_file holiday_file_fields, &holiday_file_fields_n
+#define FIELDS_holidays	    holidays_fields, &holidays_fields_n
 #define FIELDS_key	    key_fields, &key_fields_n
 #define FIELDS_person	    person_fields, &person_fields_n
 #define FIELDS_subject	    subject_fields, &subject_fields_n

@@ -19,6 +19,7 @@
 #include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
+#include "shm/hours.h"
 #include "shm/network.h"
 #include "shm/scope.h"
 #include "shm/tenant.h"
@@ -63,7 +64,24 @@ static const char *const server_statuses[SERVER_STATUS__N] = {"active", "drainin
 
 /* ---- clients ---- */
 
-static bool read_client(const struct rows *rows, int i, struct shm_client *c)
+static void read_hours(
+	struct dispatcher *d, const struct rows *rows, int i, struct shm_client *client)
+{
+	const struct hours_text text = {
+		.opens_s = row_i64(rows, i, 16),
+		.closes_s = row_i64(rows, i, 17),
+		.calling_days = row_text(rows, i, 23),
+		.callee_zone = row_bool(rows, i, 24),
+		.holidays = row_text(rows, i, 25),
+	};
+	if (!hours_read(client, &text, d->now_us) || !zone_find(str_of(client->timezone)))
+		log_error("directory.hours", "client=%llu timezone=%s why=%s do=%s",
+			(unsigned long long)client->id, log_q(client->timezone),
+			log_q("its calling hours or its zone cannot be read: it may call nobody"),
+			log_q("set them again, or install tzdata"));
+}
+
+static bool read_client(struct dispatcher *d, const struct rows *rows, int i, struct shm_client *c)
 {
 	*c = (struct shm_client){
 		.id = (uint64_t)row_i64(rows, i, 0),
@@ -75,8 +93,6 @@ static bool read_client(const struct rows *rows, int i, struct shm_client *c)
 		.status = by_name(row_text(rows, i, 13), client_statuses, CLIENT_STATUS__N),
 		.is_active = row_bool(rows, i, 14),
 		.auto_dispatch = row_bool(rows, i, 15),
-		.window_open_us = row_time(rows, i, 16),
-		.window_close_us = row_time(rows, i, 17),
 		.created_us = row_time(rows, i, 18),
 		.updated_us = row_time(rows, i, 19),
 	};
@@ -84,12 +100,14 @@ static bool read_client(const struct rows *rows, int i, struct shm_client *c)
 	if (!number_check_read(row_text(rows, i, 20), &c->policy.check) ||
 		!policy_read(&c->policy, row_text(rows, i, 21), row_text(rows, i, 22)))
 		log_error("directory.policy", "client=%llu", (unsigned long long)c->id);
+	if (!row_copy(rows, i, 6, c->timezone, sizeof(c->timezone)))
+		return false;
+	read_hours(d, rows, i, c);
 	return row_copy(rows, i, 1, c->name, sizeof(c->name)) &&
 	       row_copy(rows, i, 2, c->accountcode, sizeof(c->accountcode)) &&
 	       row_copy(rows, i, 3, c->did, sizeof(c->did)) &&
 	       row_copy(rows, i, 4, c->phone_number, sizeof(c->phone_number)) &&
 	       row_copy(rows, i, 5, c->callbackurl, sizeof(c->callbackurl)) &&
-	       row_copy(rows, i, 6, c->timezone, sizeof(c->timezone)) &&
 	       row_copy(rows, i, 7, c->region, sizeof(c->region));
 }
 
@@ -118,7 +136,7 @@ static void take_clients(void *arg, const struct rows *rows)
 	struct dispatcher *d = arg;
 	for (int i = 0; i < rows->n; i++) {
 		struct shm_client facts;
-		if (!read_client(rows, i, &facts)) {
+		if (!read_client(d, rows, i, &facts)) {
 			log_error("directory.client",
 				"client=%llu why=\"a text is longer than the segment holds\"",
 				(unsigned long long)facts.id);
@@ -534,12 +552,4 @@ bool directory_is_behind(const struct dispatcher *d)
 			now != c->facts.generation)
 			return true;
 	return false;
-}
-
-int64_t directory_window_ends_us(const struct dispatcher *d)
-{
-	int64_t least = INT64_MAX;
-	for (const struct client *c = d->clients; c; c = c->hh.next)
-		least = MIN(least, c->facts.window_close_us);
-	return least;
 }

@@ -10,9 +10,6 @@ void directory_load(struct dispatcher *d);
 struct client *client_find(struct dispatcher *d, uint64_t id);
 struct edge *edge_find(struct client *client, uint64_t server_id);
 
-/* The next moment (wall us) at which a calling window ends, so that the next one has to be read. */
-int64_t directory_window_ends_us(const struct dispatcher *d);
-
 /* A client's row is older than its generation word, so that workers no longer believe it: who changes a client bumps the
  * word after the commit, and a load may have come in between. */
 bool directory_is_behind(const struct dispatcher *d);

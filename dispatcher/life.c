@@ -9,6 +9,7 @@
 #include "dispatcher/days.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/fence.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
@@ -116,7 +117,8 @@ static void every_second(struct dispatcher *d)
 	days_turn(d);
 	if (!segment_still_named(d->seg))
 		d->segment_lost = true;
-	if (d->now_us >= directory_window_ends_us(d) || directory_is_behind(d))
+	hours_turn(d);
+	if (directory_is_behind(d))
 		d->directory_wanted = true;
 	bool is_idle = stream_pending(d->lookups) == 0;
 	ask_database(d);

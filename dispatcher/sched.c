@@ -8,6 +8,7 @@
 #include "dispatcher/days.h"
 #include "dispatcher/failover.h"
 #include "dispatcher/gates.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
 #include "dispatcher/route.h"
@@ -320,6 +321,7 @@ static bool turn(struct dispatcher *d, struct client *client)
 	struct edge *edge = NULL;
 	enum planning planning = PLAN_NOW;
 	day_turn(d, client);
+	hours_turn_of(d, client);
 	if (!client_blocked(d, client, &why)) {
 		if (client->ahead_n && ahead_use(d, client))
 			return true; /* paid for when it was armed */

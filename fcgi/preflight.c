@@ -6,6 +6,7 @@
 #include "fcgi/put.h"
 #include "fcgi/put_why.h"
 #include "registry/why.h"
+#include "shm/hours.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -61,23 +62,25 @@ static double pace_us(const struct outlook *out)
 	return MAX(MAX(by_channels, by_hour), by_second);
 }
 
-/* So much work after from_us, in the hours in which the client may call, which are taken to be the same every day. 0: nobody
+/* So much work after from_us, in the hours in which the client may call; where the numbers' own zones count, at any. 0: nobody
  * knows, or in more than a year. */
-static int64_t after_work(const struct shm_client *c, int64_t from_us, double work_us)
+static int64_t after_work(const struct shm_client *client, int64_t from_us, double work_us)
 {
 	if (work_us > 366.0 * (double)DAY_US)
 		return 0;
-	int64_t work = (int64_t)work_us, open = c->window_open_us, close = c->window_close_us;
-	if (open <= from_us && (close == INT64_MAX || close - open >= DAY_US))
-		return from_us + work;
-	from_us = MAX(from_us, open);
-	if (from_us >= close || open == INT64_MAX)
-		return 0;
-	if (work <= close - from_us)
-		return from_us + work;
-	work -= close - from_us;
-	int64_t days = work / (close - open);
-	return days > 366 ? 0 : open + (1 + days) * DAY_US + work % (close - open);
+	int64_t work = (int64_t)work_us, end_us = from_us + 366 * DAY_US;
+	struct shm_client c = *client;
+	while (from_us < end_us) {
+		hours_look(&c, from_us);
+		bool is_open = c.window_open_us <= from_us;
+		int64_t until_us = c.window_close_us;
+		if (is_open && (until_us == INT64_MAX || work <= until_us - from_us))
+			return from_us + work;
+		if (is_open)
+			work -= until_us - from_us;
+		from_us = until_us;
+	}
+	return 0;
 }
 
 /* What only somebody can change lasts until then; what time changes without saying when is a matter of moments. */

@@ -8,6 +8,7 @@
 #include "registry/fine.h"
 #include "registry/password.h"
 #include "registry/setup.h"
+#include "shm/hours.h"
 #include "shm/network.h"
 #include "shm/policy.h"
 #include "shm/scope.h"
@@ -82,6 +83,8 @@ static bool client_args(struct sql_args *args, const struct secret_key *secret,
 	arg_list(args, &input->allowed_types);
 	arg_list(args, &input->daily_caps);
 	arg_number(args, input->retention_days);
+	arg_list(args, &input->calling_days);
+	arg_truth(args, input->callee_zone);
 	return true;
 }
 
@@ -130,10 +133,11 @@ static bool check_timezone(struct db *db, struct str name, struct err *err)
 		return false;
 	bool exists = row_bool(&rows, 0, 0);
 	rows_free(&rows);
-	return exists || fail_code(err, ERR_INPUT, "invalid_field",
-				 "timezone \"%.*s\" is unknown to PostgreSQL; send a name such as "
-				 "Asia/Kolkata",
-				 (int)MIN(name.n, (size_t)63), name.p);
+	return (exists && zone_find(name)) ||
+	       fail_code(err, ERR_INPUT, "invalid_field",
+		       "timezone \"%.*s\" is unknown to %s; send a name such as Asia/Kolkata",
+		       (int)MIN(name.n, (size_t)63), name.p,
+		       exists ? "this machine's tzdata" : "PostgreSQL");
 }
 
 static bool has_key_for(
@@ -151,6 +155,18 @@ static bool check_reach(const struct conf *conf, const struct client_input *inpu
 	return wall_open(&wall, conf->courier_private_networks, err) &&
 	       (input->callbackurl.n == 0 ||
 		       wall_check_url(&wall, "callbackurl", input->callbackurl, err));
+}
+
+static bool days_differ(const struct str_list *days, struct err *err)
+{
+	enum { NAME = 3 }; /* "mon" */
+	for (int i = 1; i < days->n; i++)
+		for (int j = 0; j < i; j++)
+			if (memcmp(days->v[i].p, days->v[j].p, NAME) == 0)
+				return fail_code(err, ERR_INPUT, "invalid_field",
+					"calling_days names %.3s twice; send each weekday once",
+					days->v[i].p);
+	return true;
 }
 
 /* With what the configuration says where the input does not. */
@@ -207,8 +223,9 @@ bool client_create(struct db *db, const struct conf *conf, const struct secret_k
 	struct client_input full = with_defaults(input, conf);
 
 	if (!fields_check(client_fields, client_fields_n, input, err) ||
-		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
-		!db_ready(db, err) || !check_timezone(db, full.timezone, err) ||
+		!days_differ(&input->calling_days, err) || !check_reach(conf, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
+		!check_timezone(db, full.timezone, err) ||
 		!password_hash(input->password, hash, err))
 		return false;
 	if (!store(db, secret, actor, &full, hash, &made, err)) {
@@ -248,8 +265,8 @@ bool client_change(struct db *db, const struct conf *conf, const struct secret_k
 
 	if (!is_change(input, err) ||
 		!fields_check_given(client_fields, client_fields_n, input, err) ||
-		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
-		!db_ready(db, err) ||
+		!days_differ(&input->calling_days, err) || !check_reach(conf, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
 		(input->timezone.p && !check_timezone(db, input->timezone, err)) ||
 		!edit_begin(db, NOUN_CLIENT, which, edit, err))
 		return false;
@@ -300,8 +317,9 @@ bool client_from_row(const struct rows *rows, int row, struct shm_client *out, s
 	c.weight = number(rows, row, 12);
 	c.is_active = row_bool(rows, row, 14);
 	c.auto_dispatch = row_bool(rows, row, 15);
-	c.window_open_us = row_time(rows, row, 16);
-	c.window_close_us = row_time(rows, row, 17);
+	const struct hours_text hours = {row_i64(rows, row, 16), row_i64(rows, row, 17),
+		row_text(rows, row, 23), row_text(rows, row, 25), row_bool(rows, row, 24)};
+	(void)hours_read(&c, &hours, clock_wall_us());
 	c.created_us = row_time(rows, row, 18);
 	c.updated_us = row_time(rows, row, 19);
 	*out = c;

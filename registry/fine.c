@@ -105,6 +105,11 @@ bool fine_allowed_type(struct str text)
 	return policy_read(&policy, STR("all"), text);
 }
 
+bool fine_calling_day(struct str text)
+{
+	return calling_weekday_fine(text);
+}
+
 bool fine_daily_cap(struct str text)
 {
 	enum { CAP_MAX = 999999999 };
@@ -231,6 +236,18 @@ static bool has_form(struct str text, const char *form)
 static int two_digits(const char *p)
 {
 	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+bool fine_date(struct str text)
+{
+	static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	if (!has_form(text, "dddd-dd-dd"))
+		return false;
+	int century = two_digits(text.p), year = two_digits(text.p + 2);
+	int month = two_digits(text.p + 5), day = two_digits(text.p + 8);
+	bool is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
+	return century >= 20 && century <= 21 && month >= 1 && month <= 12 && day >= 1 &&
+	       day <= days[month - 1] && (month != 2 || day <= 28 || is_leap);
 }
 
 bool day_time_read(struct str text, char out[DAY_TIME_BYTES])

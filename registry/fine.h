@@ -10,6 +10,7 @@ bool fine_region(struct str text); /* two capital letters */
 bool fine_number_check(struct str text);
 bool fine_allowed_region(struct str text); /* a region, 001 or all */
 bool fine_allowed_type(struct str text);   /* a type that may be allowed, default or all */
+bool fine_calling_day(struct str text);	   /* mon, or tue:10:00-14:00 */
 bool fine_daily_cap(struct str text);	   /* US:500 */
 bool fine_https(struct str text);	   /* https://host... */
 bool fine_network(struct str text);	   /* an address, or 192.0.2.0/24 without bits of a host */
@@ -20,6 +21,7 @@ bool fine_networks(struct str text);	   /* addresses, perhaps with /bits, separa
 bool fine_origins(struct str text); /* https://host or https://host:port, separated by blanks */
 bool fine_client_status(struct str text);
 bool fine_server_status(struct str text);
+bool fine_date(struct str text);     /* 2026-12-25, a day that there is */
 bool fine_day_time(struct str text); /* as day_time_read takes it */
 
 enum { DAY_TIME_BYTES = 9 };

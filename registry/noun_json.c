@@ -79,6 +79,8 @@ static void set_calling(json_t *o, const struct rows *rows, int row, const struc
 	set_number(o, "requests_per_minute", c->requests_per_minute);
 	set_text(o, "active_time_start", rows, row, SHOWN_OPENS);
 	set_text(o, "active_time_end", rows, row, SHOWN_CLOSES);
+	set(o, "calling_days", out_words(row_text(rows, row, SHOWN_DAYS)));
+	set_bool(o, "callee_zone", row_bool(rows, row, SHOWN_CALLEE_ZONE));
 	set(o, "timezone", json_string(c->timezone));
 	set(o, "region", json_string(c->region));
 	set_text(o, "number_check", rows, row, SHOWN_NUMBER_CHECK);

@@ -18,19 +18,27 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 /* ---- reading ---- */
 
-/* "36000-50400" */
-static bool read_hours(struct str text, struct calling_hours *hours)
+/* "10:00" */
+static bool read_minute(struct str text, int32_t *seconds)
 {
 	struct str part;
-	uint64_t opens, closes;
-	if (!str_split(&text, '-', &part) || !str_to_u64(part, 0, DAY_S, &opens) ||
-		!str_to_u64(text, 0, DAY_S, &closes))
+	uint64_t hours, minutes;
+	if (text.n != 5 || !str_split(&text, ':', &part) || part.n != 2 ||
+		!str_to_u64(part, 0, 23, &hours) || !str_to_u64(text, 0, 59, &minutes))
 		return false;
-	*hours = (struct calling_hours){(int32_t)opens, (int32_t)closes};
+	*seconds = (int32_t)(hours * 3600 + minutes * 60);
 	return true;
 }
 
-/* "mon", or "mon:36000-50400" */
+/* "10:00-14:00" */
+static bool read_hours(struct str text, struct calling_hours *hours)
+{
+	struct str part;
+	return str_split(&text, '-', &part) && read_minute(part, &hours->opens_s) &&
+	       read_minute(text, &hours->closes_s);
+}
+
+/* "mon", or "mon:10:00-14:00" */
 static bool read_weekday(struct calling_rule *rule, struct str text)
 {
 	struct str name;
@@ -38,10 +46,17 @@ static bool read_weekday(struct calling_rule *rule, struct str text)
 		return false;
 	for (int day = 0; day < CALLING_WEEKDAYS; day++)
 		if (str_eq(name, str_of(weekday_names[day]))) {
+			bool is_new = !(rule->weekdays >> day & 1);
 			rule->weekdays |= 1u << day;
-			return text.n == 0 || read_hours(text, &rule->hours[day]);
+			return is_new && (!text.p || read_hours(text, &rule->hours[day]));
 		}
 	return false;
+}
+
+bool calling_weekday_fine(struct str text)
+{
+	struct calling_rule rule = {.weekdays = 0};
+	return read_weekday(&rule, text);
 }
 
 static void set_holiday(struct calling_holidays *holidays, int64_t day)

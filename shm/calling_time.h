@@ -39,11 +39,14 @@ struct calling_rule {
 	struct calling_holidays holidays;
 };
 
-/* Makes a rule of what a client's row says: seconds of the day; "mon tue:36000-50400" (p NULL or empty: every day; a day
+/* Makes a rule of what a client's row says: seconds of the day; "mon tue:10:00-14:00" (p NULL or empty: every day; a day
  * without hours of its own has opens_s to closes_s); holidays by calling_holidays_read. False, and never open, when that
  * cannot be read. */
 MUST_USE bool calling_rule_read(struct calling_rule *rule, int64_t opens_s, int64_t closes_s,
 	struct str weekdays, struct str holidays, int64_t now_us);
+
+/* "mon", or "tue:10:00-14:00" */
+MUST_USE bool calling_weekday_fine(struct str text);
 
 /* Days, counted from 1970-01-01, with blanks between them; those that are over, or too far away, are left out. False, with
  * every day a holiday, when that cannot be read. */

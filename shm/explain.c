@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "shm/hours.h"
 
 #include "common/base.h"
 
@@ -237,6 +238,8 @@ bool explain_begin(struct explain *ex, const struct view *view, int64_t now_us,
 	*ex = (struct explain){.view = *view, .now_us = now_us, .entry = entry};
 	if (!view_client(view, &ex->facts))
 		return false;
+	if (hours_are_over(&ex->facts.client, now_us)) /* the dispatcher looks once a second */
+		hours_look(&ex->facts.client, now_us);
 	struct gate_day day = gate_day_of(&ex->facts.day);
 	ex->client = gate_client_of(
 		&ex->facts.client, &ex->facts.usage, &day, view_next_allocation(view, &at, &share));

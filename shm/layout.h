@@ -25,6 +25,7 @@
 
 #include "common/base.h"
 #include "common/token.h"
+#include "shm/calling_time.h"
 #include "shm/policy.h"
 
 enum { SHM_CACHE_LINE = 64, SHM_RING_RECORDS = 256, SHM_TABLES_MAX = 16, SHM_EVENT_MARKS = 16 };
@@ -164,9 +165,10 @@ struct shm_client {
 	uint32_t auto_dispatch;
 	uint32_t halted; /* an operator has stopped its dialling, or everybody's */
 	uint32_t pad;
-	int64_t window_open_us, window_close_us; /* the window that holds now, or the next */
+	int64_t window_open_us, window_close_us; /* what hours_look() said last */
 	int64_t created_us, updated_us;
 	struct shm_policy policy;
+	struct calling_rule calling;
 };
 
 /* One more in sql/queries/dispatcher.sql, directory_users. */

@@ -26,24 +26,6 @@ bool window_open(const struct sim_client *c, int64_t at_us)
 			     : minute >= c->open_minute && minute < c->close_minute;
 }
 
-/* calling_window() of migration 0001, in UTC. */
-static void put_window(struct table *t, const struct sim_client *c)
-{
-	int64_t day = sim.now_us / DAY_US - 1;
-	int32_t wraps = c->open_minute > c->close_minute ? 1440 : 0;
-	if (c->open_minute == c->close_minute) {
-		put_time(t, INT64_MIN + 1);
-		put_time(t, INT64_MAX);
-		return;
-	}
-	int64_t close_us;
-	do
-		close_us = day++ * DAY_US + (c->close_minute + wraps) * 60 * US_PER_S;
-	while (close_us <= sim.now_us);
-	put_time(t, (day - 1) * DAY_US + c->open_minute * 60 * US_PER_S);
-	put_time(t, close_us);
-}
-
 void directory_clients(struct table *t)
 {
 	static const char *const statuses[] = {"active", "paused", "suspended"};
@@ -67,12 +49,16 @@ void directory_clients(struct table *t)
 		put_text(t, str_of(statuses[c->status]));
 		put_i64(t, l->active);
 		put_i64(t, 1);
-		put_window(t, c);
+		put_i64(t, c->open_minute * INT64_C(60));
+		put_i64(t, c->close_minute * INT64_C(60));
 		put_time(t, sim.began_us);
 		put_time(t, sim.began_us);
 		put_text(t, STR("syntax"));
 		put_text(t, STR("all"));
 		put_text(t, STR("all"));
+		put_text(t, STR(""));
+		put_i64(t, false);
+		put_text(t, STR(""));
 	}
 }
 

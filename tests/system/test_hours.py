@@ -33,7 +33,8 @@ class Rule:
         return (opens, opens if dice.random() < 0.1 else dice.randrange(0, DAY, 300))
 
     def question(self, at):
-        days = " ".join(f"{WEEKDAYS[day]}:{opens}-{closes}" for day, (opens, closes) in self.weekdays.items())
+        days = " ".join(f"{WEEKDAYS[day]}:{shown(opens)}-{shown(closes)}" if (opens, closes) != self.hours else WEEKDAYS[day]
+                        for day, (opens, closes) in self.weekdays.items())
         holidays = " ".join(str((day - EPOCH).days) for day in self.holidays)
         return "\t".join([self.zone, str(self.hours[0]), str(self.hours[1]), days, holidays, str(at)])
 
@@ -55,6 +56,10 @@ class Rule:
             return False
         opens, closes = own
         return opens == closes or (opens <= second and (second < closes or closes < opens))
+
+
+def shown(second):
+    return f"{second // 3600:02}:{second // 60 % 60:02}"
 
 
 def changes_near(dice, zone):

@@ -1,5 +1,5 @@
 """The database by itself: every statement, migrations, privileges, walls between clients, sums of
-allocations, calling windows and partitions, on a real PostgreSQL."""
+allocations and partitions, on a real PostgreSQL."""
 import io
 import itertools
 import json
@@ -604,83 +604,6 @@ def test_two_transactions_that_fit_alone_but_not_together(db, shares):
     assert sorted(outcomes) == ["fits", "refused"]
     assert db.value("select sum(allowed_active_calls) from allocation where client_id = %s",
                     client) == 90
-
-
-# Calling windows. In each row: zone, hours, the instant asked about, and what holds or comes next.
-
-KOLKATA, KATHMANDU = "Asia/Kolkata", "Asia/Kathmandu"
-BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
-
-
-@pytest.mark.parametrize("zone, opens, closes, at, open_at, close_at", [
-    # half hours: 09:00 in India is 03:30 UTC; three quarters: 09:00 in Nepal is 03:15
-    (KOLKATA, "09:00", "18:00", "2026-11-22 03:29:59", "2026-11-22 03:30", "2026-11-22 12:30"),
-    (KOLKATA, "09:00", "18:00", "2026-11-22 03:30:00", "2026-11-22 03:30", "2026-11-22 12:30"),
-    (KOLKATA, "09:00", "18:00", "2026-11-22 12:29:59", "2026-11-22 03:30", "2026-11-22 12:30"),
-    (KOLKATA, "09:00", "18:00", "2026-11-22 12:30:00", "2026-11-23 03:30", "2026-11-23 12:30"),
-    (KATHMANDU, "09:00", "18:00", "2026-11-22 03:00:00", "2026-11-22 03:15", "2026-11-22 12:15"),
-    # the local day is not the UTC day
-    (KOLKATA, "00:00", "06:00", "2026-11-21 18:30:00", "2026-11-21 18:30", "2026-11-22 00:30"),
-    (NEW_YORK, "20:00", "23:00", "2026-11-22 02:00:00", "2026-11-22 01:00", "2026-11-22 04:00"),
-    # over midnight
-    (KOLKATA, "22:00", "02:00", "2026-11-22 16:29:59", "2026-11-22 16:30", "2026-11-22 20:30"),
-    (KOLKATA, "22:00", "02:00", "2026-11-22 19:00:00", "2026-11-22 16:30", "2026-11-22 20:30"),
-    (KOLKATA, "22:00", "02:00", "2026-11-22 20:30:00", "2026-11-23 16:30", "2026-11-23 20:30"),
-    # daylight saving: the window is as long as the clock on the wall says, minus or plus an hour
-    (BERLIN, "01:00", "04:00", "2026-03-29 00:30:00", "2026-03-29 00:00", "2026-03-29 02:00"),
-    (BERLIN, "01:00", "04:00", "2026-10-25 00:30:00", "2026-10-24 23:00", "2026-10-25 03:00"),
-    (BERLIN, "09:00", "18:00", "2026-03-29 06:59:59", "2026-03-29 07:00", "2026-03-29 16:00"),
-    (BERLIN, "09:00", "18:00", "2026-10-25 07:59:59", "2026-10-25 08:00", "2026-10-25 17:00"),
-    (BERLIN, "22:00", "06:00", "2026-03-29 00:00:00", "2026-03-28 21:00", "2026-03-29 04:00"),
-    (BERLIN, "22:00", "06:00", "2026-10-25 00:00:00", "2026-10-24 20:00", "2026-10-25 05:00"),
-    (NEW_YORK, "01:00", "04:00", "2026-03-08 06:30:00", "2026-03-08 06:00", "2026-03-08 08:00"),
-    (NEW_YORK, "01:00", "04:00", "2026-11-01 06:30:00", "2026-11-01 06:00", "2026-11-01 09:00"),
-    # an hour that does not exist that day opens when the clock has jumped over it
-    (BERLIN, "02:30", "05:00", "2026-03-29 00:45:00", "2026-03-29 01:30", "2026-03-29 03:00"),
-    # and a window wholly inside the hour that is missing does not lose the day after
-    (BERLIN, "02:30", "03:15", "2026-03-29 00:59:00", "2026-03-30 00:30", "2026-03-30 01:15"),
-])
-def test_Q18_calling_window(db, zone, opens, closes, at, open_at, close_at):
-    with db.as_role("ccs_api") as cursor:
-        cursor.execute("set timezone = 'UTC'")
-        cursor.execute("select open_at at time zone 'UTC', close_at at time zone 'UTC'"
-                       " from calling_window((%s || 'Z')::timestamptz, %s, %s, %s)",
-                       [at, zone, opens, closes])
-        expected = tuple(datetime.fromisoformat(text) for text in (open_at, close_at))
-        assert cursor.fetchone() == expected
-
-
-def test_Q18_equal_times_never_close(db):
-    with db.as_role("ccs_api") as cursor:
-        cursor.execute("select open_at = '-infinity', close_at = 'infinity'"
-                       " from calling_window(now(), %s, '09:00', '09:00')", [KOLKATA])
-        assert cursor.fetchone() == (True, True)
-
-
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "Asia/Nowhere"])
-@pytest.mark.parametrize("closes", ["09:00", "18:00"])
-def test_Q18_an_unknown_zone_never_opens_and_never_fails(db, zone, closes):
-    with db.as_role("ccs_dispatcher") as cursor:
-        cursor.execute("select open_at = 'infinity', close_at = 'infinity'"
-                       " from calling_window(now(), %s, '09:00', %s)", [zone, closes])
-        assert cursor.fetchone() == (True, True)
-
-
-def test_windows_of_a_year_are_in_order_and_hold_the_instant(db):
-    """Every quarter of an hour of a year, in zones with all kinds of clocks."""
-    with db.as_role("ccs_api") as cursor:
-        cursor.execute("""
-            select zone, at, open_at, close_at
-              from unnest(array['Asia/Kathmandu', 'Europe/Berlin', 'America/New_York',
-                                'Australia/Lord_Howe', 'Pacific/Apia']) zone,
-                   generate_series(timestamptz '2026-01-01Z', '2027-01-01Z', '15 minutes') at,
-                   calling_window(at, zone, '08:10', '20:05')
-             where close_at <= at or open_at >= close_at or open_at > at + interval '13 hours'
-                or close_at - open_at not between interval '10:50' and interval '12:56'
-                or at >= open_at is distinct from ((at at time zone zone)::time >= '08:10'
-                                                   and (at at time zone zone)::time < '20:05')
-        """)
-        assert cursor.fetchall() == []
 
 
 # Partitions

@@ -1,6 +1,7 @@
 /* ccsctl key: the keys of clients and administrators. */
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "ctl/ctl.h"
 #include "registry/keyring.h"
 
@@ -14,14 +15,15 @@ static json_t *key_json(const struct rows *rows, int row)
 	struct str name = row_text(rows, row, KEY_NAME), shown = row_text(rows, row, KEY_SHOWN),
 		   state = row_text(rows, row, KEY_STATE);
 
-	return json_pack("{s:I, s:o, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+	return json_pack("{s:I, s:o, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 		(json_int_t)row_i64(rows, row, KEY_ID), "accountcode",
 		out_text(row_text(rows, row, KEY_ACCOUNTCODE)), "name", name.p, name.n,
 		"begins_with", shown.p, shown.n, "state", state.p, state.n, "scopes",
 		out_words(row_text(rows, row, KEY_SCOPES)), "networks",
 		out_words(row_text(rows, row, KEY_NETWORKS)), "created_at",
 		out_time(row_time(rows, row, KEY_CREATED)), "expires_at",
-		out_time(row_time(rows, row, KEY_EXPIRES)), "replaced_at",
+		out_time(row_time(rows, row, KEY_EXPIRES)), "last_used_at",
+		out_time(row_time(rows, row, KEY_LAST_USED)), "replaced_at",
 		out_time(row_time(rows, row, KEY_REPLACED)), "revoked_at",
 		out_time(row_time(rows, row, KEY_REVOKED)));
 }
@@ -31,11 +33,14 @@ static void print_key(const struct rows *rows, int row)
 	struct str name = row_text(rows, row, KEY_NAME), shown = row_text(rows, row, KEY_SHOWN),
 		   state = row_text(rows, row, KEY_STATE), scopes = row_text(rows, row, KEY_SCOPES),
 		   whose = row_text(rows, row, KEY_ACCOUNTCODE);
+	char used[CLOCK_TEXT_BYTES] = "never";
 
-	(void)printf("%-6lld %-24.*s %-18.*s %-9.*s %-16.*s %.*s\n",
+	if (!row_is_null(rows, row, KEY_LAST_USED))
+		(void)clock_utc(row_time(rows, row, KEY_LAST_USED), used);
+	(void)printf("%-6lld %-24.*s %-18.*s %-9.*s %-16.*s %-20s %.*s\n",
 		(long long)row_i64(rows, row, KEY_ID), whose.n ? (int)whose.n : 1,
 		whose.n ? whose.p : "-", (int)shown.n, shown.p, (int)state.n, state.p,
-		(int)scopes.n, scopes.p, (int)name.n, name.p);
+		(int)scopes.n, scopes.p, used, (int)name.n, name.p);
 }
 
 static bool print_list(struct ctl *ctl, int64_t client_id, struct err *err)
@@ -48,8 +53,8 @@ static bool print_list(struct ctl *ctl, int64_t client_id, struct err *err)
 		return false;
 	json_t *keys = json_array();
 	if (!ctl->json)
-		(void)printf("%-6s %-24s %-18s %-9s %-16s %s\n", "ID", "CLIENT", "BEGINS WITH",
-			"STATE", "SCOPES", "NAME");
+		(void)printf("%-6s %-24s %-18s %-9s %-16s %-20s %s\n", "ID", "CLIENT",
+			"BEGINS WITH", "STATE", "SCOPES", "LAST USED", "NAME");
 	int n = keyring_rows(&rows);
 	for (int row = 0; row < n; row++) {
 		json_array_append_new(keys, key_json(&rows, row));

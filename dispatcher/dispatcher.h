@@ -63,6 +63,8 @@ struct dispatcher {
 	int64_t caller_id_turns;
 	struct known_key *known_keys; /* directory.c */
 	struct seen_user *seen_users; /* users.c */
+	struct used_key *used_keys;   /* used.c */
+	int64_t next_used_us;	      /* the same */
 	struct given *given;	      /* recover.c */
 
 	struct heap ready;	      /* clients that may dial, least vtime first */

@@ -16,6 +16,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/used.h"
 #include "dispatcher/work.h"
 #include "shm/latency.h"
 #include "shm/submit.h"
@@ -35,7 +36,7 @@ static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIREC
 	SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_CHUNK_ENTRIES,
 	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_STARTS_RECENT, SQL_STARTS_OF_SHARE,
 	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_AUDIT_ANCHOR, SQL_RETENTION_STEP,
-	SQL_EVENTS_RETIRE, SQL_QUERY__N};
+	SQL_EVENTS_RETIRE, SQL_KEYS_USED, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -127,6 +128,7 @@ static void every_second(struct dispatcher *d)
 	if (is_idle) /* a NOTIFY may be lost with its connection: look */
 		d->control_wanted = true;
 	chores_turn(d);
+	used_turn(d);
 }
 
 static void beat(struct dispatcher *d)

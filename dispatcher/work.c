@@ -16,6 +16,7 @@
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/used.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
 #include "shm/submit.h"
@@ -358,6 +359,10 @@ static void take_submit(struct dispatcher *d, const struct shm_submit *rec)
 	}
 	if (rec->kind == SUBMIT_CONTROL) {
 		d->control_wanted = true;
+		return;
+	}
+	if (rec->kind == SUBMIT_KEY_USED) {
+		used_note(d, rec->id, (int64_t)rec->committed_us);
 		return;
 	}
 	struct client *client = client_find(d, rec->client_id);

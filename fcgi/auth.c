@@ -3,6 +3,7 @@
 
 #include "common/certificate.h"
 #include "fcgi/auth.h"
+#include "fcgi/used.h"
 #include "registry/allocation.h"
 #include "registry/client.h"
 #include "registry/user.h"
@@ -140,6 +141,7 @@ static enum auth_verdict check_digest(struct app *app, struct req *req, const st
 		return AUTH_REFUSED;
 	}
 	req->key_id = key.id;
+	key_used(app, key.id, req->now_us);
 	return known(app, req, source, key.scopes);
 }
 

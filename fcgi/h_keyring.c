@@ -92,6 +92,7 @@ static void put_key(struct strbuf *sb, const struct req *req, const struct rows 
 	put_words(sb, "networks", row_text(rows, row, KEY_NETWORKS));
 	put_time(sb, "created_at", row_time(rows, row, KEY_CREATED));
 	put_time(sb, "expires_at", row_time(rows, row, KEY_EXPIRES));
+	put_time(sb, "last_used_at", row_time(rows, row, KEY_LAST_USED));
 	put_time(sb, "replaced_at", row_time(rows, row, KEY_REPLACED));
 	put_time(sb, "revoked_at", row_time(rows, row, KEY_REVOKED));
 	put_end(sb, '}');

@@ -29,7 +29,8 @@ enum key_column {
 	KEY_REVOKED,
 	KEY_REPLACED,
 	KEY_STATE, /* active, replaced (and still good), expired, revoked */
-	KEY_CLIENT
+	KEY_CLIENT,
+	KEY_LAST_USED /* to the minute */
 };
 
 /* The keys of a client, or of KEYRING_ALL or KEYRING_ADMINISTRATORS, by id. */

@@ -86,20 +86,20 @@ struct shm_familiar {
 	_Atomic int64_t tat_mono_us;
 };
 
-enum shm_submit_kind { SUBMIT_NONE, SUBMIT_CHUNK, SUBMIT_CONTROL, SUBMIT_KIND__N };
+enum shm_submit_kind { SUBMIT_NONE, SUBMIT_CHUNK, SUBMIT_CONTROL, SUBMIT_KEY_USED, SUBMIT_KIND__N };
 
 /* Work that is committed: a hint. The dispatcher copies it out, checks it, then believes it. */
 struct shm_submit {
 	uint32_t kind;	       /* enum shm_submit_kind */
 	uint32_t entries;      /* CHUNK: how many; 1 = the entry stands below */
-	uint64_t id;	       /* chunk or control row */
+	uint64_t id;	       /* chunk, control row or key */
 	uint64_t client_id;    /* 0: all clients */
 	char number[20];       /* as entry.number */
 	char e164[16];	       /* "" = none */
 	char phone_number[40]; /* as given */
 	char did[24];	       /* that is to be shown; "" = nothing is asked for */
 	struct shm_plan plan;
-	uint64_t committed_us;
+	uint64_t committed_us;	  /* KEY_USED: when */
 	uint64_t queue_master_id; /* 0: a quick call */
 	uint64_t batch_id;	  /* the client's name of it */
 };

@@ -222,6 +222,8 @@ bool submit_valid(const struct shm_submit *rec)
 {
 	if (rec->kind == SUBMIT_CONTROL)
 		return rec->id != 0;
+	if (rec->kind == SUBMIT_KEY_USED)
+		return rec->id != 0 && rec->id <= INT64_MAX && rec->committed_us <= INT64_MAX;
 	if (rec->kind != SUBMIT_CHUNK || rec->id == 0 || rec->client_id == 0)
 		return false;
 	if (rec->entries == 0 || rec->entries > SUBMIT_ENTRIES_MAX)

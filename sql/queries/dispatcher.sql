@@ -335,3 +335,10 @@ select date_trunc('second', started_at) + interval '1 second' as second, count(*
 
 -- name: partitions_advance
 select partitions_advance()::text;
+
+-- name: keys_used
+-- When keys were last used, to the minute.
+update api_key k
+   set last_used_at = u.at
+  from unnest($1::bigint[], $2::timestamptz[]) u(id, at)
+ where k.id = u.id and coalesce(k.last_used_at < date_trunc('minute', u.at), true);

@@ -125,7 +125,7 @@ with asked as (
                 when k.expires_at <= now() then 'expired'
                 when k.replaced_at is not null then 'replaced'
                 else 'active' end,
-           k.client_id
+           k.client_id, k.last_used_at
       from asked k
       left join client c on c.id = k.client_id
      order by case when $5::boolean then -k.id else k.id end

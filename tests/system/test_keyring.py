@@ -26,13 +26,35 @@ def ask(client, key):
     return by(client.api, key).get(ME)
 
 
+def but_use(key) -> dict:
+    """When it was last used may be noted between two looks at it."""
+    assert "last_used_at" in key
+    return {name: value for name, value in key.items() if name != "last_used_at"}
+
+
+def test_when_a_key_was_last_used_is_noted_soon_and_not_with_every_request(stack, client, admin):
+    unused, made = (client.api.post(KEYS, {"name": name}).ok for name in ("unused", "used"))
+    path = f"{KEYS}/{made['id']}"
+    assert client.api.get(path).ok["last_used_at"] is None
+    for _ in range(50):
+        ask(client, made["api_key"]).ok
+    other = stack.ctl_json("key", "add", "--name=noted")  # an administrator's, who is in no directory
+    by(admin, other["api_key"]).get("/admin/me").ok
+    stack.wait_until(lambda: client.api.get(path).ok["last_used_at"], "it is noted")
+    assert client.api.get(path).ok["created_at"] <= client.api.get(path).ok["last_used_at"]
+    stack.wait_until(lambda: stack.ctl_json("key", "show", str(made["id"]))["last_used_at"]
+                     == client.api.get(path).ok["last_used_at"], "both tell the same")
+    assert client.api.get(f"{KEYS}/{unused['id']}").ok["last_used_at"] is None
+    stack.wait_until(lambda: admin.get(f"/admin/keys/{other['id']}").ok["last_used_at"], "an administrator's is noted")
+
+
 def test_E18_a_client_makes_keys_and_sees_them_without_their_secrets(client):
     made = client.api.post(KEYS, {"name": "dialler", "scopes": ["read", "dial"], "expires_in_days": 30}).ok
     assert ask(client, made["api_key"]).status == 200 and made["expires_at"]
     listed = client.api.get(KEYS, sort="-id").ok
     assert listed["total"] == 2 and made["api_key"] not in str(listed)
     newest = listed["items"][0]
-    assert newest == client.api.get(f"{KEYS}/{made['id']}").ok
+    assert but_use(newest) == but_use(client.api.get(f"{KEYS}/{made['id']}").ok)
     assert (newest["id"], newest["name"], newest["scopes"], newest["state"], newest["networks"]) \
         == (made["id"], "dialler", ["read", "dial"], "active", [])
     assert made["api_key"].startswith(newest["begins_with"])
@@ -146,7 +168,7 @@ def test_ccsctl_does_the_same(stack, client):
     assert ask(client, made["api_key"]).status == 200
     shown = ctl("show", made["id"])
     assert (shown["name"], shown["networks"], shown["state"]) == ("shell", ["127.0.0.1/32", "10.0.0.0/8"], "active")
-    assert ctl("list", client.accountcode)["keys"][0] == shown
+    assert but_use(ctl("list", client.accountcode)["keys"][0]) == but_use(shown)
     new = ctl("rotate", made["id"], "--grace-seconds=60")
     assert ask(client, made["api_key"]).status == ask(client, new["api_key"]).status == 200
     assert ctl("revoke", made["id"])["changed"] is True and ask(client, made["api_key"]).status == 401

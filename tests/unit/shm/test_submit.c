@@ -225,6 +225,13 @@ static void test_only_sensible_records_are_valid(void **state)
 	rec.id = 0;
 	assert_false(submit_valid(&rec));
 
+	rec = (struct shm_submit){.kind = SUBMIT_KEY_USED, .id = 3, .committed_us = 7};
+	assert_true(submit_valid(&rec));
+	rec.committed_us = UINT64_MAX;
+	assert_false(submit_valid(&rec));
+	rec.id = 0, rec.committed_us = 7;
+	assert_false(submit_valid(&rec));
+
 	rec = good, rec.kind = SUBMIT_NONE;
 	assert_false(submit_valid(&rec));
 	rec = good, rec.kind = 999;

@@ -9,7 +9,7 @@
 enum {
 	CUT = 20,    /* takes one call in so many off, at least one */
 	CYCLE = 400, /* so many calls, and the limit itself, bring it back */
-	BOLDEST = 8, /* growth ends to grow after so many cycles without a cut */
+	BOLD = 4, /* after a cycle and a part of one without a cut, the trunk bears more than it did */
 	FORGET =
 		8, /* a call that gets through at a lower level takes off a part of the difference */
 	SUSPECTS = 2, /* make a cut */
@@ -71,9 +71,11 @@ static uint64_t gain(const struct pace *pace, int64_t now_us)
 {
 	uint64_t cycle = CYCLE + pace->limit / PACE_UNIT;
 	uint64_t seconds = (uint64_t)(MAX(now_us - pace->cut_us, INT64_C(0)) / US_PER_S);
-	uint64_t since = MIN(pace->calls + seconds, BOLDEST * cycle);
+	uint64_t since = pace->calls + seconds;
 
-	return pace->is_rising ? units(1) : 2 * cut_of(pace->limit) * since / (cycle * cycle);
+	if (pace->is_rising || since > cycle + cycle / BOLD)
+		return units(1);
+	return 2 * cut_of(pace->limit) * since / (cycle * cycle);
 }
 
 static void prove(struct pace *pace, uint32_t level)

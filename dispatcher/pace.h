@@ -6,7 +6,8 @@
  * off what is in progress, once for all calls that were under way when it was made. Calls that get through while the limit
  * holds back the next one raise it again, slowly at first and then faster, so that it comes back to where it was after 400
  * of them and as many more as it has room for: in steady state one call in a hundred or less finds the edge. After a pause,
- * and after the very first cut, it doubles until it meets the ceiling or another.
+ * after the very first cut, and when it has met no edge for a quarter longer than that, it doubles until it meets the ceiling
+ * or another.
  */
 #ifndef CCS_DISPATCHER_PACE_H
 #define CCS_DISPATCHER_PACE_H

@@ -139,6 +139,8 @@ bench: all
 	$(Q)tests/bench/refill.py --programs $(OUT)
 	$(Q)tests/bench/cycles.py --programs $(OUT)
 	$(Q)tests/bench/against.py --programs $(OUT)
+	$(Q)tests/bench/fairness.py --programs $(OUT)
+	$(Q)tests/bench/pacing.py --programs $(OUT)
 	$(Q)tests/bench/scale.py --programs $(OUT)
 	$(Q)tests/bench/wall.py --programs $(OUT)
 	$(Q)tests/bench/workers.py --programs $(OUT)

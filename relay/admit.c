@@ -57,20 +57,12 @@ static bool check_origin(const struct relay *relay, struct lws *wsi, struct err 
 		"pages of this origin may not connect; relay.allowed_origins lists those that may");
 }
 
-static uint32_t connections_of(const struct relay *relay, uint64_t client_id)
-{
-	uint32_t n = 0;
-	for (const struct conn *conn = relay->conns; conn; conn = conn->next)
-		n += conn->identity.client_id == client_id;
-	return n;
-}
-
 static bool check_room(const struct relay *relay, uint64_t client_id, struct err *err)
 {
 	const struct conf *conf = relay->conf;
 	if (relay->stopping || relay->conns_n >= conf->relay_connections)
 		return fail(err, ERR_BUSY, "there is no room for another connection; try again");
-	if (connections_of(relay, client_id) >= conf->relay_connections_per_client)
+	if (feed_visitors(&relay->feed, client_id) >= conf->relay_connections_per_client)
 		return fail_code(err, ERR_LIMIT, "too_many_connections",
 			"you have %lld connections, which is the limit; close one first",
 			(long long)conf->relay_connections_per_client);

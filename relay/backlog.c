@@ -11,7 +11,8 @@
 enum { LINE = 64 };
 
 struct record {
-	uint64_t next;	/* position of the strand's next record; 0 = none yet */
+	uint64_t next; /* position of the strand's next record; 0 = none yet */
+	uint64_t mark;
 	uint64_t bytes; /* of the frame behind it */
 };
 
@@ -56,14 +57,14 @@ static uint64_t claim(struct backlog *backlog, size_t need)
 	return position;
 }
 
-void backlog_add(struct backlog *backlog, struct strand *strand, struct str frame)
+void backlog_add(struct backlog *backlog, struct strand *strand, struct str frame, uint64_t mark)
 {
 	assert(frame.n <= backlog_frame_max(backlog));
 	size_t need = (sizeof(struct record) + frame.n + sizeof(uint64_t) - 1) / sizeof(uint64_t) *
 		      sizeof(uint64_t);
 	uint64_t position = claim(backlog, need);
 	struct record *record = record_at(backlog, position);
-	*record = (struct record){.bytes = frame.n};
+	*record = (struct record){.mark = mark, .bytes = frame.n};
 	memcpy(record + 1, frame.p, frame.n);
 	if (strand->last && is_held(backlog, strand->last))
 		record_at(backlog, strand->last)->next = position;
@@ -73,10 +74,10 @@ void backlog_add(struct backlog *backlog, struct strand *strand, struct str fram
 		strand->fresh = position;
 }
 
-struct reader reader_of(const struct strand *strand)
+struct reader reader_of(const struct strand *strand, uint64_t mark)
 {
 	assert(!strand->fresh);
-	return (struct reader){.index = strand->count};
+	return (struct reader){.index = strand->count, .mark = mark};
 }
 
 void reader_follow(struct reader *reader, const struct strand *strand)
@@ -98,7 +99,7 @@ void reader_take(const struct backlog *backlog, const struct strand *strand, str
 	while (reader->next) {
 		if (!is_held(backlog, reader->next)) {
 			*missed = strand->count - reader->index;
-			*reader = (struct reader){.index = strand->count};
+			*reader = (struct reader){.index = strand->count, .mark = reader->mark};
 			return;
 		}
 		const struct record *record = record_at(backlog, reader->next);
@@ -107,6 +108,8 @@ void reader_take(const struct backlog *backlog, const struct strand *strand, str
 		strbuf_add(out, record + 1, record->bytes);
 		taken += record->bytes;
 		reader->index++;
+		if (record->mark)
+			reader->mark = record->mark;
 		reader->next = record->next;
 	}
 }

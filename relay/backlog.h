@@ -26,6 +26,7 @@ struct strand {
 
 struct reader {
 	uint64_t index; /* frames of its strand that it has passed */
+	uint64_t mark;	/* of the last one that it has taken and that had one */
 	uint64_t next;	/* position of the first it lacks; 0 = it has all */
 };
 
@@ -36,10 +37,11 @@ void backlog_close(struct backlog *backlog);
 /* The longest frame that may be added. */
 size_t backlog_frame_max(const struct backlog *backlog);
 
-void backlog_add(struct backlog *backlog, struct strand *strand, struct str frame);
+/* mark is the caller's: which frame it is; 0 for one that has none. */
+void backlog_add(struct backlog *backlog, struct strand *strand, struct str frame, uint64_t mark);
 
 /* A reader of what comes from now on. Its strand must be settled. */
-struct reader reader_of(const struct strand *strand);
+struct reader reader_of(const struct strand *strand, uint64_t mark);
 
 /* After frames were added: each reader of the strand, then the strand itself. */
 void reader_follow(struct reader *reader, const struct strand *strand);

@@ -30,14 +30,17 @@ struct conn *conn_new(struct relay *relay, struct lws *wsi, const struct identit
 	conn->relay = relay;
 	conn->wsi = wsi;
 	conn->identity = *identity;
+	conn->marked_mono_us = clock_mono_us();
 	DL_APPEND(relay->conns, conn);
 	relay->conns_n++;
+	(void)feed_enter(&relay->feed, identity->client_id);
 	return conn;
 }
 
 void conn_free(struct conn *conn)
 {
 	feed_leave(&conn->relay->feed, &conn->listener);
+	feed_exit(&conn->relay->feed, conn->identity.client_id);
 	DL_DELETE(conn->relay->conns, conn);
 	conn->relay->conns_n--;
 	input_free(&conn->input);
@@ -72,7 +75,8 @@ bool conn_open(struct conn *conn)
 		log_error("relay.not_opened", "why=%s", log_q(strerror(errno)));
 		return false;
 	}
-	say_connected(&conn->owed, clock_wall_us());
+	struct feed_reach reach = feed_reach(&conn->relay->feed, conn->identity.client_id);
+	say_connected(&conn->owed, clock_wall_us(), reach.newest, reach.window);
 	lws_callback_on_writable(conn->wsi);
 	return true;
 }
@@ -131,20 +135,40 @@ bool conn_write(struct conn *conn)
 
 /* ---- in ---- */
 
-static void subscribe(struct conn *conn, event_set events)
+/* Where a subscription that names no position begins: now, or where the one before had come to. */
+static uint64_t position(struct conn *conn, const struct ask *ask)
 {
 	struct feed *feed = &conn->relay->feed;
+	const struct listener *listener = &conn->listener;
 	/* Events of the subscription until now come before the answer. */
-	(void)feed_take(feed, &conn->listener, &conn->owed, CONN_OUT_MAX);
-	feed_join(feed, &conn->listener, conn->identity.client_id, events);
-	say_subscribed(&conn->owed, events);
+	bool more = feed_take(feed, &conn->listener, &conn->owed, CONN_OUT_MAX);
+	if (ask->resume)
+		return ask->resume_from;
+	return more && listener->reader.mark ? listener->reader.mark : FEED_NOW;
+}
+
+static void subscribe(struct conn *conn, const struct ask *ask)
+{
+	uint64_t from = position(conn, ask);
+	uint64_t begin = feed_join(
+		&conn->relay->feed, &conn->listener, conn->identity.client_id, &ask->wish, from);
+	bool known = begin != 0 || ask->resume;
+	say_subscribed(&conn->owed, &ask->wish, known ? begin : SAY_SEQ_UNKNOWN);
+}
+
+static void unsubscribe(struct conn *conn, const struct ask *ask)
+{
+	const struct wish *now = feed_wish(&conn->listener);
+	struct ask rest = {.wish = now ? *now : (struct wish){0}};
+	rest.wish.events &= ~ask->wish.events;
+	subscribe(conn, &rest);
 }
 
 static void on_text(struct conn *conn, struct str message)
 {
-	event_set events;
-	if (ask_read(message, &events, &conn->owed))
-		subscribe(conn, events);
+	struct ask ask;
+	if (ask_read(message, &ask, &conn->owed))
+		(ask.subscribe ? subscribe : unsubscribe)(conn, &ask);
 	owe(conn);
 }
 
@@ -211,15 +235,33 @@ void conn_read(struct conn *conn)
 		cut_off(conn);
 }
 
+/* So that who wants little can say where to go on, too. */
+static void mark(struct conn *conn)
+{
+	int64_t now = clock_mono_us();
+	if (now - conn->marked_mono_us < conn->relay->conf->relay_mark_seconds * US_PER_S)
+		return;
+	uint64_t seq = feed_mark(&conn->listener);
+	if (!seq)
+		return;
+	conn->marked_mono_us = now;
+	say_mark(&conn->owed, seq);
+	owe(conn);
+}
+
 /* Programs read the code, people the rest. */
 void conn_check(struct conn *conn, int64_t now_us)
 {
 	struct relay *relay = conn->relay;
 	struct strbuf reason = STRBUF_INIT;
 	struct err err;
-	if (conn->state != CONN_OPEN || auth_still(&relay->seg, &relay->ring, now_us,
-						&conn->identity, &err) != STANDING_LOST)
+	if (conn->state != CONN_OPEN)
 		return;
+	if (auth_still(&relay->seg, &relay->ring, now_us, &conn->identity, &err) != STANDING_LOST) {
+		feed_second(&relay->feed, &conn->listener);
+		mark(conn);
+		return;
+	}
 	strbuf_printf(&reason, "%s: %s", err.code ? err.code : err_kind_name(err.kind), err.text);
 	conn_close(conn, CLOSE_POLICY, reason.p);
 	strbuf_free(&reason);

@@ -33,6 +33,7 @@ struct conn {
 	struct input input;
 	bool input_broken;
 	struct strbuf owed;	/* frames to be written before any event */
+	int64_t marked_mono_us; /* when it was told last how far it is */
 	int64_t second_mono_us; /* when the count began */
 	uint32_t frames;	/* received since */
 	struct conn *prev, *next;
@@ -60,7 +61,7 @@ void conn_wake(struct listener *listener);
 /* Says goodbye. Does nothing when that has been said. */
 void conn_close(struct conn *conn, enum close_code code, const char *reason);
 
-/* Once a second: closes it when the credential does not hold any more. */
+/* Once a second: closes it when the credential does not hold any more; says how far it is, now and then. */
 void conn_check(struct conn *conn, int64_t now_us);
 
 #endif

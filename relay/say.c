@@ -58,23 +58,67 @@ void say_names(struct strbuf *sb, event_set events)
 	strbuf_puts(sb, before == '[' ? "[]" : "]");
 }
 
-void say_connected(struct strbuf *sb, int64_t now_us)
+/* ,"name":7, or null. */
+static void add_seq(struct strbuf *sb, const char *name, uint64_t seq, bool known)
+{
+	strbuf_printf(sb, ",\"%s\":", name);
+	if (known)
+		strbuf_u64(sb, seq);
+	else
+		strbuf_puts(sb, "null");
+}
+
+void say_connected(struct strbuf *sb, int64_t now_us, uint64_t seq, uint64_t resume_window)
 {
 	char time[CLOCK_TEXT_BYTES];
 	struct strbuf *text = scratch();
 	strbuf_printf(text, "{\"type\":\"connected\",\"server_time\":\"%s\",\"events\":",
 		clock_utc_ms(now_us, time));
 	say_names(text, every_event());
+	add_seq(text, "seq", seq, seq != 0);
+	strbuf_printf(text, ",\"resume_window\":%" PRIu64 "}", resume_window);
+	message(sb, text);
+}
+
+void say_subscribed(struct strbuf *sb, const struct wish *wish, uint64_t seq)
+{
+	struct strbuf *text = scratch();
+	strbuf_puts(text, "{\"type\":\"subscribed\",\"events\":");
+	say_names(text, wish->events);
+	for (int i = 0; i < WISH_FILTER__N; i++)
+		if (wish->value[i][0])
+			strbuf_printf(text, ",\"%s\":%s", wish_filter_name((enum wish_filter)i),
+				wish->value[i]);
+	add_seq(text, "seq", seq, seq != SAY_SEQ_UNKNOWN);
 	strbuf_putc(text, '}');
 	message(sb, text);
 }
 
-void say_subscribed(struct strbuf *sb, event_set events)
+void say_mark(struct strbuf *sb, uint64_t seq)
 {
 	struct strbuf *text = scratch();
-	strbuf_puts(text, "{\"type\":\"subscribed\",\"events\":");
-	say_names(text, events);
+	strbuf_puts(text, "{\"type\":\"mark\"");
+	add_seq(text, "seq", seq, true);
 	strbuf_putc(text, '}');
+	message(sb, text);
+}
+
+void say_resync(struct strbuf *sb, uint64_t after, uint64_t before)
+{
+	struct strbuf *text = scratch();
+	strbuf_printf(text, "{\"type\":\"resync_required\",\"after\":%" PRIu64, after);
+	add_seq(text, "before", before, before != 0);
+	add_seq(text, "missed", before - after - 1, before != 0);
+	strbuf_putc(text, '}');
+	message(sb, text);
+}
+
+void say_closing(struct strbuf *sb, const char *detail, int64_t reconnect_after_ms)
+{
+	struct strbuf *text = scratch();
+	strbuf_puts(text, "{\"type\":\"closing\",\"detail\":");
+	strbuf_json(text, str_of(detail));
+	strbuf_printf(text, ",\"reconnect_after_ms\":%" PRId64 "}", reconnect_after_ms);
 	message(sb, text);
 }
 

@@ -135,6 +135,12 @@ bool event_publish(struct segment *seg, const struct event *event, uint64_t *las
 
 /* ---- readers ---- */
 
+uint64_t event_ring_bytes(const struct segment *seg)
+{
+	struct ring ring = ring_of(seg);
+	return ring.head ? ring.size : 0;
+}
+
 enum look { LOOK_OK, LOOK_OVERRUN, LOOK_STRANGE };
 
 /* Is this the head of the record at position, and does it end where it may? */

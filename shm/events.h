@@ -60,6 +60,9 @@ struct event_cursor {
 	uint64_t index;	   /* of the next record */
 };
 
+/* Bytes that the ring holds; 0: there is none yet. */
+uint64_t event_ring_bytes(const struct segment *seg);
+
 /* Behind the last event: only what comes now. */
 void event_cursor_newest(const struct segment *seg, struct event_cursor *cursor);
 

@@ -178,7 +178,7 @@ class _Comparison:
         heard.connections = len(connections)
         ends = []
         for messages in connections:
-            events = [message for message in messages if message["type"] != "gap"]
+            events = [message for message in messages if "payload" in message]
             heard.events += len(events)
             heard.wrong += [f"told of {event}, which is not so" for event in events
                             if not self._is_stored(event)]
@@ -194,8 +194,8 @@ class _Comparison:
         """One connection: each event names the one before, but for gaps that were said and counted."""
         before, said = None, []
         for message in messages:
-            if message["type"] == "gap":
-                said.append(message["missed"])
+            if "payload" not in message:
+                said += [message["missed"]] if message["type"] == "gap" else []
                 continue
             if before is not None:
                 missed = self._between(before, message["seq"])

@@ -62,6 +62,7 @@ class WebSocket:
         self._sock.settimeout(seconds)
         self._seconds = seconds
         self._have = b""
+        self.position = None  # the seq up to which it has all, by events and marks
         query = f"x-api-key={key}" if query is None and key else query
         sent = {"Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade",
                 "Sec-WebSocket-Key": _SOCKET_KEY, "Sec-WebSocket-Version": "13", **(headers or {})}
@@ -149,16 +150,21 @@ class WebSocket:
         assert first & 0x80, "a fragment: we never send one"
         return first & 15, self._take(length)
 
-    def hear(self) -> dict:
-        """The next message. Pings are answered; Closed when the server says goodbye or is gone."""
+    def hear(self, *, marks=False) -> dict:
+        """The next message, but marks unless they are wanted. Pings are answered; Closed when the server says goodbye or is gone."""
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             opcode, payload = self.frame()
             if opcode == TEXT:
                 message = json.loads(payload)
                 assert isinstance(message, dict) and isinstance(message["type"], str), message
-                if "seq" in message:
+                if message["type"] == "mark":
+                    self.position = message["seq"]
+                    if not marks:
+                        continue
+                if "payload" in message:
                     description().of_event.validate(message)
+                    self.position = message["seq"]
                 return message
             if opcode == PING:
                 self.send(frame(payload, PONG))
@@ -178,9 +184,10 @@ class WebSocket:
     def say(self, message):
         self.send(frame(message if isinstance(message, (str, bytes)) else json.dumps(message)))
 
-    def subscribe(self, *events) -> dict:
-        """Subscribes, and returns the answer; events on their way before it are passed over."""
-        self.say({"type": "subscribe", "events": list(events or THREE)})
+    def subscribe(self, *events, **more) -> dict:
+        """Subscribes, and returns the answer; events on their way before it are passed over. more: resume_from and
+        filters."""
+        self.say({"type": "subscribe", "events": list(events or THREE), **more})
         while True:
             message = self.hear()
             if message["type"] in ("subscribed", "error"):

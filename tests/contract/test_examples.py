@@ -170,12 +170,14 @@ def test_listener_tells_of_calls_and_connects_again(stack, asterisk, clients, tm
             stack.wait_until(lambda: f"call_failed {call_id} {busy} busy" in said(), "it has told of the call")
             assert f"call_started {call_id} {busy}" in said()
             stack.stop("relay")
-            call_id = client.call(again)
-            client.outcome(call_id)
+            missed = client.call(again)
+            client.outcome(missed)
             stack.start("relay")
-            stack.wait_until(lambda: said().count('"subscribed"') == 2, "it has subscribed again")
-            client.call(busy)
-            stack.wait_until(lambda: "missed what came after" in said(), "it has noticed what it missed")
+            stack.wait_until(lambda: f"call_failed {missed} {again} busy" in said(), "it has told of what it missed")
+            last = client.call(busy)
+            stack.wait_until(lambda: f"call_failed {last} {busy} busy" in said(), "and it goes on")
+            for event in "call_started", "call_failed":
+                assert [line.split()[1] for line in said().splitlines() if line.startswith(event)] == [call_id, missed, last]
         finally:
             process.kill()
             process.wait()

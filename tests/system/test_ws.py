@@ -32,7 +32,8 @@ def test_W4_nothing_but_connected_before_subscribe(stack, client, asterisk):
         assert connected["events"] == list(ALL)
         call_id = client.call(asterisk.numbers("busy")[0])
         assert other.hear_until(is_last)[-1]["payload"]["call_id"] == call_id
-        assert quiet.subscribe("call_started") == {"type": "subscribed", "events": ["call_started"]}
+        subscribed = quiet.subscribe("call_started")
+        assert (subscribed["type"], subscribed["events"]) == ("subscribed", ["call_started"])
 
 
 def test_W2_F10_an_answered_call(stack, client, asterisk):
@@ -126,7 +127,7 @@ def test_W1_unknown_events_are_named_and_the_connection_goes_on(stack, client, a
 
 def test_subscribing_again_replaces(stack, client, asterisk):
     with listen(stack, client, "call_started") as events:
-        assert events.subscribe("call_failed") == {"type": "subscribed", "events": ["call_failed"]}
+        assert events.subscribe("call_failed")["events"] == ["call_failed"]
         client.call(asterisk.numbers("busy")[0])
         assert events.hear()["type"] == "call_failed"
         assert events.subscribe(*THREE)["events"] == list(THREE)

@@ -118,7 +118,7 @@ def test_a_message_in_fragments_is_a_message(stack, client):
         connection.send(frame("between", PING))
         assert connection.frame() == (PONG, b"between")
         connection.send(frame(SUBSCRIBE[half:], CONTINUATION))
-        assert connection.hear() == {"type": "subscribed", "events": list(THREE)}
+        assert connection.hear()["events"] == list(THREE)
 
 
 def test_bytes_one_by_one_are_a_message(stack, client):
@@ -195,9 +195,8 @@ def rung(folder):
 PORTION = 50  # calls whose events fit into the smallest backlog, so that who reads misses none however slow the machine is
 
 
-def test_slow_readers_cost_no_memory_and_learn_what_they_missed(stack, asterisk, relay):
-    """Readers of three speeds on a relay with the smallest backlog. Those that read nothing miss some, and are told
-    exactly how many; who reads hears everything."""
+def test_slow_readers_cost_no_memory_and_miss_nothing(stack, asterisk, relay):
+    """Readers of two speeds on a relay with the smallest backlog. Those that read nothing go on in the event ring."""
     client = stack.new_client("FIREHOSE")
     stack.wait_until(lambda: can_connect(stack, client), "the relay knows the new key")
     numbers = asterisk.numbers("busy", 500)
@@ -219,13 +218,6 @@ def test_slow_readers_cost_no_memory_and_learn_what_they_missed(stack, asterisk,
         assert memory_kb(pid) - before < 50 * 16 + 64 + 1024
         assert [event["seq"] for event in heard] == list(range(1, len(heard) + 1))
         for connection in slow[:5]:
-            told, missed = [], 0
-            while len(told) + missed < len(heard):
-                message = connection.hear()
-                if message["type"] == "gap":
-                    missed += message["missed"]
-                else:
-                    told.append(message["seq"])
-            assert missed > 0 and told == list(range(1, len(told) + 1))
+            assert [connection.hear()["seq"] for _ in heard] == [event["seq"] for event in heard]
         for connection in (*slow, quick):
             connection.hang_up()

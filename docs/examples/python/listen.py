@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""What happens to your calls, as it happens, until you end it: listen.py. It connects again by itself, and says when it has
-missed something: what then is true stands in GET /client-call-details/details.
+"""What happens to your calls, as it happens, until you end it: listen.py. It connects again by itself and goes on where it was.
+What the WebSocket cannot tell any more it reads from GET /events. So every event comes once, in order; who stores `position`
+together with what he has done for an event can also end in between.
 
 CCS_URL, CCS_KEY and CCS_CA as in campaign.py. Needs Debian's python3-websockets, or `pip install websockets`.
 """
@@ -11,7 +12,7 @@ import os
 import ssl
 
 import websockets
-from ccs import backoff
+from ccs import backoff, from_environment
 
 EVENTS = ["call_started", "call_answered", "call_ended", "call_failed"]
 log = logging.getLogger("ccs")
@@ -23,20 +24,48 @@ def show(event):
 
 
 class Listener:
-    last_seq = None  # of the last event that was seen
+    def __init__(self, ccs, position=None):
+        self.ccs = ccs
+        self.position = position  # all events up to this seq have been shown
+        if position is None:
+            self.position = ccs.get("/events", limit=1)["last_seq"]
 
-    async def hear(self, socket):
-        """Prints events until the connection ends."""
-        await socket.send(json.dumps({"type": "subscribe", "events": EVENTS}))
+    def take(self, event):
+        """An event that comes a second time is left out."""
+        if event["seq"] > self.position:
+            show(event)
+            self.position = event["seq"]
+
+    def fill(self, before):
+        """What happened after our position and before this seq; None: all there is."""
+        end = before or float("inf")
+        more = True
+        while more and self.position < end - 1:
+            page = self.ccs.get("/events", after=self.position, types=",".join(EVENTS), limit=1000)
+            for event in page["items"]:
+                if event["seq"] < end:
+                    self.take(event)
+            self.position = min(page["next_after"], end - 1)
+            more = page["more"]
+
+    def hear(self, message):
+        kind = message["type"]
+        if "payload" in message:
+            if message["prev"] > self.position:
+                self.fill(message["seq"])
+            self.take(message)
+        elif kind == "mark":
+            self.position = max(self.position, message["seq"])
+        elif kind == "resync_required":
+            self.fill(message["before"])
+        elif kind != "connected":  # subscribed, gap, closing, error
+            print(json.dumps(message), flush=True)
+
+    async def listen(self, socket):
+        """Until the connection ends."""
+        await socket.send(json.dumps({"type": "subscribe", "events": EVENTS, "resume_from": self.position}))
         async for text in socket:
-            message = json.loads(text)
-            if "seq" in message:
-                if self.last_seq and message["prev"] > self.last_seq:
-                    print(f"missed what came after {self.last_seq}", flush=True)
-                self.last_seq = message["seq"]
-                show(message)
-            elif message["type"] != "connected":  # subscribed, gap, error
-                print(text, flush=True)
+            self.hear(json.loads(text))
 
     async def hear_for_ever(self, connect):
         attempt = 0
@@ -45,7 +74,7 @@ class Listener:
             try:
                 async with connect() as socket:
                     attempt = 0
-                    await self.hear(socket)
+                    await self.listen(socket)
             except (OSError, websockets.WebSocketException) as failure:
                 log.warning("disconnected: %s", failure)
             await asyncio.sleep(backoff(attempt + 1))
@@ -61,4 +90,4 @@ def connect():
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(Listener().hear_for_ever(connect))
+    asyncio.run(Listener(from_environment()).hear_for_ever(connect))

@@ -31,7 +31,7 @@ static int close_backlog(void **state)
 
 static void add(struct strand *strand, const char *frame)
 {
-	backlog_add(&backlog, strand, str_of(frame));
+	backlog_add(&backlog, strand, str_of(frame), 0);
 }
 
 /* After frames were added: what the owner does for each reader, here for one. */
@@ -55,10 +55,10 @@ static void test_reads_what_was_added_since(void **state)
 	(void)state;
 	struct strand strand = {0};
 	uint64_t missed;
-	struct reader early = reader_of(&strand);
+	struct reader early = reader_of(&strand, 0);
 	add(&strand, "one ");
 	settle(&strand, &early);
-	struct reader late = reader_of(&strand);
+	struct reader late = reader_of(&strand, 0);
 	add(&strand, "two ");
 	add(&strand, "three ");
 	reader_follow(&early, &strand);
@@ -74,7 +74,7 @@ static void test_takes_whole_frames_up_to_a_limit(void **state)
 {
 	(void)state;
 	struct strand strand = {0};
-	struct reader reader = reader_of(&strand);
+	struct reader reader = reader_of(&strand, 0);
 	uint64_t missed;
 	add(&strand, "12345");
 	add(&strand, "678");
@@ -90,7 +90,7 @@ static void test_strands_do_not_mix(void **state)
 {
 	(void)state;
 	struct strand a = {0}, b = {0};
-	struct reader of_a = reader_of(&a), of_b = reader_of(&b);
+	struct reader of_a = reader_of(&a, 0), of_b = reader_of(&b, 0);
 	uint64_t missed;
 	add(&a, "a1 ");
 	add(&b, "b1 ");
@@ -106,7 +106,7 @@ static void test_a_lapped_reader_learns_how_many_and_goes_on_with_what_is_new(vo
 {
 	(void)state;
 	struct strand strand = {0};
-	struct reader slow = reader_of(&strand);
+	struct reader slow = reader_of(&strand, 0);
 	uint64_t missed;
 	char frame[101] = "";
 	memset(frame, 'x', 100);
@@ -127,7 +127,7 @@ static void test_quiet_strands_lose_nothing_to_busy_ones(void **state)
 {
 	(void)state;
 	struct strand quiet = {0}, busy = {0};
-	struct reader reader = reader_of(&quiet);
+	struct reader reader = reader_of(&quiet, 0);
 	uint64_t missed;
 	add(&quiet, "first");
 	settle(&quiet, &reader);
@@ -145,7 +145,7 @@ static void test_a_burst_longer_than_the_ring(void **state)
 {
 	(void)state;
 	struct strand strand = {0};
-	struct reader reader = reader_of(&strand);
+	struct reader reader = reader_of(&strand, 0);
 	uint64_t missed;
 	char frame[101] = "";
 	memset(frame, 'x', 100);
@@ -160,7 +160,7 @@ static void test_the_longest_frame(void **state)
 {
 	(void)state;
 	struct strand strand = {0};
-	struct reader reader = reader_of(&strand);
+	struct reader reader = reader_of(&strand, 0);
 	uint64_t missed;
 	char frame[RING / 4 + 1] = "";
 	memset(frame, 'f', backlog_frame_max(&backlog));

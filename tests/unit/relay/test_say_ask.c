@@ -46,9 +46,10 @@ static void test_connected(void **state)
 {
 	(void)state;
 	struct strbuf sb = STRBUF_INIT;
-	say_connected(&sb, INT64_C(1795337990250000));
-	assert_string_equal(text_of(&sb), "{\"type\":\"connected\",\"server_time\":\"2026-11-22T08:"
-					  "59:50.250Z\",\"events\":[" KNOWN "]}");
+	say_connected(&sb, INT64_C(1795337990250000), 42, 17);
+	assert_string_equal(text_of(&sb),
+		"{\"type\":\"connected\",\"server_time\":\"2026-11-22T08:"
+		"59:50.250Z\",\"events\":[" KNOWN "],\"seq\":42,\"resume_window\":17}");
 }
 
 static void test_an_event(void **state)
@@ -124,18 +125,19 @@ static void test_a_long_close_reason_is_cut_between_characters(void **state)
 static const char *refusal_of(const char *message)
 {
 	struct strbuf refusal = STRBUF_INIT;
-	event_set events = 77;
-	assert_false(ask_read(str_of(message), &events, &refusal));
-	assert_int_equal(events, 77);
+	struct ask ask = {.resume_from = 77};
+	assert_false(ask_read(str_of(message), &ask, &refusal));
+	assert_int_equal(ask.resume_from, 77);
 	return text_of(&refusal);
 }
 
 static void assert_subscribes(const char *message, event_set expected)
 {
 	struct strbuf refusal = STRBUF_INIT;
-	event_set events;
-	assert_true(ask_read(str_of(message), &events, &refusal));
-	assert_int_equal(events, expected);
+	struct ask ask;
+	assert_true(ask_read(str_of(message), &ask, &refusal));
+	assert_true(ask.subscribe && !ask.resume);
+	assert_int_equal(ask.wish.events, expected);
 	assert_int_equal(refusal.n, 0);
 }
 
@@ -154,17 +156,65 @@ static void test_subscriptions(void **state)
 	assert_subscribes("{\"type\":\"subscribe\",\"events\":[]}", 0);
 }
 
-static void test_subscribed_names_the_set(void **state)
+static void test_where_and_of_what(void **state)
+{
+	(void)state;
+	struct strbuf refusal = STRBUF_INIT;
+	struct ask ask;
+	assert_true(ask_read(
+		STR("{\"type\":\"subscribe\",\"events\":[\"call_ended\"],\"resume_from\":"
+		    "4711,\"batch_id\":12,\"server_code\":\"a\\\"b\",\"phone_number\":\"+9 1\"}"),
+		&ask, &refusal));
+	assert_true(ask.subscribe && ask.resume && ask.resume_from == 4711);
+	assert_string_equal(ask.wish.value[WISH_BATCH_ID], "12");
+	assert_string_equal(ask.wish.value[WISH_SERVER_CODE], "\"a\\\"b\"");
+	assert_string_equal(ask.wish.value[WISH_PHONE_NUMBER], "\"+9 1\"");
+	assert_true(ask_read(
+		STR("{\"type\":\"subscribe\",\"events\":[\"call_ended\"],\"resume_from\":0,"
+		    "\"batch_id\":null}"),
+		&ask, &refusal));
+	assert_true(ask.resume && ask.resume_from == 0);
+	assert_string_equal(ask.wish.value[WISH_BATCH_ID], "null");
+	assert_true(ask_read(STR("{\"type\":\"unsubscribe\"}"), &ask, &refusal));
+	assert_true(!ask.subscribe && ask.wish.events == every_event());
+	assert_true(ask_read(
+		STR("{\"type\":\"unsubscribe\",\"events\":[\"call_ended\"]}"), &ask, &refusal));
+	assert_int_equal(ask.wish.events, 1 << EVENT_call_ended);
+}
+
+static void test_subscribed_names_what_it_is_now(void **state)
 {
 	(void)state;
 	struct strbuf sb = STRBUF_INIT;
-	say_subscribed(&sb, 1 << EVENT_call_started | 1 << EVENT_call_failed);
+	struct wish wish = {.events = 1 << EVENT_call_started | 1 << EVENT_call_failed};
+	say_subscribed(&sb, &wish, 42);
+	assert_string_equal(text_of(&sb), "{\"type\":\"subscribed\",\"events\":[\"call_started\","
+					  "\"call_failed\"],\"seq\":42}");
+	wish.events = 0;
+	say_subscribed(&sb, &wish, SAY_SEQ_UNKNOWN);
+	assert_string_equal(text_of(&sb), "{\"type\":\"subscribed\",\"events\":[],\"seq\":null}");
+	wish = (struct wish){.events = every_event(),
+		.value = {[WISH_BATCH_ID] = "12", [WISH_PHONE_NUMBER] = "\"9\""}};
+	say_subscribed(&sb, &wish, 1);
+	assert_string_equal(text_of(&sb), "{\"type\":\"subscribed\",\"events\":[" KNOWN
+					  "],\"batch_id\":12,\"phone_number\":\"9\",\"seq\":1}");
+}
+
+static void test_positions(void **state)
+{
+	(void)state;
+	struct strbuf sb = STRBUF_INIT;
+	say_mark(&sb, 42);
+	assert_string_equal(text_of(&sb), "{\"type\":\"mark\",\"seq\":42}");
+	say_resync(&sb, 40, 45);
 	assert_string_equal(text_of(&sb),
-		"{\"type\":\"subscribed\",\"events\":[\"call_started\",\"call_failed\"]}");
-	say_subscribed(&sb, 0);
-	assert_string_equal(text_of(&sb), "{\"type\":\"subscribed\",\"events\":[]}");
-	say_subscribed(&sb, every_event());
-	assert_string_equal(text_of(&sb), "{\"type\":\"subscribed\",\"events\":[" KNOWN "]}");
+		"{\"type\":\"resync_required\",\"after\":40,\"before\":45,\"missed\":4}");
+	say_resync(&sb, 40, 0);
+	assert_string_equal(text_of(&sb),
+		"{\"type\":\"resync_required\",\"after\":40,\"before\":null,\"missed\":null}");
+	say_closing(&sb, "the server restarts", 1400);
+	assert_string_equal(text_of(&sb), "{\"type\":\"closing\",\"detail\":\"the server "
+					  "restarts\",\"reconnect_after_ms\":1400}");
 }
 
 static void test_unknown_names_are_named(void **state)
@@ -208,10 +258,21 @@ static void test_what_is_no_subscription(void **state)
 		{"[]", "invalid_message"},
 		{"{}", "invalid_message"},
 		{"{\"type\":1}", "invalid_message"},
-		{"{\"type\":\"unsubscribe\"}", "unknown_type"},
+		{"{\"type\":\"resume\"}", "unknown_type"},
+		{"{\"type\":\"unsubscribe\",\"events\":1}", "invalid_events"},
 		{"{\"type\":\"subscribe\"}", "invalid_events"},
 		{"{\"type\":\"subscribe\",\"events\":\"call_started\"}", "invalid_events"},
 		{"{\"type\":\"subscribe\",\"events\":[\"call_started\",1]}", "invalid_events"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"resume_from\":-1}",
+			"invalid_resume_from"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"resume_from\":1.5}",
+			"invalid_resume_from"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"resume_from\":9007199254740992}",
+			"invalid_resume_from"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"batch_id\":0}", "invalid_filter"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"batch_id\":\"1\"}", "invalid_filter"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"server_code\":null}", "invalid_filter"},
+		{"{\"type\":\"subscribe\",\"events\":[],\"phone_number\":98765}", "invalid_filter"},
 	};
 	char expected[64];
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -232,7 +293,9 @@ int main(void)
 		cmocka_unit_test(test_control_frames),
 		cmocka_unit_test(test_a_long_close_reason_is_cut_between_characters),
 		cmocka_unit_test(test_subscriptions),
-		cmocka_unit_test(test_subscribed_names_the_set),
+		cmocka_unit_test(test_where_and_of_what),
+		cmocka_unit_test(test_subscribed_names_what_it_is_now),
+		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_unknown_names_are_named),
 		cmocka_unit_test(test_many_unknown_names),
 		cmocka_unit_test(test_what_is_no_subscription),

@@ -76,7 +76,7 @@ LIBS.courier := sql shm common
 LIBS.program := registry sql shm common
 
 .PHONY: all
-all: $(PROGRAMS:%=$(OUT)/%) $(OUT)/web/openapi.json
+all: $(PROGRAMS:%=$(OUT)/%) $(OUT)/web/openapi.json $(OUT)/ctl/ccsctl.8 $(OUT)/ctl/ccsctl.bash
 
 # What is embedded has to be there before the first compiler reads it; from then on its .d files know who does.
 $(OUT)/%.c.o: %.c | $(OUT)/sql/embedded.h
@@ -153,6 +153,13 @@ $(OUT)/web/openapi.json: $(OUT)/ccs-api $(DESCRIPTION) VERSION
 	$(call say,DOC,$@)
 	@mkdir -p $(@D)
 	$(Q)$< --print-routes | docs/openapi/openapi.py json > $@.new && mv $@.new $@
+# Manual and completion of ccsctl, from the tables of its commands.
+$(OUT)/ctl/ccsctl.8: $(OUT)/ccsctl
+	$(call say,DOC,$@)
+	$(Q)$< --print-manual > $@.new && mv $@.new $@
+$(OUT)/ctl/ccsctl.bash: $(OUT)/ccsctl
+	$(call say,DOC,$@)
+	$(Q)$< --print-completion > $@.new && mv $@.new $@
 .PHONY: docs
 docs: $(OUT)/ccs-api
 	$(Q)$< --print-routes | docs/openapi/openapi.py markdown > docs/API.md

@@ -149,6 +149,14 @@ extern const size_t commands_n;
  * status 2. argv[0] is what the usage line begins with. */
 void options_read(struct ctl *ctl, const struct command *command, int argc, char **argv);
 
+/* Every option of a command: its name without dashes, what its value is (NULL: it has none), what it is for. */
+typedef void option_fn(void *arg, const char *name, const char *value, const char *help);
+void options_each(const struct command *command, option_fn *tell, void *arg);
+
+/* Prints the completion for bash, or the manual page: made of the same tables as the commands themselves. */
+void print_completion(void);
+void print_manual(void);
+
 /* Frees and wipes what options_read has kept. */
 void options_free(struct ctl *ctl);
 

@@ -43,6 +43,8 @@ struct top {
 	int first; /* index in argv of the command's first word; 0 = none */
 };
 
+enum { PRINT_COMPLETION = 0x100, PRINT_MANUAL };
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct top *top = state->input;
@@ -51,6 +53,12 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	case 'c':
 		top->conf_path = arg;
 		return 0;
+	case PRINT_COMPLETION:
+		print_completion();
+		exit(EXIT_SUCCESS);
+	case PRINT_MANUAL:
+		print_manual();
+		exit(EXIT_SUCCESS);
 	case ARGP_KEY_ARG: /* the rest is the command's */
 		top->first = state->next - 1;
 		state->next = state->argc;
@@ -86,6 +94,10 @@ static int read_top(int argc, char **argv, struct top *top)
 			.key = 'c',
 			.arg = "FILE",
 			.doc = "the configuration; default $CCS_CONF, else " CONF_DEFAULT_PATH},
+		{.name = "print-completion",
+			.key = PRINT_COMPLETION,
+			.doc = "print what bash needs to complete commands and options"},
+		{.name = "print-manual", .key = PRINT_MANUAL, .doc = "print ccsctl.8"},
 		{0},
 	};
 	char *doc = describe();

@@ -227,24 +227,41 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void add_options(struct parse *parse)
+{
+	const struct command *command = parse->command;
+
+	if (command->fields) {
+		for (size_t i = 0; i < *command->fields_n; i++)
+			add_field(parse, (int)i, &command->fields[i]);
+		add_option(parse, "file", KEY_FILE, "FILE",
+			"a JSON object with these fields, \"-\" = standard input; options behind "
+			"it win");
+	}
+	if (is_edit(command))
+		add_option(parse, "if-version", KEY_VERSION, "N",
+			"refuse when it is another version by now: somebody has changed it since");
+	add_option(parse, "yes", KEY_YES, NULL, "do not ask before what cannot be undone");
+	add_option(parse, "json", KEY_JSON, NULL, "answer with one line of JSON");
+}
+
+void options_each(const struct command *command, option_fn *tell, void *arg)
+{
+	struct parse parse = {.command = command};
+
+	add_options(&parse);
+	for (int i = 0; i < parse.options_n; i++)
+		tell(arg, parse.options[i].name, parse.options[i].arg, parse.options[i].doc);
+}
+
 void options_read(struct ctl *ctl, const struct command *command, int argc, char **argv)
 {
 	struct parse parse = {.ctl = ctl, .command = command};
 	char doc[256];
 
-	if (command->fields) {
+	if (command->fields)
 		fields_clear(command->fields, *command->fields_n, &ctl->input);
-		for (size_t i = 0; i < *command->fields_n; i++)
-			add_field(&parse, (int)i, &command->fields[i]);
-		add_option(&parse, "file", KEY_FILE, "FILE",
-			"a JSON object with these fields, \"-\" = standard input; options behind "
-			"it win");
-	}
-	if (is_edit(command))
-		add_option(&parse, "if-version", KEY_VERSION, "N",
-			"refuse when it is another version by now: somebody has changed it since");
-	add_option(&parse, "yes", KEY_YES, NULL, "do not ask before what cannot be undone");
-	add_option(&parse, "json", KEY_JSON, NULL, "answer with one line of JSON");
+	add_options(&parse);
 	(void)snprintf(doc, sizeof(doc), "%c%s.", *command->help - 'a' + 'A', command->help + 1);
 	const struct argp argp = {.options = parse.options,
 		.parser = take,

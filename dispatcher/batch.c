@@ -5,6 +5,7 @@
 #include "dispatcher/batch.h"
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
+#include "dispatcher/dnc.h"
 
 #include "common/base.h"
 
@@ -57,12 +58,14 @@ bool batch_is_empty(const struct batch *batch)
 
 void batch_add_arm(struct batch *batch, struct slot *slot)
 {
-	LIST_ADD(batch->arms, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
+	LIST_ADD(batch->arms,
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
 }
 
 void batch_add_withdraw(struct batch *batch, struct slot *slot)
 {
-	LIST_ADD(batch->withdraws, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
+	LIST_ADD(batch->withdraws,
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
 }
 
 void batch_add_cancel(
@@ -73,7 +76,8 @@ void batch_add_cancel(
 
 void batch_add_finish(struct batch *batch, struct slot *slot)
 {
-	LIST_ADD(batch->finishes, (struct batch_call){slot, slot->entry_id, slot->head->n, false});
+	LIST_ADD(batch->finishes,
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
 }
 
 void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload)
@@ -181,7 +185,8 @@ static void take_armed(void *arg, const struct rows *rows)
 			struct batch_call *arm = &batch->arms.v[at % n];
 			if (arm->entry_id != entry_id || arm->n != attempt)
 				continue;
-			arm->done = true;
+			arm->listed = dnc_list_of(row_text(rows, r, 2));
+			arm->done = arm->listed == DNC_NONE;
 			break;
 		}
 	}
@@ -211,6 +216,11 @@ static void array_id_or_null(struct sql_array *array, uint64_t id)
 static void send_arms(struct dispatcher *d, struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
+	for (size_t i = 0; i < batch->arms.n;
+		i++) { /* what an earlier try was told may not have been committed */
+		batch->arms.v[i].done = false;
+		batch->arms.v[i].listed = DNC_NONE;
+	}
 	arg_text(&args, str_of(d->conf->common_node));
 	arg_i64(&args, (int64_t)d->epoch);
 	COLUMN(&args, INT8OID, batch->arms, array_i64, (int64_t)slot->entry_id);
@@ -223,6 +233,7 @@ static void send_arms(struct dispatcher *d, struct batch *batch)
 	char region[REGION_TEXT_BYTES];
 	COLUMN(&args, TEXTOID, batch->arms, array_text,
 		str_of(region_text(call->plan.region, region)));
+	COLUMN(&args, TEXTOID, batch->arms, array_text, dnc_number(call));
 	stream_query(d->commits, SQL_ATTEMPT_ARM, &args, take_armed, batch);
 	args_free(&args);
 }

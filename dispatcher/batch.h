@@ -9,7 +9,8 @@ struct batch_call {
 	struct slot *slot;
 	uint64_t entry_id;
 	uint32_t n;
-	bool done; /* PostgreSQL answered with it */
+	bool done;	      /* PostgreSQL answered with it */
+	enum dnc_list listed; /* an arm that it would not journal */
 };
 
 struct batch_event {

@@ -237,6 +237,13 @@ static void finish_called_off(
 		cause->at_us);
 }
 
+static void finish_listed(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
+{
+	struct shm_call facts = *slot->call;
+	leave_armed(slot);
+	end(d, slot, &facts, DISPOSITION_SUPPRESSED, cause->refusal.p, cause->at_us);
+}
+
 static void note_called_off(struct dispatcher *d, struct slot *slot, const struct call_cause *cause)
 {
 	(void)cause;

@@ -10,6 +10,7 @@ enum call_event {
 	EV_TAKEN_BACK,	   /* armed ahead, and never to be written */
 	EV_FORGOTTEN,	   /* and its row is deleted */
 	EV_DENIED,	   /* attempt 0: the number must not be dialled */
+	EV_LISTED,	   /* likewise, since it was journalled */
 	EV_WRITE,	   /* about to be written: from here on it is never dialled again */
 	EV_NEVER_WRITTEN,  /* proven after a respawn */
 	EV_QUEUED,	   /* Response Success, or any sign of life */
@@ -26,7 +27,7 @@ enum call_event {
 
 struct call_cause {	    /* what came with the event */
 	int64_t at_us;	    /* when it happened */
-	struct str refusal; /* EV_REFUSED: Asterisk's words; EV_DENIED: ours */
+	struct str refusal; /* EV_REFUSED: Asterisk's words; EV_DENIED, EV_LISTED: ours */
 };
 
 /* Normal clearing, ITU-T Q.850: what we hang up with. */

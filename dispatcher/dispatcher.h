@@ -76,7 +76,8 @@ struct dispatcher {
 	int64_t vtime;		      /* of the last pick */
 
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
-	bool database_asked; /* whether it is there, and it has not answered yet */
+	bool dnc_wanted, dnc_running; /* dnc.h */
+	bool database_asked;	      /* whether it is there, and it has not answered yet */
 	bool sweep_running, directory_running, control_running, rates_running;
 	int64_t lookups_after_mono_us; /* lookups.h */
 	int64_t next_full_sweep_us, next_expire_us, next_second_us;

@@ -115,6 +115,7 @@ enum gate entry_gate(struct dispatcher *d, const struct waiting *w)
 	const struct shm_window *row = w->row;
 	struct gate_entry e = {
 		.dispatched = true,
+		.dnc = w->listed != DNC_NONE,
 		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
 		.did_denied = w->asked && !caller_id_allowed(client, w->asked),
 		.number_live = number_live(d, row) != NULL,

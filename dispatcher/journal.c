@@ -7,6 +7,7 @@
 #include "dispatcher/batch.h"
 #include "dispatcher/call.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/dnc.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
@@ -121,12 +122,18 @@ static void release_arms(struct dispatcher *d, const struct batch *batch)
 		if (arm->done && slot->chunk)
 			slot->chunk->claimed = true;
 		const struct call_cause now = {.at_us = d->now_us};
+		if (arm->listed) {
+			dnc_suppress(d, slot, arm->listed);
+			continue;
+		}
 		bool called_off = slot->call->seen & SEEN_CALLED_OFF;
 		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED, &now);
 		if (arm->done && ahead_is_unwanted(d, slot))
 			(void)call_step(d, slot, EV_TAKEN_BACK, &now);
 		else if (arm->done && called_off)
 			(void)call_step(d, slot, EV_CALLED_OFF, &now);
+		else if (arm->done && slot->listed)
+			dnc_withdraw(d, slot);
 	}
 }
 

@@ -63,6 +63,9 @@ enum chunk_state {
 /* What its batch's owner wants, as PostgreSQL has it. */
 enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL };
 
+/* Do-not-call lists: dnc.h. */
+enum dnc_list { DNC_NONE, DNC_EVERYBODY, DNC_CLIENT, DNC_BATCH };
+
 /* A batch of a client, or its quick calls (id 0): see queue.h. */
 enum queue_place { QUEUE_NOWHERE, QUEUE_OPEN, QUEUE_BEHIND };
 
@@ -106,6 +109,7 @@ struct waiting {
 	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
 	int64_t avoids_until_us;     /* the server where its last attempt failed */
 	bool held;		     /* waits for a live number, not in the client's queue */
+	enum dnc_list listed;	     /* when its chunk was read: it is not dialled */
 	struct waiting *prev, *next; /* its queue's line, a number's held list, or the free list */
 };
 
@@ -247,9 +251,10 @@ struct slot {
 	struct live_number *number;
 	struct caller_id *caller_id; /* that it shows; NULL: it is not dialled */
 	bool granted;
-	bool in_line; /* of its server's ahead */
-	bool pressed; /* it was too long in its state, and the server was told to hang up */
-	bool lost;    /* and that did not help, or the server is away for longer than any call */
+	bool in_line;	      /* of its server's ahead */
+	bool pressed;	      /* it was too long in its state, and the server was told to hang up */
+	enum dnc_list listed; /* since it was planned: it is not written */
+	bool lost; /* and that did not help, or the server is away for longer than any call */
 	int64_t deadline_us;   /* wall; INT64_MAX = none */
 	int64_t freed_mono_us; /* when the channel that it refills was freed; 0 = none was */
 	int64_t committed_us; /* when a worker committed it, for the latency histogram; 0 = unknown or delayed */

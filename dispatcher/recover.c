@@ -161,7 +161,8 @@ static void finish_recovery(struct dispatcher *d)
 	for (struct server *s = d->servers; s; s = s->hh.next)
 		server_start(d, s, recover_take(d, s->id));
 	close_untaken(d);
-	d->sweep_wanted = d->control_wanted = d->directory_wanted = d->rates_wanted = true;
+	d->sweep_wanted = d->control_wanted = d->directory_wanted = d->rates_wanted =
+		d->dnc_wanted = true;
 	log_info("recover.done", "epoch=%llu slots=%u segment=%s", (unsigned long long)d->epoch,
 		adopted, d->adopted ? "adopted" : "new");
 }

@@ -6,6 +6,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
+#include "dispatcher/dnc.h"
 #include "dispatcher/failover.h"
 #include "dispatcher/gates.h"
 #include "dispatcher/hours.h"
@@ -195,7 +196,7 @@ static void number_reason(
 		by_type ? "numbers" : region_text(number.region, region));
 }
 
-/* Ends an entry whose number the client may not call any more, or may not show the number that it asks for. False when every
+/* Ends an entry whose number the client may not call any more, or may not show the number that it asks for, or nobody calls. False when every
  * slot of the segment is taken. */
 static bool suppress(struct dispatcher *d, struct waiting *w, enum gate gate)
 {
@@ -203,7 +204,9 @@ static bool suppress(struct dispatcher *d, struct waiting *w, enum gate gate)
 	struct shm_call facts = facts_of(d, w->row);
 	char reason[sizeof(facts.reason)];
 
-	if (gate == GATE_did_denied)
+	if (gate == GATE_dnc)
+		(void)snprintf(reason, sizeof(reason), "%s", dnc_reason(w->listed));
+	else if (gate == GATE_did_denied)
 		(void)snprintf(reason, sizeof(reason), "not allowed: did %s", w->asked->digits);
 	else
 		number_reason(w->chunk->client, facts.plan, reason, sizeof(reason));

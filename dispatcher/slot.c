@@ -47,6 +47,7 @@ struct slot *slot_adopt(struct dispatcher *d, uint32_t i)
 	slot->deadline_us = INT64_MAX;
 	slot->committed_us = slot->freed_mono_us = slot->day_ends_us = 0;
 	slot->granted = slot->pressed = slot->lost = slot->in_line = false;
+	slot->listed = DNC_NONE;
 	slot->number = NULL;
 	slot->level = 0;
 	slot->caller_id = NULL;

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
+#include "dispatcher/dnc.h"
 #include "dispatcher/halt.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
@@ -63,6 +64,7 @@ static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
 	w->announced_us = announced_us;
 	w->avoids_until_us = d->now_us + AVOID_US;
 	w->held = false;
+	w->listed = DNC_NONE;
 	queue_add(w);
 	chunk->waiting++;
 	chunk->client->waiting_n++;
@@ -262,12 +264,14 @@ static void take_entries(void *arg, const struct rows *rows)
 		}
 		if (slot_of_entry(d, facts.entry_id))
 			continue;
-		if (!waiting_add(d, chunk, &facts, row_text(rows, i, 11), 0)) {
+		struct waiting *w = waiting_add(d, chunk, &facts, row_text(rows, i, 11), 0);
+		if (!w) {
 			log_warn("window.full",
 				"rows=%u chunk=%llu do=\"raise segment.window_entries\"",
 				d->window.n, (unsigned long long)chunk->id);
 			break;
 		}
+		w->listed = dnc_list_of(row_text(rows, i, 12));
 	}
 }
 
@@ -453,6 +457,8 @@ static void take_controls(void *arg, const struct rows *rows)
 			halt_ordered(d, (uint64_t)row_i64(rows, i, 1), str_eq(kind, STR("halt")));
 		else if (str_eq(kind, STR("hangup")))
 			call_off(d, (uint64_t)row_i64(rows, i, 1), (uint64_t)row_i64(rows, i, 3));
+		else if (str_eq(kind, STR("dnc")))
+			dnc_changed(d);
 		d->sweep_wanted =
 			true; /* a dispatch releases chunks, a pause holds them; a new client or limit may free some */
 		journal_control(d->journal, (uint64_t)row_i64(rows, i, 0));
@@ -488,6 +494,7 @@ void work_sweep(struct dispatcher *d)
 		directory_load(d);
 	if (d->rates_wanted && !d->rates_running && !d->directory_running)
 		rates_rebuild(d);
+	dnc_ask(d);
 	if (d->now_us >= d->next_full_sweep_us)
 		d->sweep_wanted = true;
 	if (d->sweep_wanted && !d->sweep_running && !d->directory_running)

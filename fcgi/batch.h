@@ -38,6 +38,7 @@ struct batch {
 struct batch_receipt {
 	uint64_t queue_master_id;
 	uint64_t inserted;
+	uint64_t suppressed; /* of these: their numbers are on a do-not-call list */
 	struct str rejected; /* JSON array, in the arena */
 	bool is_replay;
 };

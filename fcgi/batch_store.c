@@ -3,6 +3,7 @@
 
 #include "fcgi/announce.h"
 #include "fcgi/batch.h"
+#include "registry/dnc.h"
 #include "registry/entry_copy.h"
 #include "sql/db.h"
 
@@ -19,7 +20,8 @@ enum column {
 	CHUNK_QUEUE_MASTER,
 	CHUNK_QUEUE_BATCH,
 	CHUNK_OF,
-	CHUNK_NUMBER
+	CHUNK_NUMBER,
+	CHUNK_LISTS
 };
 
 struct group {
@@ -196,6 +198,52 @@ static bool take_chunks(struct app *app, struct transaction *t, struct err *err)
 	return true;
 }
 
+/* ---- numbers that must not be called ---- */
+
+/* Nearly always nobody has a list, and the copy ends the transaction. */
+static bool any_lists(const struct transaction *t)
+{
+	for (size_t i = 0; i < t->groups_n; i++)
+		if (t->groups[i].rows.n && row_bool(&t->groups[i].rows, 0, CHUNK_LISTS))
+			return true;
+	return false;
+}
+
+static void note_suppressed(void *arg, uint64_t batch_id, uint64_t n)
+{
+	const struct group *group = arg;
+
+	for (size_t i = 0; i < group->n; i++)
+		if (group->batches[i]->head.batch_id == batch_id)
+			group->receipts[i].suppressed = n;
+}
+
+static bool end_listed_of(
+	struct app *app, struct transaction *t, struct group *group, struct err *err)
+{
+	struct dnc_chunk *chunks =
+		arena_alloc(app->arena, (size_t)MAX(group->rows.n, 1) * sizeof(*chunks));
+	uint64_t client_id = group->batches[0]->client->id;
+	size_t n = 0;
+
+	if (!chunks)
+		return fail(err, ERR_TOO_LARGE, "the batch needs too much memory");
+	for (size_t i = 0; i < t->chunks_n; i++)
+		if (t->origins[i].batch->client->id == client_id)
+			chunks[n++] = (struct dnc_chunk){
+				t->chunks[i].id, t->origins[i].batch->head.batch_id};
+	return n == 0 || (db_as(app->db, client_id, err) && dnc_end(app->db, client_id, chunks, n,
+								    note_suppressed, group, err));
+}
+
+static bool end_listed(struct app *app, struct transaction *t, struct err *err)
+{
+	for (size_t i = 0; i < t->groups_n; i++)
+		if (!end_listed_of(app, t, &t->groups[i], err))
+			return false;
+	return db_commit(app->db, err);
+}
+
 static void announce(struct app *app, const struct transaction *t)
 {
 	for (size_t i = 0; i < t->chunks_n; i++) {
@@ -218,7 +266,8 @@ static bool store(struct app *app, const struct batch *const *batches, size_t n,
 
 	begin_groups(&t, batches, n, receipts);
 	bool ok = open_groups(app, &t, appends, err) && take_chunks(app, &t, err) &&
-		  entry_copy(app->db, t.chunks, t.chunks_n, true, err);
+		  entry_copy(app->db, t.chunks, t.chunks_n, !any_lists(&t), err) &&
+		  (!any_lists(&t) || end_listed(app, &t, err));
 	if (ok) {
 		announce(app, &t);
 	} else {
@@ -247,7 +296,7 @@ bool batch_is_over(const struct batch *batch, struct err *err)
 static bool read_receipt(struct app *app, const struct batch *batch, const struct rows *rows,
 	struct batch_receipt *receipt, struct err *err)
 {
-	enum { ID, CONTENT, INSERTED, REJECTED };
+	enum { ID, CONTENT, INSERTED, REJECTED, SUPPRESSED };
 	struct str content = {(const char *)&batch->head.content, sizeof(batch->head.content)};
 
 	if (!str_eq(row_bytes(rows, 0, CONTENT), content))
@@ -260,6 +309,7 @@ static bool read_receipt(struct app *app, const struct batch *batch, const struc
 		return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
 	*receipt = (struct batch_receipt){.queue_master_id = (uint64_t)row_i64(rows, 0, ID),
 		.inserted = (uint64_t)row_i64(rows, 0, INSERTED),
+		.suppressed = (uint64_t)row_i64(rows, 0, SUPPRESSED),
 		.rejected = str_of(rejected),
 		.is_replay = true};
 	return true;

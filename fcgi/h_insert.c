@@ -23,6 +23,8 @@ void batch_answer(
 	put_u64(sb, "queue_id", receipt->queue_master_id);
 	if (!str_eq(receipt->rejected, STR("[]")))
 		put_raw(sb, "rejected", receipt->rejected);
+	if (receipt->suppressed)
+		put_u64(sb, "suppressed_count", receipt->suppressed);
 	put_end(sb, '}');
 }
 

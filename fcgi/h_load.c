@@ -109,6 +109,8 @@ static void put_receipt(struct reply *reply, uint64_t batch_id, const struct loa
 	put_u64(sb, "batch_id", batch_id);
 	put_u64(sb, "inserted_count", receipt->inserted);
 	put_u64(sb, "queue_id", receipt->queue_master_id);
+	if (receipt->suppressed)
+		put_u64(sb, "suppressed_count", receipt->suppressed);
 	put_u64(sb, "rejected_count", receipt->rejected_n);
 	put_raw(sb, "rejected", receipt->rejected);
 	put_end(sb, '}');

@@ -15,10 +15,8 @@ bool handle_quick_call(struct app *app, struct req *req, struct reply *reply, st
 	if (!req_query_bool(req, "dry_run", &dry_run, err) ||
 		!quick_call_read(app, req, &call, err))
 		return false;
-	if (dry_run) {
-		preflight_call(app, req, reply);
-		return true;
-	}
+	if (dry_run)
+		return preflight_call(app, req, &call, reply, err);
 	/* One with an Idempotency-Key has a transaction of its own. */
 	if (app->gather && !idempotency_asked(req))
 		return gather_call(app->gather, req, &call, reply);

@@ -5,6 +5,7 @@
 #include "fcgi/auth.h"
 #include "fcgi/put.h"
 #include "fcgi/put_why.h"
+#include "registry/dnc.h"
 #include "registry/why.h"
 #include "shm/hours.h"
 #include "sql/db.h"
@@ -140,8 +141,24 @@ static void answer(const struct req *req, const struct batch *batch,
 		put_null(sb, "queue_id");
 	if (!str_eq(receipt->rejected, STR("[]")))
 		put_raw(sb, "rejected", receipt->rejected);
-	put_outlook(sb, out, receipt->inserted, req->now_us);
+	if (receipt->suppressed)
+		put_u64(sb, "suppressed_count", receipt->suppressed);
+	put_outlook(sb, out, receipt->inserted - receipt->suppressed, req->now_us);
 	put_end(sb, '}');
+}
+
+/* How many of the batch would not be dialled, because their numbers are on a list. */
+static bool count_listed(
+	struct app *app, const struct batch *batch, uint64_t *listed, struct err *err)
+{
+	const struct number **numbers = arena_alloc(app->arena, batch->n * sizeof(*numbers));
+
+	if (!numbers)
+		return fail(err, ERR_TOO_LARGE, "the batch needs too much memory");
+	for (size_t i = 0; i < batch->n; i++)
+		numbers[i] = &batch->rows[i].number;
+	return dnc_count(
+		app->db, batch->client->id, batch->head.queue_id, numbers, batch->n, listed, err);
 }
 
 /* As the insert finds it: not if it was canceled. */
@@ -174,6 +191,7 @@ bool preflight(struct app *app, const struct req *req, const struct batch *batch
 
 	if (!batch_find(app, batch, &receipt, &found, err) ||
 		(!found && !may_be_added_to(app, req, batch, err)) ||
+		(!found && !count_listed(app, batch, &receipt.suppressed, err)) ||
 		!look_ahead(app, req->client->id, &out, err))
 		return false;
 	out.is_known = why_client(app->segment, req->client->id, req->now_us, &out.why, &unknown);
@@ -181,11 +199,17 @@ bool preflight(struct app *app, const struct req *req, const struct batch *batch
 	return true;
 }
 
-void preflight_call(struct app *app, const struct req *req, struct reply *reply)
+bool preflight_call(struct app *app, const struct req *req, const struct quick_call *call,
+	struct reply *reply, struct err *err)
 {
+	const struct number *number = &call->row.number;
 	struct outlook out = {.call_us = CALL_US};
 	struct strbuf *sb = &reply->body;
 	struct err unknown;
+	uint64_t listed;
+
+	if (!dnc_count(app->db, call->client_id, 0, &number, 1, &listed, err))
+		return false;
 
 	out.is_known = why_client(app->segment, req->client->id, req->now_us, &out.why, &unknown);
 	put_object(sb, NULL);
@@ -194,7 +218,8 @@ void preflight_call(struct app *app, const struct req *req, struct reply *reply)
 	put_bool(sb, "dry_run", true);
 	put_null(sb, "call_id");
 	put_null(sb, "queue_id");
-	put_null(sb, "state");
+	put_text(sb, "state", str_of(listed ? "suppressed" : NULL));
 	put_outlook(sb, &out, 1, req->now_us);
 	put_end(sb, '}');
+	return true;
 }

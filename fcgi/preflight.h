@@ -5,12 +5,14 @@
 #define CCS_FCGI_PREFLIGHT_H
 
 #include "fcgi/batch.h"
+#include "fcgi/quick_call.h"
 
 /* batch is gathered and closed. */
 MUST_USE bool preflight(struct app *app, const struct req *req, const struct batch *batch,
 	struct reply *reply, struct err *err);
 
 /* A quick call that was read without an error. No batch is ahead of it. */
-void preflight_call(struct app *app, const struct req *req, struct reply *reply);
+MUST_USE bool preflight_call(struct app *app, const struct req *req, const struct quick_call *call,
+	struct reply *reply, struct err *err);
 
 #endif

@@ -140,6 +140,9 @@ static void group_stored(struct app *app, const struct group *group)
 	for (size_t i = 0; i < group->n; i++) {
 		struct quick_call *call = group->calls[i];
 		call->chunk_id = (uint64_t)row_i64(&group->rows, (int)i, 0);
+		call->is_suppressed = row_bool(&group->rows, (int)i, 1);
+		if (call->is_suppressed) /* the sweep finds a chunk that is done */
+			continue;
 		announce_chunk(app, &(struct announced_chunk){.id = call->chunk_id,
 					    .client_id = call->client_id,
 					    .entries = 1,
@@ -184,6 +187,6 @@ void quick_call_answer(const struct quick_call *call, struct reply *reply)
 	put_text(sb, "status", STR("success"));
 	put_text(sb, "call_id", call_id_text(call->chunk_id * BATCH_CHUNK_ENTRIES, 1, call_id));
 	put_null(sb, "queue_id");
-	put_text(sb, "state", STR("queued"));
+	put_text(sb, "state", call->is_suppressed ? STR("suppressed") : STR("queued"));
 	put_end(sb, '}');
 }

@@ -10,7 +10,8 @@
 struct quick_call {
 	uint64_t client_id;
 	struct batch_row row;
-	uint64_t chunk_id; /* once it is stored: a chunk of its own */
+	uint64_t chunk_id;  /* once it is stored: a chunk of its own */
+	bool is_suppressed; /* likewise: the number is on a do-not-call list */
 };
 
 enum { QUICK_CALLS_MAX = 32 };

@@ -38,6 +38,7 @@ struct load_spec {
 struct load_receipt {
 	uint64_t queue_master_id;
 	uint64_t inserted, rejected_n;
+	uint64_t suppressed; /* of the inserted: on a do-not-call list */
 	struct str rejected; /* JSON array: the first of them. Valid until load_free */
 	uint64_t control_id; /* tells the dispatcher; 0: there is nothing to tell */
 	bool is_replay;

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "registry/change.h"
+#include "registry/dnc.h"
 
 #include "common/base.h"
 
@@ -54,7 +55,7 @@ static struct str keep(struct str text)
 
 static bool find_known(struct load_store *store, struct err *err)
 {
-	enum { ID, CONTENT, INSERTED, REJECTED };
+	enum { ID, CONTENT, INSERTED, REJECTED, SUPPRESSED };
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 
@@ -69,6 +70,7 @@ static bool find_known(struct load_store *store, struct err *err)
 		store->known_id = (uint64_t)row_i64(&rows, 0, ID);
 		store->known_inserted = (uint64_t)row_i64(&rows, 0, INSERTED);
 		store->known_rejected = keep(row_text(&rows, 0, REJECTED));
+		store->known_suppressed = (uint64_t)row_i64(&rows, 0, SUPPRESSED);
 	}
 	rows_free(&rows);
 	return true;
@@ -220,7 +222,7 @@ static void head_to_args(
 }
 
 static bool end(struct load_store *store, const struct load_head *head, uint64_t *control_id,
-	struct err *err)
+	bool *has_lists, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
@@ -232,13 +234,38 @@ static bool end(struct load_store *store, const struct load_head *head, uint64_t
 	if (!ok)
 		return refused(err);
 	ok = rows.n == 1;
-	if (ok)
+	if (ok) {
 		*control_id = (uint64_t)row_i64(&rows, 0, 0);
+		*has_lists = row_bool(&rows, 0, 1);
+	}
 	rows_free(&rows);
 	return ok || fail_code(err, ERR_CONFLICT, "batch_over",
 			     "batch_id %" PRIu64 " has been used, or the queue that it is added to "
 			     "has been canceled, in the meantime",
 			     store->spec->batch_id);
+}
+
+static void note_suppressed(void *arg, uint64_t batch_id, uint64_t n)
+{
+	(void)batch_id;
+	*(uint64_t *)arg = n;
+}
+
+/* What must not be called ends here. */
+static bool end_listed(struct load_store *store, uint64_t *suppressed, struct err *err)
+{
+	const struct stored_chunk *stored = (const void *)store->chunks.p;
+	size_t n = store->chunks.n / sizeof(*stored);
+	struct dnc_chunk *chunks = calloc(n, sizeof(*chunks));
+
+	if (!chunks)
+		die("memory.exhausted", "chunks=%zu", n);
+	for (size_t i = 0; i < n; i++)
+		chunks[i] = (struct dnc_chunk){(uint64_t)stored[i].id, store->spec->batch_id};
+	bool ok = dnc_end(
+		store->db, store->spec->client->id, chunks, n, note_suppressed, suppressed, err);
+	free(chunks);
+	return ok;
 }
 
 static bool record(struct load_store *store, struct err *err)
@@ -265,6 +292,7 @@ static bool same_again(const struct load_store *store, const struct load_head *h
 			store->spec->batch_id);
 	*receipt = (struct load_receipt){.queue_master_id = store->known_id,
 		.inserted = store->known_inserted,
+		.suppressed = store->known_suppressed,
 		.rejected = store->known_rejected,
 		.is_replay = true};
 	return true;
@@ -273,15 +301,18 @@ static bool same_again(const struct load_store *store, const struct load_head *h
 bool load_store_finish(struct load_store *store, const struct load_head *head,
 	struct load_receipt *receipt, struct err *err)
 {
-	uint64_t control_id;
+	uint64_t control_id, suppressed = 0;
+	bool has_lists;
 
 	if (store->known.p)
 		return same_again(store, head, receipt, err);
-	if (!flush(store, err) || !end(store, head, &control_id, err) || !record(store, err) ||
+	if (!flush(store, err) || !end(store, head, &control_id, &has_lists, err) ||
+		(has_lists && !end_listed(store, &suppressed, err)) || !record(store, err) ||
 		!db_commit(store->db, err))
 		return false;
 	*receipt = (struct load_receipt){.queue_master_id = store->queue_id,
 		.inserted = store->stored,
+		.suppressed = suppressed,
 		.rejected_n = head->rejected_n,
 		.rejected = head->rejected,
 		.control_id = control_id};

@@ -18,7 +18,7 @@ struct load_store {
 	struct strbuf chunks; /* what is stored: their ids and entries */
 	uint64_t queue_id;    /* of the new queue master, or of the one that it is added to */
 	struct str known; /* content of an earlier batch of that batch_id; p NULL: there is none */
-	uint64_t known_id, known_inserted;
+	uint64_t known_id, known_inserted, known_suppressed;
 	struct str known_rejected;
 };
 

@@ -136,7 +136,8 @@ enum { /* columns of why_entry */
 	E_CAP,
 	E_USED,
 	E_DAY_ENDS_AT,
-	E_DID_DENIED
+	E_DID_DENIED,
+	E_LIST
 };
 
 /* What the dispatcher would ask about this entry, from the same facts. */
@@ -156,11 +157,13 @@ static void read_entry_gates(const struct rows *rows, const struct segment *seg,
 		.canceled_us = time_or_0(rows, E_CANCELED_AT),
 	};
 	(void)region_text(plan.region, e->region);
+	keep(e->list, sizeof(e->list), row_text(rows, 0, E_LIST));
 	e->gate = (struct gate_entry){
 		.dispatched = row_bool(rows, 0, E_DISPATCHED),
 		.paused = e->paused_us != 0,
 		.canceled = e->canceled_us != 0,
 		.number_denied = known && policy_judge(&client.client.policy, plan) != POLICY_FINE,
+		.dnc = !row_is_null(rows, 0, E_LIST),
 		.did_denied = row_bool(rows, 0, E_DID_DENIED),
 		.number_live =
 			known && view_number_is_live(&view, why->entry_id,

@@ -114,6 +114,18 @@ static void say_moment(struct explained *e, const struct question *q)
 		say(e, "the next attempt is due%s", moment("at", entry->due_us, when));
 }
 
+static void say_list(struct explained *e, const struct question *q)
+{
+	static const struct {
+		const char *list, *whose;
+	} words[] = {{"everybody", "everybody's"}, {"client", "the account's"},
+		{"batch", "the batch's"}};
+
+	for (size_t i = 0; e->blocks && i < ARRAY_LEN(words); i++)
+		if (strcmp(q->ex->entry->list, words[i].list) == 0)
+			say(e, "the number is on %s do-not-call list", words[i].whose);
+}
+
 static void say_allocation(struct explained *e, const struct question *q)
 {
 	const struct gate_allocation *a = q->view.allocation;
@@ -175,6 +187,7 @@ typedef void say_fn(struct explained *e, const struct question *q);
 static say_fn *const words[GATE__N] = {
 	[GATE_client_inactive] = say_client,
 	[GATE_paused] = say_client,
+	[GATE_dnc] = say_list,
 	[GATE_window_closed] = say_window,
 	[GATE_daily_cap] = say_day,
 	[GATE_not_started] = say_moment,

@@ -5,7 +5,8 @@
 -- name: batches_open
 -- Batches of one client without their entries, which follow by COPY in the same transaction: batch_ids that differ, in
 -- ascending order, so that two transactions cannot wait for each other. Returns their chunks: of each its batch, by position
--- in the arrays from 1, and which of its chunks it is, from 0. None: that batch_id is used, and nothing of it is stored.
+-- in the arrays from 1, and which of its chunks it is, from 0; is there a do-not-call list that its numbers may be on? None:
+-- that batch_id is used, and nothing of it is stored.
 with batches as materialized (
     select *
       from unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]) with ordinality
@@ -41,7 +42,7 @@ with batches as materialized (
     insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
     select id, $1, queue_master_id, entry_count, dispatched_at, did from ids
 )
-select id, entry_count, queue_master_id, batch_id, ord, k from ids order by ord, k;
+select id, entry_count, queue_master_id, batch_id, ord, k, exists (select from dnc_list where numbers > 0) from ids order by ord, k;
 
 -- name: batch_append
 -- The same for one batch that is added to the client's queue $6: its entries join those of that queue, and are dialled with
@@ -72,7 +73,8 @@ with part as (
     insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
     returning id, pg_notify('ccs', '') is null
 )
-select ids.id, ids.entry_count, queue.id, queue.batch_id, 1::bigint, ids.k from ids, queue order by ids.k;
+select ids.id, ids.entry_count, queue.id, queue.batch_id, 1::bigint, ids.k, exists (select from dnc_list where numbers > 0)
+  from ids, queue order by ids.k;
 
 -- name: entry_copy
 -- role: ccs_api ccs_owner
@@ -103,8 +105,8 @@ select nextval('chunk_id_seq') from generate_series(1, $1::bigint);
 
 -- name: load_end
 -- role: ccs_api ccs_owner
--- The batch ($3) of what has been copied, and its chunks ($9, $10), as in batches_open. Column: control row or null. No row: the
--- batch_id was used meanwhile.
+-- The batch ($3) of what has been copied, and its chunks ($9, $10), as in batches_open. Columns: control row or null, is there a
+-- do-not-call list. No row: the batch_id was used meanwhile.
 with master as (
     insert into queue_master (id, client_id, batch_id, content, inserted_count, rejected, rejected_count, open_chunks,
                               dispatched_at)
@@ -136,7 +138,7 @@ with master as (
     insert into control (client_id, kind) select $1, 'dispatch' from master where dispatched_at is not null
     returning id, pg_notify('ccs', '') is null
 )
-select (select id from told) from master;
+select (select id from told), exists (select from dnc_list where numbers > 0) from master;
 
 -- name: load_append
 -- role: ccs_api ccs_owner
@@ -164,11 +166,11 @@ with part as (
     insert into control (client_id, kind) select $1, 'dispatch' from queue where dispatched_at is not null
     returning id, pg_notify('ccs', '') is null
 )
-select (select id from told) from queue;
+select (select id from told), exists (select from dnc_list where numbers > 0) from queue;
 
 -- name: batch_find
 -- role: ccs_api ccs_owner
-select coalesce(part_of, id), content, inserted_count, rejected
+select coalesce(part_of, id), content, inserted_count, rejected, suppressed_count
   from queue_master
  where client_id = $1::bigint and batch_id = $2::bigint;
 
@@ -184,7 +186,8 @@ select coalesce((select sum(m.inserted_count + m.appended_count
  where h.client_id = $1 and h.local_date > current_date - 7;
 
 -- name: quick_calls
--- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls.
+-- Several calls of one client, each a chunk of its own, released at once; the chunks in the order of the calls. One whose
+-- number is on a do-not-call list has ended.
 with calls as materialized (
     select nextval('chunk_id_seq') as id, c.*
       from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[])
@@ -199,8 +202,13 @@ with calls as materialized (
     select id * 1024, $1, phone_number, number, e164, country_digits::smallint, number_type::smallint, region, custom_data,
            did
       from calls
+), ended as (
+    select entry_id
+      from (select array_agg(id * 1024) as entries, array_agg(coalesce(e164, ltrim(number, '+'))) as numbers from calls
+            having exists (select from dnc_list where numbers > 0)) c
+     cross join lateral dnc_end($1, c.entries, array_fill(null::bigint, array[cardinality(c.entries)]), c.numbers)
 )
-select id from calls order by ord;
+select id, id * 1024 in (select entry_id from ended) from calls order by ord;
 
 -- name: dispatch_calls
 -- Releases what waits for it, and tells the dispatcher if there was anything. Columns: control row or null, entries newly

@@ -95,7 +95,7 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 
 -- name: chunk_entries
 -- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed;
--- the number that they ask to show.
+-- the number that they ask to show; the do-not-call list that their number is on.
 with tried as (
     select entry_id, max(n) as n from attempt
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
@@ -106,11 +106,19 @@ with tried as (
       from call_detail
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
      group by entry_id
+), all_of_it as (
+    select array_agg(entry_id) as ids, array_agg(client_id) as clients, array_agg(queue_master_id) as masters,
+           array_agg(coalesce(e164, ltrim(number, '+'))) as numbers
+      from entry
+     where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
+    having exists (select from dnc_list where numbers > 0)
+), listed as (
+    select a.ids[l.ord] as entry_id, l.list from all_of_it a cross join lateral dnc_listed(a.clients, a.masters, a.numbers) l
 )
 select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
        coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(t.n, 0)::bigint + 1,
-       coalesce(d.server_id, 0), coalesce(e.did, (select c.did from chunk c where c.id = $1::bigint), '')
-  from entry e left join tried t using (entry_id) left join ended d using (entry_id)
+       coalesce(d.server_id, 0), coalesce(e.did, (select c.did from chunk c where c.id = $1::bigint), ''), l.list
+  from entry e left join tried t using (entry_id) left join ended d using (entry_id) left join listed l using (entry_id)
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
    and not coalesce(d.finally, false) and coalesce(t.n, 0) = coalesce(d.n, 0)
  order by e.entry_id;
@@ -123,25 +131,32 @@ update chunk set owner_node = $1::text, owner_epoch = $2::bigint
 
 -- name: attempt_arm
 -- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also
--- from an earlier run of the same group: those are looked for only when something is missing. What is new counts on its
--- client's day.
-with planned as (
+-- from an earlier run of the same group: those are looked for only when something is missing; before them what is not, because
+-- its number is on a do-not-call list, which the third column names. What is new counts on its client's day.
+with planned as materialized (
     select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
-                         $10::text[])
-        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region)
-), added as (
-    insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at, region)
-    select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at,
-           p.region
+                         $10::text[]) with ordinality
+        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region, ord)
+), listed as materialized (
+    select ord, list from dnc_listed($5, $6, $11::text[]) where (select exists (select from dnc_list where numbers > 0))
+), ours as materialized (
+    select p.*, l.list
       from planned p
      cross join lateral (select from chunk c
                           where c.id = p.entry_id >> 10 and c.client_id = p.client_id
                             and c.queue_master_id is not distinct from p.queue_master_id
                             and c.owner_node = $1::text and c.owner_epoch = $2::bigint and c.closed_at is null
-                          limit 1) ours
+                          limit 1) owned
       left join lateral (select true as is_over from call_detail d where d.entry_id = p.entry_id and d.is_final
                           limit 1) ended on true
+      left join listed l using (ord)
      where ended.is_over is null
+), added as (
+    insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at, region)
+    select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at,
+           p.region
+      from ours p
+     where p.list is null
     on conflict do nothing
     returning entry_id, n, client_id, armed_at, region
 ), days as (
@@ -152,14 +167,20 @@ with planned as (
      order by 1, 2, 3
     on conflict (client_id, local_date, region) do update set calls = r.calls + excluded.calls
 )
-select entry_id, n::bigint from added
+select entry_id, n::bigint, null from added
 union all
-select p.entry_id, p.n
+select entry_id, n, list from ours where list is not null
+union all
+select p.entry_id, p.n, null
   from planned p
  cross join lateral (select from attempt a
                       where a.entry_id = p.entry_id and a.n = p.n and a.node = $1::text and a.epoch = $2::bigint
                       limit 1) known
  where (select count(*) from added) < (select count(*) from planned);
+
+-- name: calls_listed
+-- Which of these, planned or journalled and not written yet, are on a do-not-call list by now.
+select ($1::bigint[])[ord], list from dnc_listed($2::bigint[], $3::bigint[], $4::text[]);
 
 -- name: attempt_withdraw
 -- Journalled ahead of its channel and never written. Nothing the second time.

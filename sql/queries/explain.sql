@@ -2,12 +2,13 @@
 -- What explaining needs from PostgreSQL, read by position: registry/why.c. $1: the client; 0: whoever has it (ccsctl).
 
 -- name: why_entry
--- One entry ($2), how it ended if it did, and what of its client's day is used in its region.
+-- One entry ($2), how it ended if it did, what of its client's day is used in its region, which do-not-call list it is on.
 select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.number_type, 0)::bigint,
        coalesce(e.region, ''), k.created_at, k.dispatched_at is not null, q.paused_at, q.canceled_at,
        coalesce(a.n, 0)::bigint, d.disposition::text, d.reason, d.ended_at, cap.calls, coalesce(r.calls, 0)::bigint, day.ends_at,
        coalesce(e.did, k.did) is not null
-       and not exists (select from caller_id i where i.client_id = e.client_id and i.did = coalesce(e.did, k.did))
+       and not exists (select from caller_id i where i.client_id = e.client_id and i.did = coalesce(e.did, k.did)),
+       dnc_of(e.client_id, e.queue_master_id, coalesce(e.e164, ltrim(e.number, '+')))
   from entry e
   join chunk k on k.id = e.entry_id / 1024
   join client c on c.id = e.client_id

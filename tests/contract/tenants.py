@@ -13,6 +13,7 @@ FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, 
           "object": {}, "entries": [{"phone_number": "9020000001"}], "new": 4711, "username": "nobody-at-all",
           "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text",
           "scopes": ["read"], "networks": ["127.0.0.0/8"], "days": 1, "grace": 60,
+          "unwanted": "+442079460000", "all_unwanted": ["+442079460000"],  # nobody calls it
           # An administrator's may be anybody's: these are nobody's.
           "any_account": "NOBODY-AT-ALL", "any_key": 8_888_888_881}
 
@@ -29,6 +30,8 @@ select string_agg(what, E'\\n' order by what) from (
                 from chunk c where client_id = %(id)s
     union all select 'entry ' || e::text from entry e where client_id = %(id)s
     union all select 'detail ' || d::text from call_detail d where client_id = %(id)s
+    union all select 'list ' || l::text from dnc_list l where client_id = %(id)s
+    union all select 'listed ' || n::text from dnc_number n where client_id = %(id)s
     union all select 'control ' || c.id from control c where client_id = %(id)s
 ) everything
 """

@@ -61,6 +61,11 @@ ASKS = {
     "subject_withdraw": ["$client", ["$entry"]],
     "subject_open": ["$client", ["$entry"]],
     "subject_erase": ["$client", ["$entry"], ["9876543210"]],
+    "dnc_add": ["$client", 0, ["919020000002"], "api", "X"],
+    "dnc_remove": ["$client", 0, ["919020000001"]],
+    "dnc_head": ["$client", 0],
+    "dnc_part": ["$client", 0, "", 10, 0, None],
+    "dnc_end_chunks": ["$client", ["$chunk"], ["$batch"]],
 }
 # Statements without such a wall, and why.
 OPEN = {
@@ -79,6 +84,7 @@ OPEN = {
     "report_period": "only counts days",
     "schema_exists": "no client's",
     "schema_number": "no client's",
+    "dnc_check": "of the client whose wall it is, and says which of the numbers asked about are on its lists",
     "entry_copy": "goes past the wall, which COPY cannot take: the claim of a chunk checks its entries again",
 }
 
@@ -126,6 +132,13 @@ def fill(db, accountcode) -> dict:
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
         insert("insert into client_seq values (%s, 1)", client)
         insert("insert into event values (%s, 1, 'call_failed', now(), %s, 1, %s)", client, entry, f'{{"a": "{MARK}"}}')
+        # Another entry, whose number the client may not call.
+        ids["chunk"] = insert("insert into chunk (id, client_id, queue_master_id, entry_count)"
+                              " values (nextval('chunk_id_seq'), %s, %s, 1) returning id", client, queue)
+        insert("""insert into entry (entry_id, client_id, queue_master_id, phone_number, number, e164)
+                  values (%s, %s, %s, '9020000001', '9020000001', '919020000001')""", ids["chunk"] * 1024, client, queue)
+        insert("insert into dnc_list values (%s, 0, 1, 1)", client)
+        insert("insert into dnc_number values (%s, 0, '919020000001', 'api', %s)", client, MARK)
     return ids
 
 
@@ -139,7 +152,8 @@ def theirs(db):
     return fill(db, "THEIRS")
 
 
-NOBODYS = {"client": 424_242, "batch": 424_243, "queue": 424_244, "entry": 424_245, "session": 424_246, "key": 424_247}
+NOBODYS = {"client": 424_242, "batch": 424_243, "queue": 424_244, "entry": 424_245, "session": 424_246, "key": 424_247,
+           "chunk": 424_248}
 
 
 def filled_in(value, ids):

@@ -277,6 +277,20 @@ static void order_hangup(void)
 		control("hangup", sim.clients[e->client].id, e->id);
 }
 
+/* Its client's list: whatever has the same number is not to be called, either. */
+static void list_number(void)
+{
+	if (!sim.entries_n)
+		return;
+	const struct sim_entry *one = &sim.entries[dice(sim.entries_n)];
+	for (uint32_t i = 0; i < sim.entries_n; i++) {
+		struct sim_entry *e = &sim.entries[i];
+		if (e->client == one->client && strcmp(e->number, one->number) == 0)
+			e->listed = true;
+	}
+	control("dnc", sim.clients[one->client].id, 0);
+}
+
 /* ---- faults ---- */
 
 static void kill_soon(void)
@@ -328,6 +342,7 @@ static const struct {
 	{change_status, "change_status", 3, false},
 	{order_batch, "order_batch", 8, false},
 	{order_hangup, "order_hangup", 8, false},
+	{list_number, "list_number", 6, false},
 	{reload, "reload", 3, false},
 	{kill_soon, "kill_soon", 10, true},
 	{stall, "stall", 6, true},

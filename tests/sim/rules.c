@@ -62,7 +62,9 @@ void rules_told(enum sql_query query, const struct table *t)
 {
 	for (uint32_t i = 0; i < table_rows(t); i++) {
 		uint64_t id = (uint64_t)table_i64(t, i, 0);
-		if (query == SQL_DIRECTORY_CLIENTS) {
+		if (query == SQL_CALLS_LISTED) {
+			entry_of(id)->listed_told = sim.lives;
+		} else if (query == SQL_DIRECTORY_CLIENTS) {
 			bool active =
 				table_i64(t, i, 14) && str_eq(table_text(t, i, 13), STR("active"));
 			struct limits limits = limits_in(t, i, 8, active);
@@ -188,6 +190,9 @@ void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
 	if (!a->exists)
 		violated("entry %llu: an Originate without a journal row",
 			(unsigned long long)entry_id);
+	if (e->listed_told == sim.lives)
+		violated("entry %llu is called, although it is known to be on a list",
+			(unsigned long long)entry_id);
 	if (a->server != server)
 		violated("entry %llu: journalled for s%u, written to s%u",
 			(unsigned long long)entry_id, a->server, server);
@@ -259,6 +264,8 @@ void rules_finished(struct sim_entry *e, uint32_t n, struct str disposition)
 			(unsigned long long)e->id, n);
 	if (e->finals > 1)
 		violated("entry %llu has %u final details", (unsigned long long)e->id, e->finals);
+	if (str_eq(disposition, STR("suppressed")) && !e->listed)
+		violated("entry %llu is suppressed, and on no list", (unsigned long long)e->id);
 	if (n > 0 && (str_eq(disposition, STR("unknown")) || asterisk_hangs(e->attempts[n].server)))
 		rules_over(e->id, n);
 }

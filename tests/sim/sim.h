@@ -113,7 +113,9 @@ struct sim_entry {
 	const char *did;			   /* that it asks to show; "" = none */
 	struct sim_attempt attempts[ATTEMPTS_MAX]; /* by n; 0: an end without a call */
 	uint32_t finals;
-	uint32_t events; /* the latest: index + 1 */
+	bool listed;	      /* its number must not be called */
+	unsigned listed_told; /* the life that was told so of an attempt that is journalled */
+	uint32_t events;      /* the latest: index + 1 */
 };
 
 /* A row of event. */

@@ -99,6 +99,25 @@ static void chunks_open(struct table *t)
 	}
 }
 
+/* The do-not-call list that its number is on. */
+static struct str list_of(const struct sim_entry *e)
+{
+	return str_of(e->listed ? "client" : NULL);
+}
+
+static void calls_listed(struct table *t, const struct sql_args *args)
+{
+	struct column entries = arg_column(args, 0);
+	while (column_next(&entries)) {
+		const struct sim_entry *e = entry_of((uint64_t)entries.i64);
+		if (!e || !e->listed)
+			continue;
+		table_row(t);
+		put_i64(t, entries.i64);
+		put_text(t, list_of(e));
+	}
+}
+
 static void chunk_entries(struct table *t, const struct sim_chunk *c)
 {
 	for (uint32_t i = 0; c && i < c->entries; i++) {
@@ -123,6 +142,7 @@ static void chunk_entries(struct table *t, const struct sim_chunk *c)
 		put_i64(t, n + 1);
 		put_i64(t, (int64_t)failed_on);
 		put_text(t, str_of(e->did));
+		put_text(t, list_of(e));
 	}
 }
 
@@ -267,7 +287,9 @@ static void attempt_arm(struct table *t, uint64_t epoch, const struct sql_args *
 		const struct sim_chunk *c = &sim.chunks[e->chunk];
 		uint32_t n = (uint32_t)ns.i64;
 		struct sim_attempt *a = &e->attempts[n];
-		if (!a->exists && c->owner_epoch == epoch && !c->closed && !e->finals) {
+		bool may = c->owner_epoch == epoch && !c->closed && !e->finals;
+		bool listed = may && !a->exists && e->listed;
+		if (may && !a->exists && !listed) {
 			a->exists = true;
 			a->server = server_index((uint64_t)servers.i64);
 			a->epoch = epoch;
@@ -275,12 +297,13 @@ static void attempt_arm(struct table *t, uint64_t epoch, const struct sql_args *
 			a->stored_us = sim.now_us;
 			count_day(&sim.clients[e->client], armed.i64);
 			rules_journalled(e, n);
-		} else if (!a->exists || a->epoch != epoch) {
+		} else if (!listed && (!a->exists || a->epoch != epoch)) {
 			continue;
 		}
 		table_row(t);
 		put_i64(t, entries.i64);
 		put_i64(t, ns.i64);
+		put_text(t, listed ? list_of(e) : str_of(NULL));
 	}
 }
 
@@ -484,6 +507,7 @@ struct table *tables_execute(enum sql_query query, const struct sql_args *args)
 		ANSWERS(SQL_CHUNKS_OPEN, chunks_open(t));
 		ANSWERS(SQL_CHUNK_ENTRIES,
 			chunk_entries(t, chunk_of((uint64_t)arg_number(args, 0))));
+		ANSWERS(SQL_CALLS_LISTED, calls_listed(t, args));
 		ANSWERS(SQL_CHUNK_CLAIM, chunk_claim((uint64_t)arg_number(args, 1), args));
 		ANSWERS(SQL_CHUNK_CLOSE, chunk_close(t, args));
 		ANSWERS(SQL_ATTEMPT_ARM, attempt_arm(t, (uint64_t)arg_number(args, 1), args));

@@ -164,3 +164,22 @@ def test_quick_call_goes_before_what_was_armed_ahead(farmed, hold):
     assert call_id(dialled(farmed)[len(before)]) == call
     held.release(ALL_CHANNELS - 1)
     held.finish()
+
+
+def test_U16_a_number_listed_meanwhile_is_taken_back_or_not_armed(farmed, hold):
+    """One that is armed ahead, and one that is read already and waits behind it; both with a dispatcher that is killed then."""
+    held = hold(seed=7)
+    open_entries = {row["entry_id"] for row in farmed.sql(_OPEN)}
+    numbers_of = {row["entry_id"]: row["phone_number"] for row in held.report().rows}
+    ahead = min(open_entries - set(dialled(farmed)))
+    waits = max(set(numbers_of) - open_entries)
+    listed = {"phone_numbers": [numbers_of[ahead], numbers_of[waits]]}
+    assert farmed.api.post("/dnc", listed).ok["added_count"] == 2
+    farmed.wait_until(lambda: ahead not in {row["entry_id"] for row in farmed.sql(_OPEN)}, "it is taken back")
+    kill(farmed)
+    held.release()
+    report = farmed.wait_finished(held.batch)
+    assert report.dispositions == {"completed": held.count - 2, "suppressed": 2}
+    ended = {row["entry_id"]: (row["disposition"], row["reason"], row["attempts"]) for row in report.rows}
+    assert ended[ahead] == ended[waits] == ("suppressed", "do not call: client", 0)
+    assert not {ahead, waits} & set(dialled(farmed))

@@ -162,6 +162,14 @@ FORBIDDEN = {
         set role ccs_dispatcher
         set session authorization ccs_owner
         select setval('chunk_id_seq', 1)
+        select * from dnc_listed('{1}', '{1}', '{1}')
+        select * from dnc_end(424242, '{1}', '{1}', '{1}')
+        select * from dnc_end_chunks(424242, '{1}', '{1}')
+        insert into dnc_list (client_id, queue_master_id, version, numbers) values (0, 0, 1, 1)
+        insert into dnc_number values (0, 0, '919020000001', 'api', 'x')
+        update dnc_number set source = 'api'
+        truncate dnc_number
+        delete from dnc_list
         select partitions_advance()
         select * from pg_authid
         copy client to '/tmp/x'
@@ -264,6 +272,9 @@ FORBIDDEN = {
         select * from public.report_scope
         select * from public.report_grant
         select * from public.caller_id
+        select * from public.dnc_number
+        select * from public.dnc_list
+        select * from public.dnc_mine(1, '{1}')
         insert into public.report_grant (login) values ('reader')
         update public.call_detail set reason = 'x'
         delete from public.entry
@@ -385,6 +396,8 @@ FORBIDDEN = {
         update api_key set client_id = 1
         update queue_master set dispatched_at = now()
         update control set kind = 'reload'
+        delete from dnc_number
+        update dnc_number set source = 'api'
         delete from entry
         delete from attempt
         delete from call_detail

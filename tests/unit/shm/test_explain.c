@@ -108,6 +108,9 @@ static void test_what_stands_with_the_entry(void **state)
 	w.entry.gate = open;
 	w.entry.gate.dnc = true;
 	assert_string_equal(only(&w, GATE_dnc).detail, gate_texts[GATE_dnc].sentence);
+	memcpy(w.entry.list, "batch", sizeof("batch"));
+	assert_string_equal(
+		only(&w, GATE_dnc).detail, "the number is on the batch's do-not-call list");
 	w.entry.gate = open;
 	w.entry.gate.number_denied = true;
 	assert_string_equal(

@@ -15,10 +15,11 @@ static json_t *key_json(const struct rows *rows, int row)
 	struct str name = row_text(rows, row, KEY_NAME), shown = row_text(rows, row, KEY_SHOWN),
 		   state = row_text(rows, row, KEY_STATE);
 
-	return json_pack("{s:I, s:o, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-		(json_int_t)row_i64(rows, row, KEY_ID), "accountcode",
-		out_text(row_text(rows, row, KEY_ACCOUNTCODE)), "name", name.p, name.n,
-		"begins_with", shown.p, shown.n, "state", state.p, state.n, "scopes",
+	return json_pack("{s:I, s:o, s:o, s:s%, s:s%, s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"id", (json_int_t)row_i64(rows, row, KEY_ID), "accountcode",
+		out_text(row_text(rows, row, KEY_ACCOUNTCODE)), "server_code",
+		out_text(row_text(rows, row, KEY_SERVER)), "name", name.p, name.n, "begins_with",
+		shown.p, shown.n, "state", state.p, state.n, "scopes",
 		out_words(row_text(rows, row, KEY_SCOPES)), "networks",
 		out_words(row_text(rows, row, KEY_NETWORKS)), "created_at",
 		out_time(row_time(rows, row, KEY_CREATED)), "expires_at",
@@ -32,7 +33,8 @@ static void print_key(const struct rows *rows, int row)
 {
 	struct str name = row_text(rows, row, KEY_NAME), shown = row_text(rows, row, KEY_SHOWN),
 		   state = row_text(rows, row, KEY_STATE), scopes = row_text(rows, row, KEY_SCOPES),
-		   whose = row_text(rows, row, KEY_ACCOUNTCODE);
+		   whose = row_text(rows, row,
+			   row_is_null(rows, row, KEY_SERVER) ? KEY_ACCOUNTCODE : KEY_SERVER);
 	char used[CLOCK_TEXT_BYTES] = "never";
 
 	if (!row_is_null(rows, row, KEY_LAST_USED))
@@ -53,8 +55,8 @@ static bool print_list(struct ctl *ctl, int64_t client_id, struct err *err)
 		return false;
 	json_t *keys = json_array();
 	if (!ctl->json)
-		(void)printf("%-6s %-24s %-18s %-9s %-16s %-20s %s\n", "ID", "CLIENT",
-			"BEGINS WITH", "STATE", "SCOPES", "LAST USED", "NAME");
+		(void)printf("%-6s %-24s %-18s %-9s %-16s %-20s %s\n", "ID", "WHOSE", "BEGINS WITH",
+			"STATE", "SCOPES", "LAST USED", "NAME");
 	int n = keyring_rows(&rows);
 	for (int row = 0; row < n; row++) {
 		json_array_append_new(keys, key_json(&rows, row));

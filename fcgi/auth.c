@@ -79,7 +79,7 @@ static bool shown_certificate(const struct req *req, struct digest *fingerprint)
 /* What stands for a client by its digest: keys and certificates. */
 struct kind {
 	bool (*find)(struct db *db, const struct digest *digest, struct shm_client *client,
-		struct shm_key *key, struct err *err);
+		struct shm_key *key, uint64_t *server_id, struct err *err);
 	const char *unknown_code, *unknown, *expired_code, *expired;
 };
 static const struct kind api_keys = {client_by_key, "key_unknown", "nobody has this API key",
@@ -89,11 +89,11 @@ static const struct kind certificates = {client_by_certificate, "certificate_unk
 	"the client certificate has expired"};
 
 static bool identify_by_sql(struct app *app, const struct kind *kind, const struct digest *digest,
-	struct shm_key *key, struct err *err)
+	struct shm_key *key, uint64_t *server_id, struct err *err)
 {
 	if (!db_ready(app->db, err))
 		return false;
-	if (kind->find(app->db, digest, &app->client, key, err))
+	if (kind->find(app->db, digest, &app->client, key, server_id, err))
 		return true;
 	if (err->kind == ERR_MISSING)
 		return fail_code(err, ERR_AUTH, kind->unknown_code, "%s", kind->unknown);
@@ -120,12 +120,13 @@ static enum auth_verdict check_digest(struct app *app, struct req *req, const st
 {
 	enum auth_source source;
 	struct shm_key key;
+	uint64_t server_id = 0;
 
 	if (app->live && dir_identify(app->segment, digest, &key, &app->client))
 		source = AUTH_SEGMENT;
 	else if (!app->db)
 		return AUTH_ASK_SQL;
-	else if (identify_by_sql(app, kind, digest, &key, err))
+	else if (identify_by_sql(app, kind, digest, &key, &server_id, err))
 		source = AUTH_SQL;
 	else
 		return AUTH_REFUSED;
@@ -141,6 +142,7 @@ static enum auth_verdict check_digest(struct app *app, struct req *req, const st
 		return AUTH_REFUSED;
 	}
 	req->key_id = key.id;
+	req->server_id = server_id;
 	key_used(app, key.id, req->now_us);
 	return known(app, req, source, key.scopes);
 }
@@ -184,9 +186,11 @@ static bool certificate_agrees(
 {
 	struct shm_client other;
 	struct shm_key found;
+	uint64_t server_id;
 
 	if (app->live ? !dir_key(app->segment, fingerprint, &found)
-		      : !client_by_certificate(app->db, fingerprint, &other, &found, err))
+		      : !client_by_certificate(
+				app->db, fingerprint, &other, &found, &server_id, err))
 		return app->live || err->kind == ERR_MISSING;
 	return (req->client && found.client_id == req->client->id) ||
 	       fail_code(err, ERR_INPUT, "two_identities",

@@ -19,7 +19,7 @@ enum auth_verdict {
 	AUTH_REFUSED, /* err is filled */
 };
 
-/* Fills req->client (in app->client; NULL for an administrator, of whom only SQL knows), req->scopes, req->source, and req->token (in app->token), req->key_id or
+/* Fills req->client (in app->client; NULL for an administrator or a server, of whom only SQL knows), req->scopes, req->source, and req->token (in app->token), req->key_id or
  * req->certificate (in app->certificate). Whether that client is admitted is another question. */
 enum auth_verdict auth_check(struct app *app, struct req *req, struct err *err);
 

@@ -83,8 +83,10 @@ static void put_key(struct strbuf *sb, const struct req *req, const struct rows 
 {
 	put_object(sb, NULL);
 	put_i64(sb, "id", row_i64(rows, row, KEY_ID));
-	if (!req->client)
+	if (!req->client) {
 		put_text(sb, "accountcode", row_text(rows, row, KEY_ACCOUNTCODE));
+		put_text(sb, "server_code", row_text(rows, row, KEY_SERVER));
+	}
 	put_text(sb, "name", row_text(rows, row, KEY_NAME));
 	put_text(sb, "begins_with", row_text(rows, row, KEY_SHOWN));
 	put_text(sb, "state", row_text(rows, row, KEY_STATE));

@@ -10,8 +10,19 @@
 
 #include "common/base.h"
 
+static bool is_servers(const struct req *req, struct err *err)
+{
+	if (req->server_id == 0)
+		return false;
+	(void)fail_code(err, ERR_FORBIDDEN, "scope_missing",
+		"this API key is an Asterisk server's, good for GET /dialplan and nothing else");
+	return true;
+}
+
 bool permit_client(const struct req *req, struct err *err)
 {
+	if (is_servers(req, err))
+		return false;
 	if (!req->client)
 		return fail_code(err, ERR_FORBIDDEN, "account_needed",
 			"this belongs to a client's account, and an administrator has none; use a "
@@ -30,9 +41,19 @@ static bool permit_user(const struct req *req, struct err *err)
 
 static bool permit_administrator(const struct req *req, struct err *err)
 {
+	if (is_servers(req, err))
+		return false;
 	return !req->client ||
 	       fail_code(err, ERR_FORBIDDEN, "administrator_needed",
 		       "this is for administrators; whoever runs the server makes them by ccsctl");
+}
+
+static bool permit_server(const struct req *req, struct err *err)
+{
+	return req->server_id ||
+	       fail_code(err, ERR_FORBIDDEN, "server_key_needed",
+		       "this needs the key of the Asterisk server where the call is live; an "
+		       "administrator makes it");
 }
 
 static bool has_scope(const struct req *req, struct err *err)
@@ -53,6 +74,7 @@ bool permit(const struct req *req, struct err *err)
 		[WHO_CLIENT] = permit_client,
 		[WHO_USER] = permit_user,
 		[WHO_ADMIN] = permit_administrator,
+		[WHO_SERVER] = permit_server,
 	};
 	return rules[req->route->who](req, err) && has_scope(req, err);
 }

@@ -65,10 +65,11 @@ struct req {
 	unsigned rounds; /* how often it has been parked (fcgi/park.h) */
 
 	const struct shm_client
-		*client; /* who asks; NULL on PUBLIC routes, and for an administrator */
+		*client; /* who asks; NULL on PUBLIC routes, and for an administrator or a server */
 	const struct jwt_claims *token;	  /* by which, or NULL */
 	const struct digest *certificate; /* by which, or NULL */
 	uint64_t key_id;		  /* by which API key; 0: by one of the two above */
+	uint64_t server_id; /* whose key that is: an Asterisk server's; 0: it is not */
 	enum auth_source source;
 	uint32_t scopes; /* enum shm_scope */
 };

@@ -29,6 +29,7 @@ enum route_who {
 	WHO_CLIENT, /* an active client */
 	WHO_USER,  /* by a token: an active client's user, or an administrator, who has signed in */
 	WHO_ADMIN, /* an administrator, by a token or by a key that is no client's */
+	WHO_SERVER, /* an Asterisk server, by its key */
 };
 
 /* Reads its input, makes one call to segment or database, writes reply->body. On false err is

@@ -349,7 +349,7 @@ static bool key_from_row(const struct rows *rows, const struct digest *digest, u
 }
 
 static bool by_digest(struct db *db, enum sql_query query, const struct digest *digest,
-	struct shm_client *client, struct shm_key *key, struct err *err)
+	struct shm_client *client, struct shm_key *key, uint64_t *server_id, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
@@ -363,6 +363,8 @@ static bool by_digest(struct db *db, enum sql_query query, const struct digest *
 	ok = rows.n == 1 ? client_from_row(&rows, 0, &found, err) &&
 				   key_from_row(&rows, digest, found.id, key, err)
 			 : fail(err, ERR_MISSING, "nobody has this credential");
+	if (ok)
+		*server_id = (uint64_t)row_i64(&rows, 0, CLIENT_COLUMNS + 6);
 	rows_free(&rows);
 	if (ok)
 		*client = found;
@@ -370,15 +372,15 @@ static bool by_digest(struct db *db, enum sql_query query, const struct digest *
 }
 
 bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
-	struct shm_key *key, struct err *err)
+	struct shm_key *key, uint64_t *server_id, struct err *err)
 {
-	return by_digest(db, SQL_CLIENT_BY_KEY, digest, client, key, err);
+	return by_digest(db, SQL_CLIENT_BY_KEY, digest, client, key, server_id, err);
 }
 
 bool client_by_certificate(struct db *db, const struct digest *fingerprint,
-	struct shm_client *client, struct shm_key *key, struct err *err)
+	struct shm_client *client, struct shm_key *key, uint64_t *server_id, struct err *err)
 {
-	return by_digest(db, SQL_CLIENT_BY_CERTIFICATE, fingerprint, client, key, err);
+	return by_digest(db, SQL_CLIENT_BY_CERTIFICATE, fingerprint, client, key, server_id, err);
 }
 
 bool client_by_accountcode(

@@ -53,14 +53,14 @@ enum { CLIENT_COLUMNS = 26 };
 MUST_USE bool client_from_row(
 	const struct rows *rows, int row, struct shm_client *out, struct err *err);
 
-/* Who holds the key with this digest: id 0 = an administrator. MISSING when nobody does; AUTH when it is revoked or has
- * expired. */
+/* Who holds the key with this digest: id 0 = an administrator or, with *server_id, an Asterisk server. MISSING when nobody
+ * does; AUTH when it is revoked or has expired. */
 MUST_USE bool client_by_key(struct db *db, const struct digest *digest, struct shm_client *client,
-	struct shm_key *key, struct err *err);
+	struct shm_key *key, uint64_t *server_id, struct err *err);
 
-/* Whose certificate has this SHA-256. The key has no id. MISSING when it is nobody's. */
+/* Whose certificate has this SHA-256. The key has no id, and *server_id is 0. MISSING when it is nobody's. */
 MUST_USE bool client_by_certificate(struct db *db, const struct digest *fingerprint,
-	struct shm_client *client, struct shm_key *key, struct err *err);
+	struct shm_client *client, struct shm_key *key, uint64_t *server_id, struct err *err);
 
 /* MISSING when there is none. */
 MUST_USE bool client_by_accountcode(

@@ -54,6 +54,7 @@ bool key_create(
 	arg_text(&args, str_of(scopes_write(wish->scopes, ' ', scopes)));
 	arg_words(&args, wish->networks);
 	arg_i64(&args, KEYS_MAX);
+	arg_i64(&args, (int64_t)wish->server_id);
 	bool ok = db_query(db, SQL_KEY_INSERT, &args, &rows, err);
 	args_free(&args);
 	if (!ok)
@@ -69,8 +70,10 @@ bool key_create(
 			     "%d keys are good, which is the limit; revoke one first", KEYS_MAX);
 }
 
-static uint32_t scopes_of(const struct str_list *words)
+static uint32_t scopes_of(const struct str_list *words, bool is_servers)
 {
+	if (is_servers)
+		return SCOPE_SERVER;
 	uint32_t scopes = SCOPE_NONE;
 	for (int i = 0; i < words->n; i++)
 		scopes |= scope_named(words->v[i]);
@@ -88,54 +91,101 @@ static bool record(struct db *db, const char *actor, const struct key_wish *wish
 		"{\"key_id\":%llu,\"scopes\":\"%s\",\"shown\":", (unsigned long long)created->id,
 		scopes_write(wish->scopes, ' ', scopes));
 	strbuf_json(&detail, (struct str){created->key, TOKEN_SHOWN_CHARS});
+	if (wish->server_id)
+		strbuf_printf(&detail, ",\"server_id\":%llu", (unsigned long long)wish->server_id);
 	strbuf_putc(&detail, '}');
 	bool ok = change_record(db, actor, "key.create", subject, detail.p, err);
 	strbuf_free(&detail);
 	return ok;
 }
 
+/* A server's key is good for one thing, and only that is good for it. */
+static bool check_server(const struct key_input *input, struct err *err)
+{
+	bool is_servers = input->server_code.p != NULL;
+
+	for (int i = 0; i < input->scopes.n; i++)
+		if ((scope_named(input->scopes.v[i]) == SCOPE_SERVER) != is_servers)
+			return fail_code(err, ERR_INPUT, "invalid_field",
+				"the scope server and a server_code belong together, and with no "
+				"other "
+				"scope");
+	return !is_servers || !input->accountcode.p ||
+	       fail_code(err, ERR_INPUT, "invalid_field",
+		       "send accountcode or server_code, not both");
+}
+
 /* What several fields say together. */
 static bool check(const struct key_input *input, struct err *err)
 {
-	return fields_check(key_fields, key_fields_n, input, err) &&
+	return check_server(input, err) && fields_check(key_fields, key_fields_n, input, err) &&
 	       (input->networks.n <= SHM_KEY_NETWORKS ||
 		       fail_code(err, ERR_INPUT, "invalid_field",
 			       "networks has %d elements; at most %d are taken", input->networks.n,
 			       SHM_KEY_NETWORKS));
 }
 
-bool key_add_for(struct db *db, const char *actor, uint64_t client_id, const char *accountcode,
+static bool add(struct db *db, const char *actor, const struct key_wish *who, const char *subject,
 	const struct key_input *input, struct key_created *created, struct err *err)
 {
-	const struct key_wish wish = {.client_id = client_id,
-		.name = input->name.p ? input->name : STR("default"),
-		.scopes = scopes_of(&input->scopes),
-		.days = input->expires_in_days == FIELD_NOT_GIVEN ? 0 : input->expires_in_days,
-		.networks = &input->networks};
+	struct key_wish wish = *who;
 
-	if (!check(input, err) || !db_ready(db, err))
-		return false;
-	if (!db_begin_as(db, client_id, err) || !key_create(db, &wish, created, err) ||
-		(client_id && !change_announce(db, client_id, err)) ||
-		!record(db, actor, &wish, created, accountcode, err) || !db_commit(db, err)) {
+	wish.name = input->name.p ? input->name : STR("default");
+	wish.scopes = scopes_of(&input->scopes, wish.server_id != 0);
+	wish.days = input->expires_in_days == FIELD_NOT_GIVEN ? 0 : input->expires_in_days;
+	wish.networks = &input->networks;
+	if (!db_begin_as(db, wish.client_id, err) || !key_create(db, &wish, created, err) ||
+		(wish.client_id && !change_announce(db, wish.client_id, err)) ||
+		!record(db, actor, &wish, created, subject, err) || !db_commit(db, err)) {
 		db_rollback(db);
 		return false;
 	}
 	return true;
 }
 
+bool key_add_for(struct db *db, const char *actor, uint64_t client_id, const char *accountcode,
+	const struct key_input *input, struct key_created *created, struct err *err)
+{
+	if (input->server_code.p)
+		return fail_code(err, ERR_FORBIDDEN, "administrator_needed",
+			"a server's keys are made by administrators");
+	return check(input, err) && db_ready(db, err) &&
+	       add(db, actor, &(struct key_wish){.client_id = client_id}, accountcode, input,
+		       created, err);
+}
+
+static bool server_by_code(struct db *db, struct str code, uint64_t *id, struct err *err)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
+
+	arg_text(&args, code);
+	bool ok = db_query(db, SQL_SERVER_BY_CODE, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return false;
+	ok = rows.n == 1;
+	if (ok)
+		*id = (uint64_t)row_i64(&rows, 0, 0);
+	rows_free(&rows);
+	return ok || fail(err, ERR_MISSING, "no server has server_code %.*s",
+			     (int)MIN(code.n, (size_t)40), code.p);
+}
+
 bool key_add(struct db *db, const char *actor, const struct key_input *input, uint64_t *client_id,
 	struct key_created *created, struct err *err)
 {
 	struct shm_client client = {.accountcode = "-"};
+	struct key_wish who = {.client_id = 0};
 
 	if (!check(input, err) || !db_ready(db, err) ||
 		(input->accountcode.p &&
 			!client_by_accountcode(db, input->accountcode, &client, err)) ||
-		!key_add_for(db, actor, client.id, client.accountcode, input, created, err))
+		(input->server_code.p &&
+			!server_by_code(db, input->server_code, &who.server_id, err)))
 		return false;
-	*client_id = client.id;
-	return true;
+	*client_id = who.client_id = client.id;
+	return add(db, actor, &who, client.accountcode, input, created, err);
 }
 
 bool key_replace(struct db *db, const struct key_change *change, struct key_changed *changed,

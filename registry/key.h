@@ -27,7 +27,8 @@ extern const struct field key_fields[];
 extern const size_t key_fields_n;
 
 struct key_wish {
-	uint64_t client_id; /* 0: an administrator's */
+	uint64_t client_id; /* 0: an administrator's, or a server's */
+	uint64_t server_id; /* 0: no server's */
 	struct str name;    /* tells a client's keys apart */
 	uint32_t scopes;    /* enum shm_scope */
 	int64_t days;	    /* it lives so long; 0: until it is revoked */
@@ -42,7 +43,7 @@ enum { KEYS_MAX = 50 };
 MUST_USE bool key_create(
 	struct db *db, const struct key_wish *wish, struct key_created *created, struct err *err);
 
-/* Makes a key for the client with input's accountcode, or without one for an administrator. *client_id 0: the latter; else the
+/* Makes a key for the client with input's accountcode, the server with its server_code, or without either for an administrator. *client_id 0: not a client's; else the
  * caller bumps its generation word. MISSING when there is no such client. */
 MUST_USE bool key_add(struct db *db, const char *actor, const struct key_input *input,
 	uint64_t *client_id, struct key_created *created, struct err *err);

@@ -30,7 +30,8 @@ enum key_column {
 	KEY_REPLACED,
 	KEY_STATE, /* active, replaced (and still good), expired, revoked */
 	KEY_CLIENT,
-	KEY_LAST_USED /* to the minute */
+	KEY_LAST_USED, /* to the minute */
+	KEY_SERVER     /* server_code */
 };
 
 /* The keys of a client, or of KEYRING_ALL or KEYRING_ADMINISTRATORS, by id. */

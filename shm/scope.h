@@ -1,5 +1,5 @@
 /* Scopes: what the holder of an API key may do with it. Words in SQL, HTTP and on the command line, bits in the segment. A
- * user who has signed in has all of them. */
+ * user who has signed in has all of them but the servers'. */
 #ifndef CCS_SHM_SCOPE_H
 #define CCS_SHM_SCOPE_H
 
@@ -17,7 +17,8 @@ enum shm_scope {
 #define SCOPE(constant, word, help) SCOPE_##constant = 1 << SCOPE_BIT_##constant,
 #include "shm/scope.def"
 #undef SCOPE
-	SCOPE_ALL = (1 << SCOPE_BIT__N) - 1
+	/* of people and their programs: a server's keys have theirs alone */
+	SCOPE_ALL = SCOPE_READ | SCOPE_DIAL | SCOPE_ADMIN
 };
 
 /* "read,dial" and a terminator */

@@ -74,3 +74,19 @@ bool view_next_waiting(const struct view *view, uint32_t *at, struct shm_window 
 	}
 	return false;
 }
+
+bool view_call_on_server(const struct segment *seg, uint64_t server_id, uint64_t entry_id,
+	uint32_t n, struct shm_call_view *out)
+{
+	uint32_t slots;
+	const struct shm_call_head *heads = seg_call_heads(seg, &slots);
+	for (uint32_t slot = 0; slot < slots; slot++) {
+		uint64_t id;
+		row_load(&id, &heads[slot].entry_id, sizeof(id));
+		if (id == entry_id && call_read(seg, slot, out) && out->entry_id == entry_id &&
+			out->n == n)
+			return out->server_id == server_id && out->state >= CALL_SENT &&
+			       out->state < CALL_ENDED;
+	}
+	return false;
+}

@@ -46,4 +46,8 @@ bool view_number_is_live(
 /* Waiting entries of the client that are in memory; the rest waits in PostgreSQL. */
 MUST_USE bool view_next_waiting(const struct view *view, uint32_t *at, struct shm_window *out);
 
+/* One attempt that has been sent to a server and is not over, as that server may see it: whosever it is. */
+bool view_call_on_server(const struct segment *seg, uint64_t server_id, uint64_t entry_id,
+	uint32_t n, struct shm_call_view *out);
+
 #endif

@@ -32,7 +32,7 @@ ROOT = FOLDER.parents[1]
 _PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 _LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _SECURITY = {"PUBLIC": [], "USER": ["Bearer"], "CLIENT": ["ApiKey", "ApiKeyInQuery", "Bearer"],
-             "ADMIN": ["ApiKey", "Bearer"]}
+             "ADMIN": ["ApiKey", "Bearer"], "SERVER": ["ServerKey"]}
 _ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _TIMESTAMP = "2026-11-22T09:00:00Z"
 _REQUEST_ID = "8c2f42342d554bd2d957a6c10ded7c0d"
@@ -119,7 +119,7 @@ def headers(names):
 
 def good_answer(route, piece):
     answer = piece.get("answer", {"description": route["summary"], "schema": {"type": "object"}, "example": {}})
-    limits = () if route["who"] in ("PUBLIC", "ADMIN") else _LIMIT_HEADERS
+    limits = () if route["who"] in ("PUBLIC", "ADMIN", "SERVER") else _LIMIT_HEADERS
     if is_repeatable(route):
         limits += ("Idempotent-Replayed",)
     return {"description": answer["description"],

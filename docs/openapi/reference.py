@@ -2,11 +2,16 @@
 import json
 
 _HOST = "https://HOST"
-_WHO = {0: "anybody", 1: "a token", 2: "an administrator's API key or token",
-        3: "an API key or a token"}
+_WHO = {(): "anybody", ("Bearer",): "a token", ("ApiKey", "Bearer"): "an administrator's API key or token",
+        ("ApiKey", "ApiKeyInQuery", "Bearer"): "an API key or a token", ("ServerKey",): "an Asterisk server's API key"}
 _TYPICAL = ("key_missing", "unavailable")  # shown where an operation has no error of its own
-_HEADER = {0: [], 1: ['-H "Authorization: Bearer $TOKEN"'], 2: ['-H "X-API-KEY: $KEY"'],
-           3: ['-H "X-API-KEY: $KEY"']}
+_HEADER = {"ApiKey": ['-H "X-API-KEY: $KEY"'], "ServerKey": ['-H "X-API-KEY: $KEY"'],
+           "Bearer": ['-H "Authorization: Bearer $TOKEN"'], None: []}
+
+
+def _ways(operation) -> tuple:
+    """To come in, by name."""
+    return tuple(name for way in operation["security"] for name in way)
 
 
 def block(language, text) -> str:
@@ -34,7 +39,7 @@ def anchor(method, path) -> str:
 
 def example_request(document, method, path, operation) -> str:
     """What a shell would say."""
-    words = ["curl", *_HEADER[len(operation["security"])]]
+    words = ["curl", *_HEADER[next(iter(_ways(operation)), None)]]
     query, headers = [], []
     for parameter in (resolved(document, each) for each in operation.get("parameters", [])):
         if "x-instead-of" in parameter:
@@ -96,7 +101,7 @@ def operation_text(document, method, path, operation, usual):
     yield f"### {method.upper()} {path}\n"
     scopes = [scope for way in operation["security"][:1] for needed in way.values() for scope in needed]
     needs = f", scope `{scopes[0]}`" if scopes else ""
-    yield f"**{operation['summary']}** For {_WHO[len(operation['security'])]}{needs}.\n"
+    yield f"**{operation['summary']}** For {_WHO[_ways(operation)]}{needs}.\n"
     if operation["description"]:
         yield operation["description"] + "\n"
     yield from parameter_table(document, operation)

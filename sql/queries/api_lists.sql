@@ -121,3 +121,9 @@ select e.entry_id, q.id, q.batch_id, e.phone_number, e.custom_data, c.created_at
   left join server s on s.id = d.server_id
  where e.client_id = $1::bigint and e.entry_id = any ($2::bigint[])
  order by e.entry_id;
+
+-- name: dialplan_call
+-- What the segment does not hold of a call that is live.
+select c.accountcode, e.custom_data
+  from entry e join client c on c.id = e.client_id
+ where e.client_id = $1::bigint and e.entry_id = $2::bigint;

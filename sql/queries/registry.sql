@@ -3,16 +3,16 @@
 -- role: ccs_api ccs_owner
 
 -- name: client_by_key
--- An administrator's key has no client: the columns of one are null.
+-- An administrator's key and a server's have no client: the columns of one are null.
 select c.*, k.id, k.expires_at, k.revoked_at is not null, coalesce(k.expires_at <= now(), false),
-       array_to_string(k.scopes, ' '), array_to_string(k.networks, ' ')
+       array_to_string(k.scopes, ' '), array_to_string(k.networks, ' '), coalesce(k.server_id, 0)
   from api_key k
   left join client_facts c on c.id = k.client_id
  where k.digest = $1::bytea;
 
 -- name: client_by_certificate
 -- The columns of client_by_key, for a certificate: no id, never revoked, as what is removed is gone; and its end is nginx's to see.
-select c.*, 0::bigint, k.not_after, false, false, 'read dial admin', ''
+select c.*, 0::bigint, k.not_after, false, false, 'read dial admin', '', 0::bigint
   from client_certificate k
   join client_facts c on c.id = k.client_id
  where k.fingerprint = $1::bytea;
@@ -99,15 +99,19 @@ insert into app_user (client_id, username, password_hash) values ($1::bigint, $2
 
 -- name: key_insert
 -- role: ccs_owner ccs_admin ccs_api
--- Client 0: an administrator's. No row: that client has $8 good ones.
-insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks)
+-- Client 0: an administrator's, or, with a server $9, that one's. No row: that client has $8 good ones.
+insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks, server_id)
 select nullif($1::bigint, 0), $2::bytea, $3::text, $4::text, now() + nullif($5::bigint, 0) * interval '1 day',
-       string_to_array($6::text, ' '), string_to_array($7::text, ' ')::cidr[]
+       string_to_array($6::text, ' '), string_to_array($7::text, ' ')::cidr[], nullif($9::bigint, 0)
  where $1 = 0
     or (select count(*) from api_key k
          where k.client_id = $1 and k.revoked_at is null
            and (k.expires_at is null or k.expires_at > now())) < $8::bigint
 returning id, expires_at;
+
+-- name: server_by_code
+-- role: ccs_owner ccs_admin
+select id from server where server_code = $1::text;
 
 -- name: key_list
 -- role: ccs_owner ccs_admin ccs_api
@@ -116,8 +120,8 @@ returning id, expires_at;
 with asked as (
     select k.*
       from api_key k
-     where ($1::bigint is null or k.client_id is not distinct from nullif($1, 0))
-       and ($2::bigint is null or k.id = $2) and (current_client() is null or k.client_id = current_client())
+     where ($1::bigint is null or k.client_id is not distinct from nullif($1, 0) and ($1 <> 0 or k.server_id is null or $2::bigint is not null))
+       and ($2 is null or k.id = $2) and (current_client() is null or k.client_id = current_client())
 ), page as (
     select k.id, c.accountcode, k.name, k.shown, array_to_string(k.scopes, ' '), array_to_string(k.networks, ' '),
            k.created_at, k.expires_at, k.revoked_at, k.replaced_at,
@@ -125,9 +129,10 @@ with asked as (
                 when k.expires_at <= now() then 'expired'
                 when k.replaced_at is not null then 'replaced'
                 else 'active' end,
-           k.client_id, k.last_used_at
+           k.client_id, k.last_used_at, s.server_code
       from asked k
       left join client c on c.id = k.client_id
+      left join server s on s.id = k.server_id
      order by case when $5::boolean then -k.id else k.id end
      limit $3::bigint offset $4::bigint
 )
@@ -161,7 +166,7 @@ select found.is_good, coalesce(told.id, 0) from found left join told on true;
 -- when the old ones are good, the control row that makes the dispatcher read it. No row: key $2 has a successor already.
 with model as (
     select name, expires_at - created_at as life, case when $2 > 0 then scopes end as scopes,
-           case when $2 > 0 then networks end as networks
+           case when $2 > 0 then networks end as networks, server_id
       from api_key
      where client_id is not distinct from nullif($1::bigint, 0) and case when $2::bigint > 0 then id = $2 else revoked_at is null and replaced_at is null end
      order by id desc
@@ -175,9 +180,9 @@ with model as (
        and ($2 = 0 or id = $2 and replaced_at is null)
     returning expires_at, revoked_at
 ), added as (
-    insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks)
+    insert into api_key (client_id, digest, shown, name, expires_at, scopes, networks, server_id)
     select nullif($1, 0), $3::bytea, $4::text, coalesce(m.name, 'default'), now() + m.life,
-           coalesce(m.scopes, '{read,dial,admin}'), coalesce(m.networks, '{}')
+           coalesce(m.scopes, '{read,dial,admin}'), coalesce(m.networks, '{}'), m.server_id
       from (select where $2 = 0 or exists (select from old)) asked left join model m on true
     returning expires_at, id
 ), signed_out as (

@@ -64,6 +64,7 @@ TAKES = {
     "explain_entry": Takes(path={"entry_id": "entry_id"}),
     "explain_batch": Takes(path={"queue_id": "queue_master_id"}),
     "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
+    "dialplan": Takes(path={"call_id": "call_id"}, query={"format": "dialplan_format"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
     "hang_up": Takes(path={"call_id": "call_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),

@@ -17,7 +17,7 @@ sys.path.append(str(ROOT / "docs/openapi"))
 from openapi import Pieces, document, path_of  # noqa: E402  (found by the line above)
 
 WHO = {"PUBLIC": [], "CLIENT": [["ApiKey"], ["ApiKeyInQuery"], ["Bearer"]], "USER": [["Bearer"]],
-       "ADMIN": [["ApiKey"], ["Bearer"]]}
+       "ADMIN": [["ApiKey"], ["Bearer"]], "SERVER": [["ServerKey"]]}
 ROUTES = routes()
 PIECES = Pieces()
 CLOSED = description()

@@ -110,6 +110,13 @@ $(OUT)/sql/embedded.c.o: $(OUT)/sql/embedded.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
+# In which time zones numbers are, from the data of python3-phonenumbers.
+$(OUT)/shm/callee_zones.h: shm/callee_zones.py
+	$(call say,MAKE,$@)
+	@mkdir -p $(@D)
+	$(Q)$< > $@.new && mv $@.new $@
+$(OUT)/shm/callee_zone.c.o: $(OUT)/shm/callee_zones.h
+
 $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
 define program_rules

@@ -6,6 +6,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/gates.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/queue.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -90,8 +91,9 @@ static bool is_fit(struct dispatcher *d, const struct slot *slot)
 	const struct client *client = slot->client;
 	bool may_show = !(slot->call->seen & SEEN_ASKED) || !slot->caller_id ||
 			caller_id_allowed(client, slot->caller_id);
+	bool is_open = hours_of_slot(d, slot).is_open;
 	bool same_day = slot->day_ends_us == 0 || d->now_us < slot->day_ends_us;
-	return slot->chunk->order == CHUNK_GO && same_day && may_show &&
+	return slot->chunk->order == CHUNK_GO && same_day && is_open && may_show &&
 	       !slot_number_live(d, slot) &&
 	       policy_judge(&client->facts.policy, slot->call->plan) == POLICY_FINE;
 }

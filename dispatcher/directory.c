@@ -9,6 +9,7 @@
 #include "dispatcher/facts.h"
 #include "dispatcher/halt.h"
 #include "dispatcher/health.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/lookups.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
@@ -169,6 +170,7 @@ static void client_remove(struct dispatcher *d, struct client *client)
 	dir_remove_client(d->seg, client->id);
 	HASH_DEL(d->clients, client);
 	day_free(client);
+	hours_forget(client);
 	free(client);
 }
 
@@ -536,6 +538,7 @@ void directory_load(struct dispatcher *d)
 	d->directory_wanted = false;
 	stream_query(d->lookups, SQL_DIRECTORY_CLIENTS, NULL, take_clients, d);
 	days_load(d);
+	hours_load(d);
 	halts_load(d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);

@@ -16,6 +16,7 @@ struct journal;
 struct holder_link;
 struct given;
 struct known_key;
+struct region_holidays;
 struct seen_user;
 
 enum { CHORES = 5 };
@@ -61,14 +62,17 @@ struct dispatcher {
 	struct live_number *numbers;
 	struct caller_id *caller_ids;
 	int64_t caller_id_turns;
-	struct known_key *known_keys; /* directory.c */
-	struct seen_user *seen_users; /* users.c */
-	struct used_key *used_keys;   /* used.c */
-	int64_t next_used_us;	      /* the same */
-	struct given *given;	      /* recover.c */
+	struct known_key *known_keys;		 /* directory.c */
+	struct region_holidays *region_holidays; /* hours.c */
+	struct strbuf region_holidays_text;	 /* as PostgreSQL had them */
+	struct seen_user *seen_users;		 /* users.c */
+	struct used_key *used_keys;		 /* used.c */
+	int64_t next_used_us;			 /* the same */
+	struct given *given;			 /* recover.c */
 
 	struct heap ready;	      /* clients that may dial, least vtime first */
 	struct heap timers;	      /* parked clients, by the time (wall us) at which they wake */
+	struct heap put_offs;	      /* chunks that were put off until a known time (wall us) */
 	struct heap server_timers;    /* servers that loosen at a known time */
 	struct server *freed;	      /* servers that may have room for who waits */
 	struct server *to_flush;      /* servers with something to be written */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dispatcher/facts.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
@@ -17,7 +18,10 @@ void client_set_facts(struct dispatcher *d, struct client *client, const struct 
 		return;
 	if (old->id)
 		rates_changed(d, client->usage, &client->starts, LIMITS(old), LIMITS(facts));
+	bool other_hours = memcmp(&old->calling, &facts->calling, sizeof(old->calling)) != 0;
 	client->facts = *facts;
+	if (other_hours)
+		hours_changed(d, client);
 	sched_client_ready(d, client);
 }
 

@@ -2,6 +2,7 @@
 #include "dispatcher/gates.h"
 #include "dispatcher/caller_id.h"
 #include "dispatcher/days.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
 
@@ -121,6 +122,8 @@ enum gate entry_gate(struct dispatcher *d, const struct waiting *w)
 		.number_live = number_live(d, row) != NULL,
 		.day = day_of_region(client, row->plan.region),
 	};
+	struct calling_time hours = hours_of_waiting(d, w);
+	e.hours_begin_us = hours.is_open ? 0 : hours.until_us;
 	struct gate_verdict verdict;
 	(void)gate_first_block(&(struct gate_view){.now_us = d->now_us, .entry = &e}, &verdict);
 	return verdict.gate;

@@ -25,7 +25,7 @@ static void hold(struct dispatcher *d, struct chunk *chunk)
 		queue_remove_chunk(chunk);
 	else if (chunk->state == CHUNK_PUT_OFF)
 		DL_DELETE(chunk->client->put_off, chunk);
-	chunk->has_put_off = false; /* all of it is held now */
+	put_off_ends(d, chunk); /* all of it is held now */
 	drop_waiting(d, chunk);
 	chunk->state = CHUNK_HELD;
 }

@@ -95,8 +95,10 @@ struct chunk {
 	enum chunk_state state;
 	enum chunk_order order;
 	bool claimed;
-	bool has_put_off; /* entries, in this round of the client's day */
+	uint32_t put_off_n; /* entries, in this round of the client's day */
 	uint32_t round;
+	int64_t put_off_until_us;  /* the first of them may go; INT64_MAX: not in this round */
+	struct heap_node again;	   /* among those that were put off until then */
 	struct chunk *prev, *next; /* its queue's list while KNOWN, the client's while PUT_OFF */
 	UT_hash_handle hh;
 };
@@ -145,6 +147,8 @@ struct day {
 		round; /* counts up when what was put off may be tried again; 0: nothing is known yet */
 };
 
+struct number_hours;
+
 struct client {
 	uint64_t id;
 	struct shm_client facts;
@@ -155,16 +159,18 @@ struct client {
 	struct queue quick;
 	struct queue *open; /* batches with entries in the window, oldest first */
 	uint32_t open_n;
-	struct queue *behind;	    /* and those that wait for a place there */
-	uint32_t quick_turns;	    /* of quick calls in a row */
-	bool younger_next;	    /* the next batch's turn is not the oldest's */
-	uint64_t last_younger;	    /* the queue that had the last such turn */
-	uint32_t waiting_n;	    /* entries, in line or held */
-	uint32_t ahead_n;	    /* armed ahead of their channel */
-	uint32_t known_n;	    /* chunks to be loaded */
-	struct chunk *put_off;	    /* until the day ends, or its caps change */
-	uint32_t put_off_n;	    /* entries, also of chunks that are live */
-	uint32_t loading;	    /* chunks */
+	struct queue *behind;		   /* and those that wait for a place there */
+	uint32_t quick_turns;		   /* of quick calls in a row */
+	bool younger_next;		   /* the next batch's turn is not the oldest's */
+	uint64_t last_younger;		   /* the queue that had the last such turn */
+	uint32_t waiting_n;		   /* entries, in line or held */
+	uint32_t ahead_n;		   /* armed ahead of their channel */
+	uint32_t known_n;		   /* chunks to be loaded */
+	struct chunk *put_off;		   /* until the day ends, or its caps change */
+	uint32_t put_off_n;		   /* entries, also of chunks that are live */
+	enum gate put_off_gate;		   /* what was in the way of the last of them */
+	struct number_hours *number_hours; /* hours.c */
+	uint32_t loading;		   /* chunks */
 	int64_t vtime;		    /* stride scheduling: grows by 1 / weight with each call */
 	uint64_t last_event;	    /* position of its last event in the ring */
 	uint64_t last_seq;	    /* and that event's seq */

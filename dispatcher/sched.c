@@ -218,7 +218,7 @@ static bool suppress(struct dispatcher *d, struct waiting *w, enum gate gate)
 }
 
 /* The client's next entry that nothing stands in the way of. On the way there those that must not be dialled are ended, those
- * whose number is being dialled wait for that call, and those for whose region the day's calls are used up are put off. NULL
+ * whose number is being dialled wait for that call, and those for whose region the day's calls are used up, or whose hours are over where they are, are put off. NULL
  * when there is none, or every slot of the segment is taken. */
 static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 {
@@ -230,7 +230,9 @@ static struct waiting *next_entry(struct dispatcher *d, struct client *client)
 		if (gate == GATE_number_live)
 			waiting_hold(d, w, number_live(d, w->row));
 		else if (gate == GATE_daily_cap)
-			waiting_put_off(d, w);
+			waiting_put_off(d, w, gate, INT64_MAX);
+		else if (gate == GATE_window_closed)
+			waiting_put_off(d, w, gate, hours_of_waiting(d, w).until_us);
 		else if (!suppress(d, w, gate))
 			return NULL;
 	}
@@ -284,7 +286,7 @@ static enum gate gate_of_rest(const struct client *client)
 {
 	if (client->waiting_n)
 		return GATE_number_live;
-	return client->put_off_n ? GATE_daily_cap : GATE_NONE;
+	return client->put_off_n ? client->put_off_gate : GATE_NONE;
 }
 
 /* Nothing was armed: no entry is in line, or every slot of the segment is taken. Waits for no server. */

@@ -15,6 +15,7 @@
 #include "dispatcher/foreign.h"
 #include "dispatcher/health.h"
 #include "dispatcher/holder_link.h"
+#include "dispatcher/hours.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -344,7 +345,7 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 
 /* Gates that may have shut between the plan and now: the commit in between takes a fraction of a millisecond, a reconnect
  * of the server takes longer. */
-static bool client_wants(const struct dispatcher *d, const struct slot *slot)
+static bool client_wants(struct dispatcher *d, const struct slot *slot)
 {
 	const struct client *c = slot->client;
 	if (!c)
@@ -354,7 +355,7 @@ static bool client_wants(const struct dispatcher *d, const struct slot *slot)
 	return d->now_us - slot->call->armed_us < PLAN_GOOD_US ||
 	       (c->facts.is_active && c->facts.status == CLIENT_ACTIVE &&
 		       c->facts.window_open_us <= d->now_us &&
-		       d->now_us < c->facts.window_close_us);
+		       d->now_us < c->facts.window_close_us && hours_of_slot(d, slot).is_open);
 }
 
 static bool is_away(const struct server *server)

@@ -152,6 +152,7 @@ static struct chunk *chunk_add(struct dispatcher *d, struct client *client, uint
 static void chunk_forget(struct dispatcher *d, struct chunk *chunk)
 {
 	HASH_DEL(d->chunks, chunk);
+	put_off_ends(d, chunk);
 	queue_drop(d, chunk->queue);
 	free(chunk);
 }
@@ -168,36 +169,64 @@ void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk)
 	struct client *client = chunk->client;
 	if (chunk->state != CHUNK_LOADED || chunk->waiting || chunk->live)
 		return;
-	if (!chunk->has_put_off) {
+	if (!chunk->put_off_n) {
 		chunk->state = CHUNK_CLOSING;
 		journal_close(d->journal, chunk);
-	} else if (chunk->round == client->day.round) {
+	} else if (chunk->round == client->day.round && chunk->put_off_until_us > d->now_us) {
 		chunk->state = CHUNK_PUT_OFF;
 		DL_APPEND(client->put_off, chunk);
+		if (chunk->put_off_until_us != INT64_MAX)
+			heap_put(&d->put_offs, &chunk->again, chunk->put_off_until_us);
 	} else {
+		put_off_ends(d, chunk);
 		queue_return_chunk(chunk);
 		client_refill(d, client);
 	}
-	chunk->has_put_off = false;
 }
 
-void waiting_put_off(struct dispatcher *d, struct waiting *w)
+void waiting_put_off(struct dispatcher *d, struct waiting *w, enum gate gate, int64_t until_us)
 {
 	struct chunk *chunk = w->chunk;
+	struct client *client = chunk->client;
 	waiting_drop(d, w);
-	chunk->has_put_off = true;
-	chunk->client->put_off_n++;
-	chunk->round = chunk->client->day.round;
+	if (chunk->put_off_n++ == 0)
+		chunk->put_off_until_us = INT64_MAX;
+	if (until_us != INT64_MAX) /* not at once again, whatever the clock says */
+		chunk->put_off_until_us =
+			MIN(chunk->put_off_until_us, MAX(until_us, d->now_us + US_PER_S));
+	client->put_off_n++;
+	client->put_off_gate = gate;
+	chunk->round = client->day.round;
 	chunk_maybe_close(d, chunk);
+}
+
+void put_off_ends(struct dispatcher *d, struct chunk *chunk)
+{
+	chunk->client->put_off_n -= chunk->put_off_n;
+	chunk->put_off_n = 0;
+	heap_remove(&d->put_offs, &chunk->again);
+}
+
+void work_wake(struct dispatcher *d)
+{
+	struct heap_node *due;
+	while ((due = heap_take_until(&d->put_offs, d->now_us))) {
+		struct chunk *chunk = CONTAINER(due, struct chunk, again);
+		struct client *client = chunk->client;
+		DL_DELETE(client->put_off, chunk);
+		put_off_ends(d, chunk);
+		queue_return_chunk(chunk);
+		client_refill(d, client);
+	}
 }
 
 void work_take_up(struct dispatcher *d, struct client *client)
 {
 	client->day.round++;
-	client->put_off_n = 0;
 	while (client->put_off) { /* before what is known already: they are older */
 		struct chunk *last = client->put_off->prev;
 		DL_DELETE(client->put_off, last);
+		put_off_ends(d, last);
 		queue_return_chunk(last);
 	}
 	client_refill(d, client);

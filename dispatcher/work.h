@@ -49,8 +49,14 @@ void waiting_stand_back(struct waiting *w);
 /* Out of the window: it has become a call. */
 void waiting_drop(struct dispatcher *d, struct waiting *w);
 
-/* Back into its chunk, which is put off until work_take_up. */
-void waiting_put_off(struct dispatcher *d, struct waiting *w);
+/* Back into its chunk, which is put off until work_take_up or that moment (wall us; INT64_MAX: none): gate is in its way. */
+void waiting_put_off(struct dispatcher *d, struct waiting *w, enum gate gate, int64_t until_us);
+
+/* The chunk is put off no more, or all of it waits for something else. It is on no list then. */
+void put_off_ends(struct dispatcher *d, struct chunk *chunk);
+
+/* Chunks that were put off until now wait for their turn again. */
+void work_wake(struct dispatcher *d);
 
 /* Chunks that were put off wait for their turn again. */
 void work_take_up(struct dispatcher *d, struct client *client);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "shm/callee_zone.h"
 #include "shm/calls.h"
 
 #include "common/base.h"
@@ -137,11 +138,33 @@ enum { /* columns of why_entry */
 	E_USED,
 	E_DAY_ENDS_AT,
 	E_DID_DENIED,
-	E_LIST
+	E_LIST,
+	E_HOLIDAYS
 };
 
+/* When the number's own hours begin, as gate_entry has it. */
+static int64_t hours_begin_us(
+	const struct shm_client *client, struct str number, struct str holidays, int64_t now_us)
+{
+	char e164[24];
+	const struct zone *const *zones = NULL;
+	struct calling_rule rule = client->calling;
+	struct calling_holidays theirs;
+
+	if (!rule.in_callee_zone)
+		return 0;
+	if (!str_copy(e164, sizeof(e164), number) ||
+		!calling_holidays_read(&theirs, holidays, now_us))
+		return INT64_MAX;
+	calling_holidays_add(&rule.holidays, &theirs);
+	uint32_t n = callee_zones(callee_zones_of(e164), &zones);
+	struct calling_time time = calling_time_in_all(&rule, zones, n, now_us);
+	return time.is_open ? 0 : time.until_us;
+}
+
 /* What the dispatcher would ask about this entry, from the same facts. */
-static void read_entry_gates(const struct rows *rows, const struct segment *seg, struct why *why)
+static void read_entry_gates(
+	const struct rows *rows, const struct segment *seg, int64_t now_us, struct why *why)
 {
 	struct explain_entry *e = &why->entry;
 	struct view view = view_of(seg, why->client_id);
@@ -168,6 +191,9 @@ static void read_entry_gates(const struct rows *rows, const struct segment *seg,
 		.number_live =
 			known && view_number_is_live(&view, why->entry_id,
 					 row_text(rows, 0, E_NUMBER), row_text(rows, 0, E_E164)),
+		.hours_begin_us = known ? hours_begin_us(&client.client, row_text(rows, 0, E_E164),
+						  row_text(rows, 0, E_HOLIDAYS), now_us)
+					: 0,
 		.day = {.is_capped = plan.region && !row_is_null(rows, 0, E_CAP),
 			.cap = (uint32_t)row_i64(rows, 0, E_CAP),
 			.used = (uint32_t)row_i64(rows, 0, E_USED),
@@ -176,7 +202,7 @@ static void read_entry_gates(const struct rows *rows, const struct segment *seg,
 }
 
 static bool read_entry(const struct rows *rows, const struct segment *seg, uint64_t entry_id,
-	const char *live, struct why *why)
+	const char *live, int64_t now_us, struct why *why)
 {
 	*why = (struct why){
 		.client_id = (uint64_t)row_i64(rows, 0, E_CLIENT),
@@ -187,7 +213,7 @@ static bool read_entry(const struct rows *rows, const struct segment *seg, uint6
 		.ended_us = time_or_0(rows, E_ENDED_AT),
 	};
 	keep(why->reason, sizeof(why->reason), row_text(rows, 0, E_REASON));
-	read_entry_gates(rows, seg, why);
+	read_entry_gates(rows, seg, now_us, why);
 	bool is_over = !row_is_null(rows, 0, E_DISPOSITION);
 	why->stage = is_over ? WHY_OVER : live ? WHY_LIVES : WHY_WAITS;
 	say_status(why, is_over ? row_text(rows, 0, E_DISPOSITION)
@@ -208,7 +234,7 @@ bool why_entry(struct db *db, const struct segment *seg, uint64_t client_id, uin
 	if (*found && client_id == 0)
 		live = live_state(seg, (uint64_t)row_i64(&rows, 0, E_CLIENT), entry_id);
 	bool ok =
-		!*found || read_entry(&rows, seg, entry_id, live, why) ||
+		!*found || read_entry(&rows, seg, entry_id, live, now_us, why) ||
 		fail(err, ERR_INTERNAL, "phone_number of entry %" PRIu64 " is too long", entry_id);
 	rows_free(&rows);
 	if (ok && *found && why->stage == WHY_WAITS)

@@ -78,10 +78,19 @@ static void say_client(struct explained *e, const struct question *q)
 
 static void say_window(struct explained *e, const struct question *q)
 {
+	const struct gate_entry *entry = q->view.entry;
 	char when[64];
-	if (e->blocks)
+	if (!e->blocks)
+		return;
+	if (!entry || !entry->hours_begin_us)
 		say(e, "outside the account's calling hours%s",
 			moment("until", q->view.client->window_open_us, when));
+	else if (entry->hours_begin_us == INT64_MAX)
+		say(e, "nobody knows a time that is inside the calling hours wherever the number "
+		       "may be");
+	else
+		say(e, "outside the calling hours where the number is%s",
+			moment("until", entry->hours_begin_us, when));
 }
 
 static bool is_used_up(const struct gate_day *day)
@@ -329,14 +338,19 @@ static bool servers_block(const struct explain *ex, struct explained *out)
 static bool rest_blocks(const struct explain *ex, struct explained *out)
 {
 	const struct usage *usage = &ex->facts.usage;
-	bool is_rest = usage->gate == GATE_daily_cap || usage->gate == GATE_number_live;
+	bool is_closed =
+		usage->gate == GATE_window_closed && ex->facts.client.calling.in_callee_zone;
+	bool is_rest =
+		usage->gate == GATE_daily_cap || usage->gate == GATE_number_live || is_closed;
 	if (!is_rest || (ex->entry && ex->entry->is_number))
 		return false;
 	*out = (struct explained){.gate = (enum gate)usage->gate,
 		.blocks = true,
 		.since_us = usage->gate_us,
 		.next_us = usage->gate == GATE_daily_cap ? ex->facts.day.ends_us : 0};
-	if (usage->gate == GATE_daily_cap)
+	if (is_closed)
+		say(out, "all that waits are numbers whose calling hours are over where they are");
+	else if (usage->gate == GATE_daily_cap)
 		say(out, "all that waits goes into regions whose calls of the day are used up");
 	else
 		say(out, "all that waits are numbers to which a call is in progress");

@@ -104,12 +104,18 @@ static int64_t number_live(const struct gate_view *v)
 
 /* A window that is over when we ask, because nobody has computed the next one yet, is asked for
  * again when something changes. */
-static int64_t window_closed(const struct gate_view *v)
+static int64_t client_closed(const struct gate_view *v)
 {
 	const struct gate_client *c = v->client;
 	if (!c || (c->window_open_us <= v->now_us && v->now_us < c->window_close_us))
 		return PASS;
 	return c->window_open_us > v->now_us ? c->window_open_us : NEVER;
+}
+
+static int64_t window_closed(const struct gate_view *v)
+{
+	int64_t entry = v->entry ? until(v, v->entry->hours_begin_us) : PASS;
+	return MAX(client_closed(v), entry);
 }
 
 static int64_t day_used_up(const struct gate_day *day)

@@ -32,6 +32,14 @@ select c.id, d.ends_at, coalesce(array_to_string(c.daily_caps, ' '), ''), coales
   left join rollup_region r on r.client_id = c.id and r.local_date = d.day
  order by c.id;
 
+-- name: directory_holidays
+-- Days without calls of regions, as client_facts has them.
+select region, string_agg((day - date '1970-01-01')::text, ' ' order by day)
+  from holiday
+ where region is not null and day between (now() at time zone 'UTC')::date - 3 and (now() at time zone 'UTC')::date + 512
+ group by region
+ order by region;
+
 -- name: directory_halts
 -- Whose dialling an operator has stopped; 0: everybody's.
 select coalesce(client_id, 0) from halt;

@@ -8,7 +8,10 @@ select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164,
        coalesce(a.n, 0)::bigint, d.disposition::text, d.reason, d.ended_at, cap.calls, coalesce(r.calls, 0)::bigint, day.ends_at,
        coalesce(e.did, k.did) is not null
        and not exists (select from caller_id i where i.client_id = e.client_id and i.did = coalesce(e.did, k.did)),
-       dnc_of(e.client_id, e.queue_master_id, coalesce(e.e164, ltrim(e.number, '+')))
+       dnc_of(e.client_id, e.queue_master_id, coalesce(e.e164, ltrim(e.number, '+'))),
+       coalesce((select string_agg((h.day - date '1970-01-01')::text, ' ') from holiday h
+                  where h.region = e.region and h.day between (now() at time zone 'UTC')::date - 3
+                                                          and (now() at time zone 'UTC')::date + 512), '')
   from entry e
   join chunk k on k.id = e.entry_id / 1024
   join client c on c.id = e.client_id

@@ -8,6 +8,7 @@ from signing import check_refused
 from stack.proc import StackError
 
 INDIA = zoneinfo.ZoneInfo("Asia/Kolkata")
+NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -128,3 +129,37 @@ def test_holidays_come_from_a_file_all_or_none(stack, tmp_path):
     with pytest.raises(StackError, match="line 2.*day"):
         stack.ctl_json(*load)
     assert len(stack.ctl_json("holiday", "list", f"--accountcode={client.accountcode}")["holidays"]) == 3
+
+
+def next_in(zone, time):
+    """When the clocks there show that time next."""
+    now = datetime.datetime.now(zone)
+    at = now.replace(hour=time.hour, minute=time.minute, second=0, microsecond=0)
+    return at if at > now else at + datetime.timedelta(days=1)
+
+
+def test_hours_where_the_number_is(stack, asterisk):
+    """Between an hour ago and in an hour by India's clocks, for a client elsewhere: only India is called."""
+    now = datetime.datetime.now(INDIA)
+    opens, closes = now - datetime.timedelta(hours=1), now + datetime.timedelta(hours=1)
+    client = stack.new_client("ABROAD", timezone="Pacific/Auckland", number_check="full", allowed_regions="all",
+                              active_time_start=f"{opens:%H:%M}", active_time_end=f"{closes:%H:%M}", callee_zone="true")
+    number = asterisk.numbers("busy")[0]
+    batch = client.insert(["+12125550101", "+12125550102", number, "+18005550101"])
+    client.dispatch()
+    rows = stack.wait_until(lambda: client.report(batch).dispositions == {"busy": 1} and client.report(batch),
+                            "India is called, and nobody else")
+    assert rows.open == 3
+    entries = {row["phone_number"]: row["entry_id"] for row in
+               stack.sql("select phone_number, entry_id from entry where client_id = %s", client.client_id)}
+    told = client.api.get(f"/queues/entries/{entries['+12125550101']}/explain").ok["blocked_by"]
+    assert told["gate"] == "window_closed" and "where the number is" in told["detail"]
+    begins = datetime.datetime.fromisoformat(told["next_at"].replace("Z", "+00:00"))
+    assert begins == next_in(NEW_YORK, opens)
+    told = client.api.get(f"/queues/entries/{entries['+18005550101']}/explain").ok["blocked_by"]
+    assert told["gate"] == "window_closed"  # all of North America at once: hardly ever
+    rest = stack.wait_until(lambda: client.api.get("/clients/me/explain").ok["blocked_by"], "the dispatcher has looked")
+    assert rest["gate"] == "window_closed" and "where they are" in rest["detail"]
+    assert client.attempts() == 1
+    client.api.post(f"/queues/batches/{batch}/cancel").ok
+    assert client.wait_finished(batch).dispositions == {"busy": 1, "canceled": 3}

@@ -11,6 +11,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/hold.h"
+#include "dispatcher/hours.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
@@ -52,6 +53,19 @@ static void who_waits_for_a_number_may_leave(void **state)
 static void allow(struct client *client, const char *regions)
 {
 	assert_true(policy_read(&client->facts.policy, str_of(regions), STR("default")));
+}
+
+/* One quick call to a number that a plan knows, "": that none does. */
+static void announce_number(struct rig *w, uint32_t client, const char *e164)
+{
+	struct shm_submit rec = {.kind = SUBMIT_CHUNK,
+		.entries = 1,
+		.id = w->next_chunk++,
+		.client_id = client + 1,
+		.plan = {.country_digits = 1, .type = NUMBER_TYPE_MOBILE}};
+	(void)snprintf(rec.number, sizeof(rec.number), "9%08u", (unsigned)rec.id);
+	(void)snprintf(rec.e164, sizeof(rec.e164), "%s", e164);
+	rig_submit(w, &rec);
 }
 
 static void set_caps(struct rig *w, struct client *client, const char *caps)
@@ -116,6 +130,49 @@ static void daily_caps_put_off_what_is_too_much_and_nothing_else(void **state)
 	assert_true(w->d.directory_wanted);
 }
 
+/* On 2026-11-23 at 15:00 UTC it is 20:30 in India, 10:00 in New York and 07:00 in Los Angeles. */
+static void numbers_wait_for_the_hours_where_they_are(void **state)
+{
+	struct rig *w = *state;
+	struct client *c = &w->clients[0];
+	const int64_t at_us = INT64_C(1795446000) * US_PER_S;
+	w->d.now_us = at_us;
+	allow(c, "all");
+	assert_true(
+		calling_rule_read(&c->facts.calling, 9 * 3600, 18 * 3600, STR(""), STR(""), at_us));
+	c->facts.calling.in_callee_zone = true;
+	announce_number(w, 0, "919810000001");
+	announce_number(w, 0, "12125550101");
+	announce_number(w, 0, "13105550101");
+	announce_number(w, 0, ""); /* not in any plan */
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 1);
+	assert_int_equal(slot_state(slot_of_entry(&w->d, 2 << 10)), CALL_PLANNED);
+	assert_int_equal(c->waiting_n, 0);
+	assert_int_equal(atomic_load(&c->usage->gate), GATE_window_closed);
+	assert_int_equal(c->put_off_n, 3);
+	assert_int_equal(w->d.put_offs.n, 2); /* nobody knows when the last one may be called */
+	assert_true(heap_first_key(&w->d.put_offs) == at_us + 2 * 3600 * US_PER_S);
+
+	w->d.recovered = false; /* there is no PostgreSQL to load them from */
+	w->d.now_us = at_us + 2 * 3600 * US_PER_S - 1;
+	work_wake(&w->d);
+	assert_null(c->quick.known);
+	w->d.now_us++;
+	work_wake(&w->d);
+	assert_non_null(c->quick.known);
+	assert_true(c->quick.known->id == 3 && !c->quick.known->next);
+	assert_int_equal(c->put_off_n, 2);
+
+	c->facts.calling.in_callee_zone =
+		false; /* the client's zone counts again: all may be tried */
+	hours_changed(&w->d, c);
+	assert_int_equal(c->put_off_n, 0);
+	assert_null(c->put_off);
+	assert_int_equal(w->d.put_offs.n, 0);
+	assert_int_equal(audit_all(&w->d), 0);
+}
+
 static void a_daily_cap_of_all_calls_parks_the_client_until_midnight(void **state)
 {
 	struct rig *w = *state;
@@ -156,6 +213,7 @@ int main(void)
 		WORLD_TEST(who_waits_for_a_number_may_leave),
 		WORLD_TEST(a_number_denied_meanwhile_ends_undialled),
 		WORLD_TEST(daily_caps_put_off_what_is_too_much_and_nothing_else),
+		WORLD_TEST(numbers_wait_for_the_hours_where_they_are),
 		WORLD_TEST(a_daily_cap_of_all_calls_parks_the_client_until_midnight),
 		WORLD_TEST(a_call_that_is_not_journalled_is_not_counted),
 	};

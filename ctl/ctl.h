@@ -16,6 +16,7 @@
 #include "registry/noun_json.h"
 #include "registry/person.h"
 #include "registry/server.h"
+#include "registry/webhook.h"
 #include "shm/segment.h"
 
 enum { CTL_ARGUMENTS_MAX = 5, CTL_SECRETS_MAX = 8 };
@@ -118,6 +119,8 @@ struct ctl {
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;
+		struct webhook_secret_input webhook_secret;
+		struct webhook_replay_input webhook_replay;
 	} input;
 	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */
 	json_t *file;

@@ -22,6 +22,8 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_holiday	    holiday_fields, &holiday_fields_n
 #define FIELDS_holiday_file holiday_file_fields, &holiday_file_fields_n
 #define FIELDS_holidays	    holidays_fields, &holidays_fields_n
+#define FIELDS_hook_replay  webhook_replay_fields, &webhook_replay_fields_n
+#define FIELDS_hook_secret  webhook_secret_fields, &webhook_secret_fields_n
 #define FIELDS_key	    key_fields, &key_fields_n
 #define FIELDS_person	    person_fields, &person_fields_n
 #define FIELDS_subject	    subject_fields, &subject_fields_n

@@ -1,5 +1,6 @@
 """Somebody's server that takes callbacks: keeps what came, and answers as it is told."""
 import contextlib
+import http.client
 import http.server
 import json
 import ssl
@@ -34,6 +35,7 @@ class Receiver:
         self.deliveries = []
         self.answer = lambda event: 200
         self.headers = {}  # of the answers
+        self.behind = None  # port of somebody who speaks http, and answers instead
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -51,10 +53,18 @@ class Receiver:
         return f"https://127.0.0.1:{self.port}/callback"
 
     def take(self, path, headers, body) -> int:
-        status = self.answer(json.loads(body))
+        status = self._ask(path, headers, body) if self.behind else self.answer(json.loads(body))
         with self._lock:
             self.deliveries.append(Delivery(time.time(), path, headers, body, status))
         return status
+
+    def _ask(self, path, headers, body) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.behind)
+        try:
+            connection.request("POST", path, body, dict(headers.items()))
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def taken(self) -> list:
         """What was answered with 2xx, in order of arrival."""

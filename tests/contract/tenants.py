@@ -8,7 +8,7 @@ import zlib
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 # Good values of what is no id (endpoints.py).
-FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, "format": "csv", "dialplan_format": "query", "detail_sort": "-started_at", "cursor": "1795338001020000.1.1", "wait": 1, "grouping": "server", "position": 0, "event_types": "call_started", "file_format": "csv", "separator": "comma",
+FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, "format": "csv", "dialplan_format": "query", "detail_sort": "-started_at", "cursor": "1795338001020000.1.1", "wait": 1, "grouping": "server", "position": 0, "event_types": "call_started", "position_above": 9_000_000, "outcome": "dead", "file_format": "csv", "separator": "comma",
           "sort": "-id", "batch_status": "pending", "status": "busy", "number": "9020000001",
           "object": {}, "entries": [{"phone_number": "9020000001"}], "new": 4711, "username": "nobody-at-all",
           "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text",

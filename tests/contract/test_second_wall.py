@@ -39,6 +39,13 @@ ASKS = {
     "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "report": ["$client", "2026-01-01", "2026-01-01", ZONE, "server", 10],
     "events_after": ["$client", 0, None, None, None, None, 10, 10],
+    "webhook_state": ["$client"],
+    "webhook_deliveries": ["$client", None, None, 10],
+    "webhook_secrets_retire": ["$client", 60],
+    "webhook_secret_add": ["$client", b"y"],
+    "webhook_test": ["$client"],
+    "webhook_replay": ["$client", 1, 1],
+    "webhook_replay_dead": ["$client"],
     "details_total": ["$client", None, None, None],
     "details_pick": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0],
     "details_pick_some": ["$client", None, None, ZONE, None, 10, 0, False, None, 0, 0, "$queue", None, None],
@@ -132,6 +139,11 @@ def fill(db, accountcode) -> dict:
         insert("insert into idempotency values (%s, 'key', sha256('x'), %s, false)", client, MARK.encode())
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
         insert("insert into client_seq values (%s, 1)", client)
+        insert("insert into webhook values (%s, 1)", client)
+        insert("insert into webhook_secret (client_id, sealed) values (%s, 'x')", client)
+        insert("insert into webhook_retry (client_id, seq, due_at, dead_at) values (%s, 2, now(), now())", client)
+        insert("insert into webhook_delivery (client_id, seq, attempt, at, ms, outcome, error) values (%s, 1, 1, now(), 1, 'dead', %s)",
+               client, MARK)
         insert("insert into event values (%s, 1, 'call_failed', now(), %s, 1, %s)", client, entry, f'{{"a": "{MARK}"}}')
         # Another entry, whose number the client may not call.
         ids["chunk"] = insert("insert into chunk (id, client_id, queue_master_id, entry_count)"

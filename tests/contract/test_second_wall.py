@@ -140,7 +140,7 @@ def fill(db, accountcode) -> dict:
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
         insert("insert into client_seq values (%s, 1)", client)
         insert("insert into webhook values (%s, 1)", client)
-        insert("insert into webhook_secret (client_id, sealed) values (%s, 'x')", client)
+        insert("insert into webhook_secret (client_id, sealed, expires_at) values (%s, 'x', now() + interval '1 hour')", client)
         insert("insert into webhook_retry (client_id, seq, due_at, dead_at) values (%s, 2, now(), now())", client)
         insert("insert into webhook_delivery (client_id, seq, attempt, at, ms, outcome, error) values (%s, 1, 1, now(), 1, 'dead', %s)",
                client, MARK)

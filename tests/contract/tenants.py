@@ -32,6 +32,8 @@ select string_agg(what, E'\\n' order by what) from (
     union all select 'detail ' || d::text from call_detail d where client_id = %(id)s
     union all select 'list ' || l::text from dnc_list l where client_id = %(id)s
     union all select 'listed ' || n::text from dnc_number n where client_id = %(id)s
+    union all select 'callback ' || r::text from webhook_retry r where client_id = %(id)s
+    union all select 'secret ' || s.id || coalesce(s.expires_at::text, '') from webhook_secret s where client_id = %(id)s
     union all select 'control ' || c.id from control c where client_id = %(id)s
 ) everything
 """

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "dispatcher/batch.h"
+#include "dispatcher/call_id.h"
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/dnc.h"
@@ -27,14 +28,15 @@ static void *grown(void *v, size_t *cap, size_t size)
 
 void batch_reset(struct batch *batch)
 {
-	batch->arms.n = batch->withdraws.n = batch->cancels.n = batch->finishes.n =
-		batch->events.n = batch->closes.n = batch->controls.n = 0;
+	batch->opt_outs.n = batch->arms.n = batch->withdraws.n = batch->cancels.n =
+		batch->finishes.n = batch->events.n = batch->closes.n = batch->controls.n = 0;
 	strbuf_reset(&batch->payloads);
 	batch->again = false;
 }
 
 void batch_free(struct batch *batch)
 {
+	free(batch->opt_outs.v);
 	free(batch->arms.v);
 	free(batch->withdraws.v);
 	free(batch->cancels.v);
@@ -47,8 +49,8 @@ void batch_free(struct batch *batch)
 
 size_t batch_pieces(const struct batch *batch)
 {
-	return batch->arms.n + batch->withdraws.n + batch->cancels.n + batch->finishes.n +
-	       batch->events.n + batch->closes.n + batch->controls.n;
+	return batch->opt_outs.n + batch->arms.n + batch->withdraws.n + batch->cancels.n +
+	       batch->finishes.n + batch->events.n + batch->closes.n + batch->controls.n;
 }
 
 bool batch_is_empty(const struct batch *batch)
@@ -72,6 +74,15 @@ void batch_add_cancel(
 	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry)
 {
 	LIST_ADD(batch->cancels, (struct batch_cancel){client_id, first_entry, last_entry});
+}
+
+void batch_add_opt_out(struct batch *batch, const struct slot *slot)
+{
+	struct batch_opt_out out = {slot->head->client_id, slot->entry_id, slot->head->n, ""};
+
+	if (!str_copy(out.number, sizeof(out.number), dnc_number(slot->call)))
+		die("dnc.number", "entry=%llu", (unsigned long long)slot->entry_id);
+	LIST_ADD(batch->opt_outs, out);
 }
 
 void batch_add_finish(struct batch *batch, struct slot *slot)
@@ -106,6 +117,8 @@ static struct str payload_of(const struct batch *batch, const struct batch_event
 
 void batch_move(struct batch *to, struct batch *from)
 {
+	for (size_t i = 0; i < from->opt_outs.n; i++)
+		LIST_ADD(to->opt_outs, from->opt_outs.v[i]);
 	for (size_t i = 0; i < from->arms.n; i++)
 		LIST_ADD(to->arms, from->arms.v[i]);
 	for (size_t i = 0; i < from->withdraws.n; i++)
@@ -127,7 +140,9 @@ void batch_move(struct batch *to, struct batch *from)
 void batch_take_piece(struct batch *to, struct batch *from)
 {
 	to->again = from->again;
-	if (from->arms.n)
+	if (from->opt_outs.n)
+		LIST_ADD(to->opt_outs, from->opt_outs.v[--from->opt_outs.n]);
+	else if (from->arms.n)
 		LIST_ADD(to->arms, from->arms.v[--from->arms.n]);
 	else if (from->withdraws.n)
 		LIST_ADD(to->withdraws, from->withdraws.v[--from->withdraws.n]);
@@ -151,6 +166,28 @@ static struct slot *still_there(const struct batch_call *call)
 {
 	struct slot *slot = call->slot;
 	return slot->entry_id == call->entry_id && slot->head->n == call->n ? slot : NULL;
+}
+
+static void send_opt_outs(struct dispatcher *d, const struct batch *batch)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	char call_id[AMI_CALL_ID_CHARS + 1];
+	struct sql_array clients = arg_array(&args, INT8OID);
+	for (size_t i = 0; i < batch->opt_outs.n; i++)
+		array_i64(&clients, (int64_t)batch->opt_outs.v[i].client_id);
+	array_end(&clients);
+	struct sql_array numbers = arg_array(&args, TEXTOID);
+	for (size_t i = 0; i < batch->opt_outs.n; i++)
+		array_text(&numbers, str_of(batch->opt_outs.v[i].number));
+	array_end(&numbers);
+	struct sql_array calls = arg_array(&args, TEXTOID);
+	for (size_t i = 0; i < batch->opt_outs.n; i++) {
+		call_id_of(batch->opt_outs.v[i].entry_id, batch->opt_outs.v[i].n, call_id);
+		array_text(&calls, str_of(call_id));
+	}
+	array_end(&calls);
+	stream_query(d->commits, SQL_OPT_OUT, &args, NULL, NULL);
+	args_free(&args);
 }
 
 static void send_claims(struct dispatcher *d, const struct batch *batch)
@@ -339,6 +376,7 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		str_of(call->e164[0] ? call->e164 : call->number));
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call_answered_by(d, slot)));
 	add_results(&args, d, batch);
+	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_OPTED_OUT) != 0);
 	stream_query(d->commits, SQL_DETAIL_FINISH, &args, NULL, NULL);
 	args_free(&args);
 }
@@ -416,6 +454,8 @@ static void take_closed(void *arg, const struct rows *rows)
 
 void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, void *arg)
 {
+	if (batch->opt_outs.n) /* before the arms, which ask the lists */
+		send_opt_outs(d, batch);
 	if (batch->arms.n) {
 		send_claims(d, batch);
 		send_arms(d, batch);

@@ -29,6 +29,13 @@ struct batch_cancel {
 	uint64_t first, last; /* entries */
 };
 
+/* A number for its client's do-not-call list; the slot may be gone before it is stored. */
+struct batch_opt_out {
+	uint64_t client_id, entry_id;
+	uint32_t n;
+	char number[20];
+};
+
 struct batch_id {
 	uint64_t id;
 	bool done;
@@ -46,6 +53,7 @@ struct batch {
 	BATCH_LIST(struct batch_call) arms;
 	BATCH_LIST(struct batch_call) withdraws;
 	BATCH_LIST(struct batch_cancel) cancels;
+	BATCH_LIST(struct batch_opt_out) opt_outs;
 	BATCH_LIST(struct batch_call) finishes;
 	BATCH_LIST(struct batch_event) events;
 	BATCH_LIST(struct batch_id) closes;
@@ -58,13 +66,14 @@ void batch_reset(struct batch *batch);
 void batch_free(struct batch *batch);
 bool batch_is_empty(const struct batch *batch);
 
-/* Pieces: arms, withdrawals, cancels, finishes with their events, closings, controls. */
+/* Pieces: opt-outs, arms, withdrawals, cancels, finishes with their events, closings, controls. */
 size_t batch_pieces(const struct batch *batch);
 
 void batch_add_arm(struct batch *batch, struct slot *slot);
 void batch_add_withdraw(struct batch *batch, struct slot *slot);
 void batch_add_cancel(
 	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry);
+void batch_add_opt_out(struct batch *batch, const struct slot *slot);
 void batch_add_finish(struct batch *batch, struct slot *slot);
 void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload);
 void batch_add_close(struct batch *batch, uint64_t chunk_id);

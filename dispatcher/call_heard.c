@@ -4,6 +4,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/call_id.h"
 #include "dispatcher/call_result.h"
+#include "dispatcher/dnc.h"
 #include "dispatcher/health.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -174,6 +175,8 @@ static void on_user_event(struct server *server, const struct ami_message *msg)
 
 	if (event.kind == USER_EVENT_RESULT)
 		call_result_take(server, &event);
+	else if (event.kind == USER_EVENT_OPT_OUT)
+		dnc_opt_out(server, &event);
 }
 
 void call_message(struct server *server, const struct ami_message *msg)

@@ -4,8 +4,10 @@
 #include "common/log.h"
 #include "dispatcher/ahead.h"
 #include "dispatcher/call.h"
+#include "dispatcher/journal.h"
 #include "dispatcher/lookups.h"
 #include "dispatcher/slot.h"
+#include "shm/counters.h"
 
 #include "common/base.h"
 
@@ -65,6 +67,33 @@ void dnc_withdraw(struct dispatcher *d, struct slot *slot)
 {
 	struct call_cause cause = {d->now_us, str_of(dnc_reason(slot->listed))};
 	(void)call_step(d, slot, slot_is_ahead(slot) ? EV_TAKEN_BACK : EV_LISTED, &cause);
+}
+
+/* ---- who was called wants no more calls ---- */
+
+void dnc_opt_out(struct server *server, const struct user_event *event)
+{
+	struct dispatcher *d = server->d;
+	struct slot *slot = slot_of_call(server, event->call_id);
+
+	if (!slot || slot_state(slot) < CALL_SENT) {
+		log_warn("dnc.opt_out_refused",
+			"server=%s call=%.*s why=\"no live call of this server\"",
+			server->facts.server_code,
+			(int)MIN(event->call_id.n, (size_t)AMI_CALL_ID_CHARS), event->call_id.p);
+		return;
+	}
+	if (slot->call->seen & SEEN_OPTED_OUT)
+		return;
+	call_see(d, slot, SEEN_OPTED_OUT);
+	journal_opt_out(d->journal, slot);
+	counter_add(d->seg, COUNTER_opt_outs, 1);
+}
+
+void dnc_opt_out_again(struct dispatcher *d, const struct slot *slot)
+{
+	if (slot->call->seen & SEEN_OPTED_OUT)
+		journal_opt_out(d->journal, slot);
 }
 
 /* ---- what was journalled before its number was listed ---- */

@@ -9,6 +9,7 @@
 #define CCS_DISPATCHER_DNC_H
 
 #include "dispatcher/dispatcher.h"
+#include "dispatcher/user_event.h"
 
 /* By the name that dnc_listed has for it; p NULL: on none. One that we do not know is a list all the same. */
 enum dnc_list dnc_list_of(struct str name);
@@ -24,6 +25,13 @@ void dnc_suppress(struct dispatcher *d, struct slot *slot, enum dnc_list list);
 
 /* The slot was listed while its commit was on its way: it is not written. */
 void dnc_withdraw(struct dispatcher *d, struct slot *slot);
+
+/* The dialplan says that who was called by this server wants no more calls. The number is that of our own call, whatever the
+ * event says. */
+void dnc_opt_out(struct server *server, const struct user_event *event);
+
+/* An adopted call in which that was said: it may not have been stored. */
+void dnc_opt_out_again(struct dispatcher *d, const struct slot *slot);
 
 /* Some list has changed, or an earlier life may have left something undone: asks about what is not written yet. */
 void dnc_changed(struct dispatcher *d);

@@ -75,6 +75,11 @@ void journal_event(struct journal *journal, const struct slot *slot, enum event_
 	journal->open.again = journal->open.again || again;
 }
 
+void journal_opt_out(struct journal *journal, const struct slot *slot)
+{
+	batch_add_opt_out(&journal->open, slot);
+}
+
 void journal_close(struct journal *journal, struct chunk *chunk)
 {
 	batch_add_close(&journal->open, chunk->id);
@@ -194,6 +199,8 @@ static void release_withdraws(struct dispatcher *d, const struct batch *batch)
 
 static void release(struct dispatcher *d, struct batch *batch)
 {
+	if (batch->opt_outs.n)
+		dnc_changed(d);
 	release_withdraws(d, batch);
 	release_arms(d, batch);
 	publish(d, batch);

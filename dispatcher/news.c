@@ -42,6 +42,8 @@ static void add_result(struct strbuf *sb, const struct dispatcher *d, const stru
 		strbuf_puts(sb, ",\"answered_by\":null");
 	strbuf_puts(sb, ",\"result\":");
 	call_result_json(d, slot, sb);
+	strbuf_puts(sb,
+		slot->call->seen & SEEN_OPTED_OUT ? ",\"opted_out\":true" : ",\"opted_out\":false");
 }
 
 static void add_end(struct strbuf *sb, const struct shm_call *call, enum event_type type)

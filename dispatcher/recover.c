@@ -9,6 +9,7 @@
 #include "dispatcher/caller_id.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/disposition.h"
+#include "dispatcher/dnc.h"
 #include "dispatcher/failover.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
@@ -121,6 +122,7 @@ static void resume(struct dispatcher *d, struct slot *slot)
 	enum shm_call_state state = slot_state(slot);
 	forget_unfinished(d, slot);
 	retell(d, slot);
+	dnc_opt_out_again(d, slot);
 	if (state == CALL_ARMED && slot_is_ahead(slot))
 		ahead_adopt(d, slot);
 	else if (state == CALL_ARMED)

@@ -32,7 +32,8 @@ enum column {
 	NUMBER_TYPE,
 	REGION,
 	ANSWERED_BY,
-	RESULT
+	RESULT,
+	OPTED_OUT
 };
 
 bool detail_rows_load(
@@ -136,6 +137,7 @@ static const struct member {
 	{"billsec", NULL, BILLSEC_MS, CELL_MS},
 	{"answered_by", NULL, ANSWERED_BY, CELL_TEXT},
 	{"result", NULL, RESULT, CELL_JSON},
+	{"opted_out", NULL, OPTED_OUT, CELL_BOOL},
 	{.name = "recording_url", .make = nothing},
 	{"custom_data", NULL, CUSTOM_DATA, CELL_JSON},
 };

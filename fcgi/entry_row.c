@@ -34,7 +34,8 @@ enum column {
 	CANCELED,
 	E164, /* and two more: put_plan */
 	ANSWERED_BY = E164 + 3,
-	RESULT
+	RESULT,
+	OPTED_OUT
 };
 
 bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
@@ -121,6 +122,7 @@ static void put_outcome(struct strbuf *sb, const struct rows *rows, int row)
 	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
 	put_text(sb, "answered_by", row_text(rows, row, ANSWERED_BY));
 	put_raw(sb, "result", row_text(rows, row, RESULT));
+	put_bool(sb, "opted_out", row_bool(rows, row, OPTED_OUT));
 }
 
 /* The same members, of a call that goes on (or, NULL, of none). */
@@ -143,6 +145,7 @@ static void put_progress(struct app *app, struct strbuf *sb, const struct live_c
 	put_null(sb, "billsec");
 	put_null(sb, "answered_by");
 	put_null(sb, "result");
+	put_bool(sb, "opted_out", false);
 }
 
 /* What stands beside its batch goes before what the dispatcher says. */

@@ -344,12 +344,13 @@ enum shm_call_seen {
 	SEEN_ORIGINATE = 2, /* OriginateResponse */
 	SEEN_CHANNEL = 4,   /* any channel event: there is or was a channel */
 	SEEN_HANGUP = 8,
-	SEEN_ESTIMATED = 16,  /* the end was inferred, not seen */
-	SEEN_CALLED_OFF = 32, /* its client wanted it hung up */
-	SEEN_NOT_FINAL = 64,  /* ENDED: another attempt follows */
-	SEEN_REBUILT = 128,   /* made from the journal: what was told of it is not known */
-	SEEN_AHEAD = 256,     /* nothing yet: armed ahead, it holds no channel */
-	SEEN_ASKED = 512,     /* its entry or batch asked for its did */
+	SEEN_ESTIMATED = 16,   /* the end was inferred, not seen */
+	SEEN_CALLED_OFF = 32,  /* its client wanted it hung up */
+	SEEN_NOT_FINAL = 64,   /* ENDED: another attempt follows */
+	SEEN_REBUILT = 128,    /* made from the journal: what was told of it is not known */
+	SEEN_AHEAD = 256,      /* nothing yet: armed ahead, it holds no channel */
+	SEEN_ASKED = 512,      /* its entry or batch asked for its did */
+	SEEN_OPTED_OUT = 1024, /* who was called wants no more calls */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */

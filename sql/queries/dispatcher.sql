@@ -224,16 +224,18 @@ on conflict (queue_master_id, disposition) do update set entries = r.entries + e
 with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                          $8::bigint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
-                         $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[])
+                         $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[],
+                         $20::boolean[])
         as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
-              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result)
+              estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result,
+              opted_out)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
                              is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number,
-                             answered_by, result)
+                             answered_by, result, opted_out)
     select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
            hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
-           number, answered_by, result::jsonb
+           number, answered_by, result::jsonb, opted_out
       from done
     on conflict do nothing
     returning *
@@ -371,3 +373,21 @@ update api_key k
    set last_used_at = u.at
   from unnest($1::bigint[], $2::timestamptz[]) u(id, at)
  where k.id = u.id and coalesce(k.last_used_at < date_trunc('minute', u.at), true);
+
+-- name: opt_out
+-- Who was called has asked for no more calls of this client ($1): its own list has the number from now on. By call.
+with given as (
+    select client_id, number collate "C" as number, min(call_id) as call_id
+      from unnest($1::bigint[], $2::text[], $3::text[]) as o (client_id, number, call_id)
+     group by 1, 2
+     order by 1, 2
+), added as (
+    insert into dnc_number (client_id, queue_master_id, number, source, added_by)
+    select client_id, 0, number, 'call', call_id from given
+    on conflict do nothing
+    returning client_id
+)
+insert into dnc_list as l (client_id, queue_master_id, version, numbers)
+select client_id, 0, 1, count(*) from added group by 1 order by 1
+on conflict (client_id, queue_master_id)
+do update set version = l.version + 1, numbers = l.numbers + excluded.numbers, changed_at = now();

@@ -179,3 +179,24 @@ def test_U16_digits_are_compared_where_numbers_are_checked_by_syntax_only(stack,
     lists(client, number)
     assert client.api.get(LIST).ok["items"][0]["number"] == number
     assert insert(client, 7, [number, other]).ok["suppressed_count"] == 1
+
+
+def test_U16_who_asks_in_the_call_is_not_called_again(stack, client, asterisk):
+    """The sample dialplan's extension, on a real Asterisk."""
+    other = stack.new_client(f"{client.accountcode}-2", channels=2)
+    [number] = asterisk.numbers("answered", talk=1)
+    stack.stack.ccs.ctl("server", "set", "ast1", "--extension=opt-out")
+    stack.reload()
+    try:
+        call = client.call(number)
+        detail = stack.outcome(call)
+    finally:
+        stack.stack.ccs.ctl("server", "set", "ast1", "--extension=s")
+        stack.reload()
+    assert detail["disposition"] == "completed" and client.api.get(f"/calls/{call}").ok["opted_out"] is True
+    [event] = stack.sql("select payload::json from event where client_id = %s and type = 'call_ended'", client.client_id)
+    assert event[0]["opted_out"] is True
+    [listed] = client.api.get(LIST).ok["items"]
+    assert (listed["number"], listed["source"], listed["added_by"]) == (e164(number), "call", call)
+    assert client.api.post("/queues/quickcall", {"phone_number": number}).ok["state"] == "suppressed"
+    assert other.api.post("/queues/quickcall", {"phone_number": number}, dry_run=1).ok["state"] is None

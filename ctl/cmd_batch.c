@@ -13,16 +13,26 @@
 
 enum { PIECE_BYTES = 64 * 1024, TOLD_EVERY = 100000 };
 
-const struct field batch_fields[] = {
-#define FLAG(member, text)	  FIELD_ROW_FLAG(struct batch_input, member, text)
-#define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct batch_input, member, need, __VA_ARGS__)
-#define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct batch_input, member, need, __VA_ARGS__)
-#include "ctl/batch.def"
+const struct field batch_load_fields[] = {
+#define FLAG(member, text)	FIELD_ROW_FLAG(struct batch_load_input, member, text)
+#define TEXT(member, need, ...) FIELD_ROW_TEXT(struct batch_load_input, member, need, __VA_ARGS__)
+#define NUMBER(member, need, ...)                                                                  \
+	FIELD_ROW_NUMBER(struct batch_load_input, member, need, __VA_ARGS__)
+#include "ctl/batch_load.def"
 #undef FLAG
 #undef TEXT
 #undef NUMBER
+#define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct batch_settings, member, need, __VA_ARGS__)
+#define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct batch_settings, member, need, __VA_ARGS__)
+#define BOOL(member, need, ...)	  FIELD_ROW_BOOL(struct batch_settings, member, need, __VA_ARGS__)
+#define LIST(member, ...)	  FIELD_ROW_LIST(struct batch_settings, member, __VA_ARGS__)
+#include "registry/batch.def"
+#undef TEXT
+#undef NUMBER
+#undef BOOL
+#undef LIST
 };
-const size_t batch_fields_n = ARRAY_LEN(batch_fields);
+const size_t batch_load_fields_n = ARRAY_LEN(batch_load_fields);
 
 static uint64_t number_or_0(int64_t number)
 {
@@ -34,7 +44,8 @@ static bool ends_in(struct str text, struct str end)
 	return text.n >= end.n && str_case_eq((struct str){text.p + text.n - end.n, end.n}, end);
 }
 
-static bool read_format(const struct batch_input *input, enum load_format *format, struct err *err)
+static bool read_format(
+	const struct batch_load_input *input, enum load_format *format, struct err *err)
 {
 	bool by_name = !input->format.p;
 	struct str path = input->path, said = input->format;
@@ -52,7 +63,7 @@ static bool read_format(const struct batch_input *input, enum load_format *forma
 	return true;
 }
 
-static bool read_separator(const struct batch_input *input, char *separator, struct err *err)
+static bool read_separator(const struct batch_load_input *input, char *separator, struct err *err)
 {
 	struct str said = input->separator;
 
@@ -65,7 +76,7 @@ static bool read_separator(const struct batch_input *input, char *separator, str
 
 static bool find_client(struct ctl *ctl, struct shm_client *client, struct err *err)
 {
-	const struct batch_input *input = &ctl->input.batch;
+	const struct batch_load_input *input = &ctl->input.batch_load;
 	struct sql_args args = SQL_ARGS_INIT;
 	struct rows rows = ROWS_INIT;
 
@@ -87,6 +98,8 @@ static bool find_queue(struct ctl *ctl, struct load_spec *spec, struct err *err)
 
 	if (spec->queue_id == 0)
 		return true;
+	if (!settings_of_part(&spec->settings, err))
+		return false;
 	arg_i64(&args, (int64_t)spec->client->id);
 	arg_i64(&args, (int64_t)spec->queue_id);
 	arg_bool(&args, true);
@@ -141,7 +154,7 @@ static bool read_file(int fd, struct watched *watched, struct err *err)
 	return true;
 }
 
-static bool open_file(const struct batch_input *input, int *fd, off_t *size, struct err *err)
+static bool open_file(const struct batch_load_input *input, int *fd, off_t *size, struct err *err)
 {
 	char path[4097];
 	struct stat facts;
@@ -186,7 +199,7 @@ static bool load_file(struct ctl *ctl, const struct load_spec *spec, struct err 
 	struct load_receipt receipt;
 	int fd = -1;
 
-	if (!open_file(&ctl->input.batch, &fd, &watched.size, err))
+	if (!open_file(&ctl->input.batch_load, &fd, &watched.size, err))
 		return false;
 	watched.load = load_new(ctl->db, spec);
 	bool ok = load_begin(watched.load, err) && read_file(fd, &watched, err) &&
@@ -200,17 +213,17 @@ static bool load_file(struct ctl *ctl, const struct load_spec *spec, struct err 
 
 bool batch_load(struct ctl *ctl, struct err *err)
 {
-	const struct batch_input *input = &ctl->input.batch;
+	const struct batch_load_input *input = &ctl->input.batch_load;
 	struct shm_client client;
 	struct load_spec spec = {.client = &client,
 		.batch_id = number_or_0(input->batch_id),
 		.queue_id = number_or_0(input->queue_id),
-		.did = input->did,
+		.settings = input->settings,
 		.strict = input->strict == true,
 		.max_entries = (uint64_t)ctl->conf.api_max_load_entries,
 		.actor = ctl_actor()};
 
-	if (!fields_check(batch_fields, batch_fields_n, input, err) ||
+	if (!fields_check(batch_load_fields, batch_load_fields_n, input, err) ||
 		!read_format(input, &spec.format, err) ||
 		!read_separator(input, &spec.separator, err) || !ctl_db(ctl, err) ||
 		!find_client(ctl, &client, err) || !find_queue(ctl, &spec, err))

@@ -16,6 +16,7 @@
 #include "registry/noun_json.h"
 #include "registry/person.h"
 #include "registry/server.h"
+#include "registry/settings.h"
 #include "registry/webhook.h"
 #include "shm/segment.h"
 
@@ -63,18 +64,20 @@ struct audit_verify_input {
 extern const struct field audit_verify_fields[];
 extern const size_t audit_verify_fields_n;
 
-/* What `ccsctl batch load' is told: ctl/batch.def. */
-struct batch_input {
+/* What `ccsctl batch load' is told: ctl/batch_load.def, and the settings of the batch. */
+struct batch_load_input {
+	struct batch_settings
+		settings; /* first, so that its fields are where they are without the rest */
 #define FLAG(member, ...)   int64_t member;
 #define TEXT(member, ...)   struct str member;
 #define NUMBER(member, ...) int64_t member;
-#include "ctl/batch.def"
+#include "ctl/batch_load.def"
 #undef FLAG
 #undef TEXT
 #undef NUMBER
 };
-extern const struct field batch_fields[];
-extern const size_t batch_fields_n;
+extern const struct field batch_load_fields[];
+extern const size_t batch_load_fields_n;
 
 /* What `ccsctl holiday list' is told: ctl/holiday.def. */
 struct holidays_input {
@@ -115,7 +118,8 @@ struct ctl {
 		struct key_input key;
 		struct rotation_input rotation;
 		struct drain_input drain;
-		struct batch_input batch;
+		struct batch_load_input batch_load;
+		struct batch_settings settings;
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;

@@ -15,7 +15,8 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_none	    NULL, NULL
 #define FIELDS_audit	    audit_fields, &audit_fields_n
 #define FIELDS_audit_verify audit_verify_fields, &audit_verify_fields_n
-#define FIELDS_batch	    batch_fields, &batch_fields_n
+#define FIELDS_batch_load   batch_load_fields, &batch_load_fields_n
+#define FIELDS_settings	    settings_fields, &settings_fields_n
 #define FIELDS_client	    client_fields, &client_fields_n
 #define FIELDS_drain	    drain_fields, &drain_fields_n
 #define FIELDS_halt	    halt_fields, &halt_fields_n

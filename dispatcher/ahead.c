@@ -11,6 +11,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/waiters.h"
 #include "shm/counters.h"
 
@@ -45,12 +46,18 @@ static void rest(struct server *server)
 	server->ahead_more--;
 }
 
+bool ahead_may(const struct client *client)
+{
+	const struct waiting *first = queue_first(client);
+	return !first || !terms_limit(first->chunk->queue);
+}
+
 struct edge *ahead_edge(struct dispatcher *d, struct client *client)
 {
 	struct edge *best = NULL;
 	struct gate_verdict v;
 	uint32_t least = AHEAD_MOST;
-	if (client_blocked_otherwise(d, client, &v))
+	if (!ahead_may(client) || client_blocked_otherwise(d, client, &v))
 		return NULL;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
 		if (e->server->ahead_n >= least || !room_of(e->server) || waiters_before(e) ||
@@ -89,11 +96,13 @@ void ahead_leave(struct slot *slot)
 static bool is_fit(struct dispatcher *d, const struct slot *slot)
 {
 	const struct client *client = slot->client;
+	const struct queue *queue = slot->chunk->queue;
+	bool unlimited = terms_known(queue) && !terms_limit(queue); /* still */
 	bool may_show = !(slot->call->seen & SEEN_ASKED) || !slot->caller_id ||
 			caller_id_allowed(client, slot->caller_id);
 	bool is_open = hours_of_slot(d, slot).is_open;
 	bool same_day = slot->day_ends_us == 0 || d->now_us < slot->day_ends_us;
-	return slot->chunk->order == CHUNK_GO && same_day && is_open && may_show &&
+	return slot->chunk->order == CHUNK_GO && unlimited && same_day && is_open && may_show &&
 	       !slot_number_live(d, slot) &&
 	       policy_judge(&client->facts.policy, slot->call->plan) == POLICY_FINE;
 }

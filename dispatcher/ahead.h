@@ -28,6 +28,9 @@ static inline bool slot_is_ahead(const struct slot *slot)
 	return slot->call->seen & SEEN_AHEAD;
 }
 
+/* Nothing is armed ahead for a batch that has limits of its own (terms.h): false when the client's next entry is of one. */
+bool ahead_may(const struct client *client);
+
 /* Where the client may arm one more ahead; NULL: nowhere, or something else than channels is missing, too. */
 struct edge *ahead_edge(struct dispatcher *d, struct client *client);
 

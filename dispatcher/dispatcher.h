@@ -39,6 +39,7 @@ struct dispatcher {
 
 	int64_t now_us; /* wall clock, read once a turn */
 	int64_t now_mono_us;
+	int64_t began_us;	       /* this life */
 	uint64_t epoch;		       /* of this life; 0 = not known yet */
 	bool adopted;		       /* the segment's slots are from an earlier life */
 	bool recovered;		       /* they are sorted out: dialling may begin */
@@ -74,6 +75,8 @@ struct dispatcher {
 	struct heap timers;	      /* parked clients, by the time (wall us) at which they wake */
 	struct heap put_offs;	      /* chunks that were put off until a known time (wall us) */
 	struct heap server_timers;    /* servers that loosen at a known time */
+	struct heap queue_timers;     /* and batches */
+	struct queue *asking;	      /* batches whose terms are to be read */
 	struct server *freed;	      /* servers that may have room for who waits */
 	struct server *to_flush;      /* servers with something to be written */
 	struct heap server_deadlines; /* of their connections, mono us */
@@ -82,7 +85,7 @@ struct dispatcher {
 	bool sweep_wanted, directory_wanted, control_wanted, rates_wanted;
 	bool dnc_wanted, dnc_running; /* dnc.h */
 	bool database_asked;	      /* whether it is there, and it has not answered yet */
-	bool sweep_running, directory_running, control_running, rates_running;
+	bool sweep_running, directory_running, control_running, rates_running, terms_running;
 	int64_t lookups_after_mono_us; /* lookups.h */
 	int64_t next_full_sweep_us, next_expire_us, next_second_us;
 	int64_t next_chore_us[CHORES]; /* chores.c */

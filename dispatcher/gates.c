@@ -5,6 +5,7 @@
 #include "dispatcher/hours.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 
 #include "common/base.h"
 
@@ -114,11 +115,12 @@ enum gate entry_gate(struct dispatcher *d, const struct waiting *w)
 {
 	const struct client *client = w->chunk->client;
 	const struct shm_window *row = w->row;
+	const struct caller_id *asked = terms_asked(w);
 	struct gate_entry e = {
 		.dispatched = true,
 		.dnc = w->listed != DNC_NONE,
 		.number_denied = policy_judge(&client->facts.policy, row->plan) != POLICY_FINE,
-		.did_denied = w->asked && !caller_id_allowed(client, w->asked),
+		.did_denied = asked && !caller_id_allowed(client, asked),
 		.number_live = number_live(d, row) != NULL,
 		.day = day_of_region(client, row->plan.region),
 	};

@@ -34,7 +34,7 @@ static const enum sql_query commit_queries[] = {SQL_NODE_FENCE, SQL_NODE_START,
 static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS,
 	SQL_DIRECTORY_HALTS, SQL_DIRECTORY_HOLIDAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
 	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
-	SQL_CHUNK_ENTRIES, SQL_CALLS_LISTED, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN,
+	SQL_QUEUE_TERMS, SQL_CHUNK_ENTRIES, SQL_CALLS_LISTED, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN,
 	SQL_STARTS_RECENT, SQL_STARTS_OF_SHARE, SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE,
 	SQL_AUDIT_ANCHOR, SQL_RETENTION_STEP, SQL_EVENTS_RETIRE, SQL_KEYS_USED, SQL_QUERY__N};
 
@@ -221,6 +221,7 @@ void life_begin(struct dispatcher *d)
 		.up = lookups_up, .down = lookups_down, .notified = on_notify};
 
 	read_clocks(d);
+	d->began_us = d->now_us;
 	(void)segment_begin_epoch(d->seg);
 	/* A life that ended while it made the slots from the journal has left some of them, or one that is not SENT yet. */
 	d->adopted = d->adopted && atomic_load_explicit(&seg_status(d->seg, NULL)->recovered,

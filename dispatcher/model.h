@@ -67,7 +67,17 @@ enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL };
 enum dnc_list { DNC_NONE, DNC_EVERYBODY, DNC_CLIENT, DNC_BATCH };
 
 /* A batch of a client, or its quick calls (id 0): see queue.h. */
-enum queue_place { QUEUE_NOWHERE, QUEUE_OPEN, QUEUE_BEHIND };
+enum queue_place { QUEUE_NOWHERE, QUEUE_OPEN, QUEUE_BEHIND, QUEUE_SHUT };
+
+/* What a batch's owner has said of its calls: see terms.h. */
+struct terms {
+	uint64_t version; /* of the settings that these are; 0: there are none */
+	bool is_known;
+	uint32_t channels;	   /* at once; 0: as many as its client may */
+	uint32_t calls_per_second; /* 0: likewise */
+	uint32_t weight;	   /* beside its client's other batches */
+	struct caller_id *did;	   /* to be shown where an entry asks for none; NULL: none */
+};
 
 struct queue {
 	uint64_t id; /* of its queue master */
@@ -79,7 +89,16 @@ struct queue {
 	uint32_t chunks_n;   /* that refer to it */
 	enum queue_place place;
 	bool brought;		   /* a chunk into the window, since it is open */
-	struct queue *prev, *next; /* the client's open ones, by age, or those behind */
+	struct queue *prev, *next; /* the client's open ones, by age, those behind or those shut */
+	int64_t turns;		   /* virtual time among its client's younger ones: queue.h */
+	struct terms terms;
+	uint32_t channels; /* that its calls hold */
+	uint32_t tally;	   /* of the auditor */
+	int64_t pace_us;   /* TAT of its calls a second */
+	enum gate gate;	   /* that shuts it */
+	struct heap_node timer;
+	bool is_asking; /* for its terms */
+	struct queue *asks_prev, *asks_next;
 	UT_hash_handle hh;
 };
 
@@ -159,16 +178,19 @@ struct client {
 	struct queue quick;
 	struct queue *open; /* batches with entries in the window, oldest first */
 	uint32_t open_n;
-	struct queue *behind;		   /* and those that wait for a place there */
-	uint32_t quick_turns;		   /* of quick calls in a row */
-	bool younger_next;		   /* the next batch's turn is not the oldest's */
-	uint64_t last_younger;		   /* the queue that had the last such turn */
-	uint32_t waiting_n;		   /* entries, in line or held */
-	uint32_t ahead_n;		   /* armed ahead of their channel */
-	uint32_t known_n;		   /* chunks to be loaded */
-	struct chunk *put_off;		   /* until the day ends, or its caps change */
-	uint32_t put_off_n;		   /* entries, also of chunks that are live */
-	enum gate put_off_gate;		   /* what was in the way of the last of them */
+	struct queue *behind;	/* and those that wait for a place there */
+	struct queue *shut;	/* at a limit of their own, the longest first */
+	uint32_t quick_turns;	/* of quick calls in a row */
+	uint64_t oldest_id;	/* of the queue that had, or stood beside, the last batch's turn */
+	int64_t oldest_ahead;	/* in virtual time, of the younger ones: their turn when above 0 */
+	uint64_t last_younger;	/* the queue that had the last turn of these */
+	int64_t turns;		/* its virtual time then */
+	uint32_t waiting_n;	/* entries, in line or held */
+	uint32_t ahead_n;	/* armed ahead of their channel */
+	uint32_t known_n;	/* chunks to be loaded */
+	struct chunk *put_off;	/* until the day ends, or its caps change */
+	uint32_t put_off_n;	/* entries, also of chunks that are live */
+	enum gate put_off_gate; /* what was in the way of the last of them */
 	struct number_hours *number_hours; /* hours.c */
 	uint32_t loading;		   /* chunks */
 	int64_t vtime;		    /* stride scheduling: grows by 1 / weight with each call */

@@ -5,6 +5,8 @@
 
 #include "common/log.h"
 #include "dispatcher/queue.h"
+#include "dispatcher/terms.h"
+#include "dispatcher/waiters.h"
 
 #include "common/base.h"
 
@@ -56,6 +58,8 @@ static void queue_close(struct queue *queue)
 		queue->client->open_n--;
 	} else if (queue->place == QUEUE_BEHIND) {
 		DL_DELETE(queue->client->behind, queue);
+	} else if (queue->place == QUEUE_SHUT) {
+		DL_DELETE(queue->client->shut, queue);
 	}
 	queue->place = QUEUE_NOWHERE;
 }
@@ -66,10 +70,31 @@ static void queue_stand_behind(struct queue *queue)
 	queue->place = QUEUE_BEHIND;
 }
 
+void queue_shut(struct queue *queue)
+{
+	if (queue->place == QUEUE_SHUT)
+		return;
+	queue_close(queue);
+	DL_APPEND(queue->client->shut, queue);
+	queue->place = QUEUE_SHUT;
+}
+
+void queue_reopen(struct queue *queue)
+{
+	if (queue->place != QUEUE_SHUT)
+		return;
+	queue_close(queue);
+	if (queue->waiting || queue->loading)
+		queue_open(queue);
+	else if (queue->known)
+		queue_stand_behind(queue);
+}
+
 void queue_drop(struct dispatcher *d, struct queue *queue)
 {
 	if (--queue->chunks_n || queue->id == 0)
 		return;
+	terms_forget(d, queue);
 	queue_close(queue);
 	HASH_DEL(d->queues, queue);
 	free(queue);
@@ -131,7 +156,8 @@ void queue_remove_chunk(struct chunk *chunk)
 
 static bool wants_chunk(const struct queue *queue)
 {
-	return queue->known && queue->waiting_n < REFILL_LOW && queue->loading < LOADS_AT_ONCE;
+	return queue->known && terms_known(queue) && queue->waiting_n < REFILL_LOW &&
+	       queue->loading < LOADS_AT_ONCE;
 }
 
 /* One that has to give way brings no second chunk. */
@@ -164,7 +190,7 @@ struct chunk *queue_take_chunk(struct client *client)
 static void be_seen(struct queue *queue)
 {
 	queue->waiting_n++;
-	if (queue->id == 0 || queue->place == QUEUE_OPEN)
+	if (queue->id == 0 || queue->place == QUEUE_OPEN || queue->place == QUEUE_SHUT)
 		return;
 	queue_close(queue);
 	queue_open(queue);
@@ -198,25 +224,42 @@ static struct queue *oldest(const struct client *client)
 	return queue;
 }
 
-/* Of those younger than the oldest: the first behind the one that had the last turn, or again the first. */
+/* What a turn of the batch costs it. */
+static int64_t stride_of(const struct queue *queue)
+{
+	return STRIDE / MAX(queue->terms.weight, 1u);
+}
+
+/* Who has not had a turn for a while saves up none, and owes no more than one, also where it weighed less. */
+static int64_t turns_of(const struct queue *queue)
+{
+	int64_t now = queue->client->turns;
+	return MIN(MAX(queue->turns, now), now + stride_of(queue));
+}
+
+/* Of those younger than the oldest the one with the least; of several the first behind the one that had the last turn, or again
+ * the first. */
 static struct queue *next_younger(const struct client *client, struct queue *than)
 {
-	struct queue *first = NULL;
+	struct queue *next = NULL;
 	for (struct queue *queue = than->next; queue; queue = queue->next) {
 		if (!queue->waiting)
 			continue;
-		if (queue->id > client->last_younger)
-			return queue;
-		if (!first)
-			first = queue;
+		bool is_first = !next || turns_of(queue) < turns_of(next);
+		bool is_behind = next && turns_of(queue) == turns_of(next) &&
+				 next->id <= client->last_younger &&
+				 queue->id > client->last_younger;
+		if (is_first || is_behind)
+			next = queue;
 	}
-	return first;
+	return next;
 }
 
 static struct queue *next_batch(const struct client *client)
 {
 	struct queue *first = oldest(client);
-	struct queue *younger = first && client->younger_next ? next_younger(client, first) : NULL;
+	struct queue *younger =
+		first && client->oldest_ahead > 0 ? next_younger(client, first) : NULL;
 	return younger ? younger : first;
 }
 
@@ -229,6 +272,52 @@ struct waiting *queue_first(const struct client *client)
 	return batch ? batch->waiting : NULL;
 }
 
+/* A turn of one of those younger than the oldest, beside which they weigh as much as they do on average. 0: there are none. */
+static int64_t stride_of_younger(
+	const struct client *client, uint64_t oldest_id, uint64_t served_id)
+{
+	uint64_t n = 0, weights = 0;
+	for (const struct queue *queue = client->open; queue; queue = queue->next)
+		if (queue->id > oldest_id && (queue->waiting || queue->id == served_id)) {
+			n++;
+			weights += MAX(queue->terms.weight, 1u);
+		}
+	return n ? STRIDE * (int64_t)n / (int64_t)weights : 0;
+}
+
+static void younger_served(struct queue *queue)
+{
+	struct client *client = queue->client;
+	queue->turns = turns_of(queue);
+	client->turns = queue->turns;
+	queue->turns += stride_of(queue);
+	client->last_younger = queue->id;
+}
+
+/* Its entry is out of line already. */
+static void batch_served(struct queue *queue)
+{
+	struct client *client = queue->client;
+	const struct queue *first = oldest(client);
+	bool is_oldest = !first || queue->id <= first->id;
+	uint64_t oldest_id = is_oldest ? queue->id : first->id;
+	int64_t younger = stride_of_younger(client, oldest_id, queue->id);
+	if (!is_oldest)
+		younger_served(queue);
+	if (client->oldest_id != oldest_id)
+		client->oldest_ahead = 0; /* that was another's */
+	else if (!is_oldest)
+		client->oldest_ahead -= younger;
+	client->oldest_id = oldest_id;
+	if (is_oldest && younger)
+		client->oldest_ahead += stride_of(queue);
+}
+
+void queue_weighed(struct client *client)
+{
+	client->oldest_id = 0;
+}
+
 void queue_served(struct queue *queue)
 {
 	struct client *client = queue->client;
@@ -237,7 +326,5 @@ void queue_served(struct queue *queue)
 		return;
 	}
 	client->quick_turns = 0;
-	if (client->younger_next)
-		client->last_younger = queue->id;
-	client->younger_next = !client->younger_next;
+	batch_served(queue);
 }

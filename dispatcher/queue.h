@@ -4,10 +4,12 @@
  *   of the batches' turns every second is the oldest's, the others go to the rest one after the other
  *
  * So nobody waits for ever: neither a batch behind quick calls without end, nor an old batch behind newer ones, nor a small
- * new one behind a million numbers.
+ * new one behind a million numbers. Weights (terms.h) shift that: the oldest and the rest divide the turns by its weight and the
+ * average of theirs, and the rest divide theirs by weight.
  *
  * At most QUEUES_OPEN batches have entries in the window. The oldest of them stays there until it is finished; another gives
- * way with each chunk to those behind it, first come, first served.
+ * way with each chunk to those behind it, first come, first served. A batch at a limit of its own is shut: it keeps what it has in
+ * the window, takes nobody's place there and has no turn until it is opened again.
  */
 #ifndef CCS_DISPATCHER_QUEUE_H
 #define CCS_DISPATCHER_QUEUE_H
@@ -36,6 +38,13 @@ struct chunk *queue_take_chunk(struct client *client);
 void queue_add(struct waiting *w);
 void queue_return(struct waiting *w);
 void queue_remove(struct waiting *w);
+
+/* The batch has reached a limit of its own; and has not any more. Either may be said again. */
+void queue_shut(struct queue *queue);
+void queue_reopen(struct queue *queue);
+
+/* A weight has changed: what was owed under the old ones is forgotten. */
+void queue_weighed(struct client *client);
 
 /* The entry whose turn it is; NULL when none is in line. */
 struct waiting *queue_first(const struct client *client);

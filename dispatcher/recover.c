@@ -82,7 +82,7 @@ static void bind(struct dispatcher *d, struct slot *slot)
 		return;
 	}
 	if (call_holds_grant(state, slot->call->seen)) {
-		grant_retake(slot);
+		grant_retake(d, slot);
 		number_lock(d, slot);
 	}
 	if (slot->server && (state == CALL_PLANNED || state == CALL_ARMED))

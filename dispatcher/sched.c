@@ -16,6 +16,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/waiters.h"
 #include "dispatcher/work.h"
 
@@ -46,6 +47,7 @@ static void park(struct dispatcher *d, struct client *client, int64_t until_us)
 static void wake_parked(struct dispatcher *d)
 {
 	struct heap_node *due;
+	terms_wake(d);
 	while ((due = heap_take_until(&d->timers, d->now_us)))
 		sched_client_ready(d, CONTAINER(due, struct client, timer));
 }
@@ -64,7 +66,8 @@ bool sched_may_dial(const struct dispatcher *d)
 
 int64_t sched_next_us(const struct dispatcher *d)
 {
-	return sched_may_dial(d) ? MIN(heap_first_key(&d->timers), waiters_next_us(d)) : INT64_MAX;
+	int64_t next_us = MIN(heap_first_key(&d->timers), heap_first_key(&d->queue_timers));
+	return sched_may_dial(d) ? MIN(next_us, waiters_next_us(d)) : INT64_MAX;
 }
 
 /* ---- picking ---- */
@@ -167,10 +170,11 @@ static struct slot *plan(
 	struct call_identity id = {
 		w->row->entry_id, w->row->client_id, edge->server->id, w->row->n};
 	struct shm_call facts = facts_of(d, w->row);
-	struct caller_id *caller_id = caller_id_pick(d, edge, w->asked);
+	struct caller_id *asked = terms_asked(w);
+	struct caller_id *caller_id = caller_id_pick(d, edge, asked);
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
 	route_pick(edge->server, &facts);
-	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (w->asked ? SEEN_ASKED : 0u);
+	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (asked ? SEEN_ASKED : 0u);
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot) {
 		caller_id_drop(d, caller_id);
@@ -207,7 +211,8 @@ static bool suppress(struct dispatcher *d, struct waiting *w, enum gate gate)
 	if (gate == GATE_dnc)
 		(void)snprintf(reason, sizeof(reason), "%s", dnc_reason(w->listed));
 	else if (gate == GATE_did_denied)
-		(void)snprintf(reason, sizeof(reason), "not allowed: did %s", w->asked->digits);
+		(void)snprintf(
+			reason, sizeof(reason), "not allowed: did %s", terms_asked(w)->digits);
 	else
 		number_reason(w->chunk->client, facts.plan, reason, sizeof(reason));
 	struct slot *slot = open_slot(d, w, &id, &facts);
@@ -264,7 +269,8 @@ static bool arm_one(
 	struct dispatcher *d, struct client *client, struct edge *edge, enum planning planning)
 {
 	struct waiting *w = next_entry(d, client);
-	if (!w || !(edge = edge_for(d, w, edge, planning)))
+	if (!w || (planning == PLAN_AHEAD && terms_limit(w->chunk->queue)) ||
+		!(edge = edge_for(d, w, edge, planning)))
 		return false;
 	struct queue *queue = w->chunk->queue;
 	struct slot *slot = plan(d, edge, w, planning);
@@ -284,6 +290,8 @@ static bool arm_one(
 /* What the client waits for when no entry is in line. */
 static enum gate gate_of_rest(const struct client *client)
 {
+	if (client->shut)
+		return client->shut->gate;
 	if (client->waiting_n)
 		return GATE_number_live;
 	return client->put_off_n ? client->put_off_gate : GATE_NONE;

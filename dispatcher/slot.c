@@ -10,6 +10,7 @@
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
 #include "shm/rate.h"
@@ -144,16 +145,20 @@ void slot_unbind(struct dispatcher *d, struct slot *slot)
 	if (slot->granted && slot->caller_id)
 		caller_id_give(slot->caller_id);
 	caller_id_forget(d, slot);
+	if (slot->granted && slot->chunk)
+		terms_count(d, slot->chunk->queue, -1);
 	slot->chunk = NULL;
 	slot->granted = false;
 }
 
-void grant_retake(struct slot *slot)
+void grant_retake(struct dispatcher *d, struct slot *slot)
 {
 	if (slot->caller_id)
 		caller_id_take(slot->caller_id);
 	add_channels(slot, 1);
 	slot->granted = true;
+	if (slot->chunk)
+		terms_count(d, slot->chunk->queue, 1);
 }
 
 /* Calls that were begun under a share that was taken away count against the one that has come in its place. */
@@ -192,7 +197,8 @@ void grant_take(struct dispatcher *d, struct slot *slot)
 	const struct shm_allocation *a = &slot->edge->facts;
 	const struct shm_server *s = &slot->server->facts;
 
-	grant_retake(slot);
+	grant_retake(d, slot);
+	terms_take_pace(d, slot->chunk->queue);
 	take_rates(slot->client->usage, &slot->client->starts, c->rate_limit, c->calls_per_second,
 		d->now_us);
 	take_rates(slot->edge->usage, &slot->edge->starts, a->rate_limit, a->calls_per_second,
@@ -223,6 +229,8 @@ void grant_give(struct dispatcher *d, struct slot *slot)
 		add_channel(slot->client->usage, -1);
 		sched_client_ready(d, slot->client);
 	}
+	if (slot->chunk)
+		terms_count(d, slot->chunk->queue, -1);
 }
 
 /* E.164 digits where the plan knows them, so that two spellings of a number are one number. */

@@ -38,11 +38,11 @@ static inline bool slot_owes_response(const struct slot *slot)
 	return slot_state(slot) == CALL_SENT && !(slot->call->seen & SEEN_RESPONSE);
 }
 
-/* Channels of client, allocation, server and caller id, and the rates' next arrival times. The gates have passed. */
+/* Channels of client, batch, allocation, server and caller id, and the rates' next arrival times. The gates have passed. */
 void grant_take(struct dispatcher *d, struct slot *slot);
 
 /* Channels only (a successor counts what it adopts; the rates remember by themselves). */
-void grant_retake(struct slot *slot);
+void grant_retake(struct dispatcher *d, struct slot *slot);
 
 /* A share that has come back: the calls that live under its client and server hold grants of it from now on. */
 void grant_rebind(struct dispatcher *d, struct edge *edge);

@@ -86,15 +86,28 @@ void waiters_join(struct dispatcher *d, struct edge *edge)
 	set_timer(d, edge->server);
 }
 
+static struct client *client_of(struct heap_node *node)
+{
+	return CONTAINER(node, struct edge, wait)->client;
+}
+
+/* What may be armed ahead is room only for who may arm ahead: another would come back into line, and be woken again. */
+static uint64_t room_of(struct dispatcher *d, struct server *server)
+{
+	struct heap_node *first = heap_first(&server->waiters);
+	uint64_t room = server_room(d, server);
+	return first && ahead_may(client_of(first)) ? room + ahead_room(d, server) : room;
+}
+
 /* Wakes as many as it has room for. When those cannot use it, being held up elsewhere, it stays on the list, and the next
  * ones are woken. */
 static bool wake(struct dispatcher *d, struct server *server)
 {
-	uint64_t room = server_room(d, server) + ahead_room(d, server);
+	uint64_t room = room_of(d, server);
 	struct heap_node *first;
 	bool woke = false;
 	for (; room > 0 && (first = heap_take_until(&server->waiters, INT64_MAX)); room--) {
-		sched_client_ready(d, CONTAINER(first, struct edge, wait)->client);
+		sched_client_ready(d, client_of(first));
 		woke = true;
 	}
 	if (woke)

@@ -17,6 +17,7 @@
 #include "dispatcher/rates.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/used.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
@@ -351,10 +352,12 @@ void client_refill(struct dispatcher *d, struct client *client)
 
 /* ---- announcements ---- */
 
-static void announce_known(struct dispatcher *d, struct client *client, uint64_t id,
-	uint64_t queue_master_id, uint64_t batch_id, enum chunk_order order)
+/* What PostgreSQL has of a chunk: the settings_version of its batch may want its terms to be read before it is. */
+static void chunk_heard(struct dispatcher *d, struct chunk *chunk, uint64_t settings_version,
+	enum chunk_order order)
 {
-	chunk_ordered(d, chunk_add(d, client, id, queue_master_id, batch_id), order);
+	terms_heard(d, chunk->queue, settings_version);
+	chunk_ordered(d, chunk, order);
 }
 
 /* A quick call stands in the record itself: nothing to read. It is believed only as far as the claim confirms it. */
@@ -408,7 +411,8 @@ static void take_submit(struct dispatcher *d, const struct shm_submit *rec)
 	if (rec->entries == 1 && rec->queue_master_id == 0)
 		announce_quick(d, client, rec);
 	else
-		announce_known(d, client, rec->id, rec->queue_master_id, rec->batch_id, CHUNK_GO);
+		chunk_heard(d, chunk_add(d, client, rec->id, rec->queue_master_id, rec->batch_id),
+			rec->settings_version, CHUNK_GO);
 }
 
 void submit_drain(struct dispatcher *d)
@@ -432,9 +436,10 @@ static void take_chunks(void *arg, const struct rows *rows)
 	struct dispatcher *d = arg;
 	for (int i = 0; i < rows->n; i++) {
 		uint64_t id = (uint64_t)row_i64(rows, i, 0);
+		uint64_t settings_version = (uint64_t)row_i64(rows, i, 7);
 		struct chunk *chunk = chunk_find(d, id);
 		if (chunk) {
-			chunk_ordered(d, chunk, order_of(rows, i));
+			chunk_heard(d, chunk, settings_version, order_of(rows, i));
 			continue;
 		}
 		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 1));
@@ -443,8 +448,10 @@ static void take_chunks(void *arg, const struct rows *rows)
 			continue;
 		}
 		counter_add(d->seg, COUNTER_swept_chunks, 1);
-		announce_known(d, client, id, (uint64_t)row_i64(rows, i, 2),
-			(uint64_t)row_i64(rows, i, 3), order_of(rows, i));
+		chunk_heard(d,
+			chunk_add(d, client, id, (uint64_t)row_i64(rows, i, 2),
+				(uint64_t)row_i64(rows, i, 3)),
+			settings_version, order_of(rows, i));
 	}
 }
 
@@ -523,6 +530,8 @@ void work_sweep(struct dispatcher *d)
 		directory_load(d);
 	if (d->rates_wanted && !d->rates_running && !d->directory_running)
 		rates_rebuild(d);
+	if (d->asking && !d->terms_running)
+		terms_load(d);
 	dnc_ask(d);
 	if (d->now_us >= d->next_full_sweep_us)
 		d->sweep_wanted = true;

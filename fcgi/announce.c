@@ -12,7 +12,8 @@ void announce_chunk(struct app *app, const struct announced_chunk *chunk)
 		.client_id = chunk->client_id,
 		.committed_us = (uint64_t)clock_wall_us(),
 		.queue_master_id = chunk->queue_master_id,
-		.batch_id = chunk->batch_id};
+		.batch_id = chunk->batch_id,
+		.settings_version = chunk->has_settings};
 	const struct number *number = &chunk->first->number;
 	bool fits = chunk->entries > 1 ||
 		    (str_copy(work.number, sizeof(work.number), str_of(number->number)) &&

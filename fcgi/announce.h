@@ -10,6 +10,7 @@ struct announced_chunk {
 	uint64_t id, client_id;
 	uint64_t queue_master_id, batch_id; /* 0: a quick call */
 	uint32_t entries;
+	bool has_settings; /* its batch */
 	const struct batch_row
 		*first; /* goes along if it is the only one, so that nobody need read it */
 };

@@ -151,7 +151,8 @@ bool batch_close(struct batch *batch, bool strict, struct err *err)
 {
 	bool may = true;
 	put_end(&batch->rejected, ']');
-	if (batch->head.did.p && !shown_find(&batch->shown, batch->head.did, &may, err))
+	if (batch->head.settings.did.p &&
+		!shown_find(&batch->shown, batch->head.settings.did, &may, err))
 		return false;
 	if (!may)
 		return shown_denied(err, "did");

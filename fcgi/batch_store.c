@@ -59,9 +59,9 @@ static void put_rejected_n(struct sql_array *array, const struct batch *batch)
 	array_i64(array, (int64_t)batch->rejected_n);
 }
 
-static void put_did(struct sql_array *array, const struct batch *batch)
+static void put_settings(struct sql_array *array, const struct batch *batch)
 {
-	array_text(array, batch->head.did);
+	array_text(array, batch->head.settings_json);
 }
 
 /* The parameters of batches_open behind the client. */
@@ -74,7 +74,7 @@ static const struct {
 	{INT8OID, put_entries},
 	{TEXTOID, put_rejected},
 	{INT8OID, put_rejected_n},
-	{TEXTOID, put_did},
+	{TEXTOID, put_settings},
 };
 
 static void group_to_args(struct group *group)
@@ -103,7 +103,7 @@ static void append_to_args(struct group *group)
 	arg_text(&group->args, strbuf_view(&batch->rejected));
 	arg_i64(&group->args, (int64_t)batch->head.queue_id);
 	arg_i64(&group->args, (int64_t)batch->rejected_n);
-	arg_text_or_null(&group->args, batch->head.did);
+	arg_text_or_null(&group->args, batch->head.settings.did);
 }
 
 /* ---- queue masters and chunks, then the entries, in one transaction ---- */
@@ -250,12 +250,14 @@ static void announce(struct app *app, const struct transaction *t)
 		const struct entry_chunk *chunk = &t->chunks[i];
 		const struct origin *origin = &t->origins[i];
 		if (origin->batch->client->auto_dispatch && !origin->batch->head.queue_id)
-			announce_chunk(app, &(struct announced_chunk){.id = chunk->id,
-						    .client_id = chunk->client_id,
-						    .queue_master_id = chunk->queue_master_id,
-						    .batch_id = origin->queue_batch_id,
-						    .entries = chunk->entries,
-						    .first = chunk->rows});
+			announce_chunk(app,
+				&(struct announced_chunk){.id = chunk->id,
+					.client_id = chunk->client_id,
+					.queue_master_id = chunk->queue_master_id,
+					.batch_id = origin->queue_batch_id,
+					.has_settings = origin->batch->head.settings_json.p != NULL,
+					.entries = chunk->entries,
+					.first = chunk->rows});
 	}
 }
 

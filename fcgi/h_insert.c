@@ -33,7 +33,8 @@ static bool find_queue(
 	struct app *app, const struct req *req, struct batch_head *head, struct err *err)
 {
 	return head->queue_id == 0 ||
-	       own_queue(app, req, head->queue_id, true, &head->queue_id, err);
+	       (settings_of_part(&head->settings, err) &&
+		       own_queue(app, req, head->queue_id, true, &head->queue_id, err));
 }
 
 static bool read_batch(

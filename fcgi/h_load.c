@@ -64,22 +64,34 @@ static bool read_format(const struct req *req, struct load_spec *spec, struct er
 	return true;
 }
 
+static bool read_settings(const struct req *req, struct batch_settings *settings, struct err *err)
+{
+	settings_clear(settings);
+	for (size_t i = 0; i < settings_fields_n; i++) {
+		struct str text = req_query(req, settings_fields[i].name);
+		if (text.p && !field_from_text(&settings_fields[i], text, settings, err))
+			return false;
+	}
+	return settings_check(settings, err);
+}
+
 static bool read_spec(
 	struct app *app, const struct req *req, struct load_spec *spec, struct err *err)
 {
 	*spec = (struct load_spec){.client = req->client,
 		.rules = rules_of(app, req->client),
 		.batch_id = req_param_id(req, "batch_id"),
-		.did = req_query(req, "did"),
 		.max_entries = (uint64_t)app->conf->api_max_load_entries,
 		.at_once = app->conf->api_loads_at_once};
 	if (spec->batch_id == 0)
 		return fail_code(err, ERR_INPUT, "invalid_value",
 			"batch_id must be an integer from 1 to 9007199254740991");
-	return read_format(req, spec, err) && req_query_bool(req, "strict", &spec->strict, err) &&
+	return read_format(req, spec, err) && read_settings(req, &spec->settings, err) &&
+	       req_query_bool(req, "strict", &spec->strict, err) &&
 	       req_query_u64(req, "queue_id", 1, BATCH_ID_MAX, &spec->queue_id, err) &&
 	       (spec->queue_id == 0 ||
-		       own_queue(app, req, spec->queue_id, true, &spec->queue_id, err));
+		       (settings_of_part(&spec->settings, err) &&
+			       own_queue(app, req, spec->queue_id, true, &spec->queue_id, err)));
 }
 
 static bool read_file(struct req *req, struct load *load, struct err *err)

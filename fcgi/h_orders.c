@@ -61,9 +61,9 @@ static bool put_batch(struct app *app, struct strbuf *sb, uint64_t queue_id, str
 		!queue_rows_load(app, app->client.id, &queue_id, 1, &rows, err))
 		return false;
 	put_name(sb, STR("batch"));
-	put_queue_row(sb, &rows, 0, &live);
+	bool ok = put_queue_row(sb, &rows, 0, &live, err);
 	rows_free(&rows);
-	return true;
+	return ok;
 }
 
 static bool obey(struct app *app, const struct req *req, struct reply *reply,

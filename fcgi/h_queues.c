@@ -1,10 +1,15 @@
-/* GET /clients/queue-masters/{client_id} and /queues/batches/{batch_id}: the caller's batches, and
- * how far they are. */
+/* GET /clients/queue-masters/{client_id}, GET and PATCH /queues/batches/{batch_id}: the caller's batches, how far they are, and
+ * their settings. */
+#include <stdio.h>
+
+#include "fcgi/announce.h"
 #include "fcgi/auth.h"
+#include "fcgi/if_match.h"
 #include "fcgi/page.h"
 #include "fcgi/period.h"
 #include "fcgi/queue_row.h"
 #include "fcgi/router.h"
+#include "registry/batch.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -75,28 +80,57 @@ bool handle_queue_masters(struct app *app, struct req *req, struct reply *reply,
 		!live_load(app, req->client->id, &live, err) ||
 		!queue_rows_load(app, req->client->id, picked.ids, picked.n, &rows, err))
 		return false;
+	bool ok = true;
 	page_begin(&reply->body);
-	for (int i = 0; i < rows.n; i++)
-		put_queue_row(
-			&reply->body, &rows, list.page.descending ? rows.n - 1 - i : i, &live);
+	for (int i = 0; ok && i < rows.n; i++)
+		ok = put_queue_row(
+			&reply->body, &rows, list.page.descending ? rows.n - 1 - i : i, &live, err);
 	page_end(&reply->body, &list.page, picked.total);
 	rows_free(&rows);
-	return true;
+	return ok;
+}
+
+/* With the version of its settings as ETag, for If-Match. */
+static bool show(struct app *app, uint64_t id, struct reply *reply, struct err *err)
+{
+	struct rows rows = ROWS_INIT;
+	struct live live;
+
+	if (!live_load(app, app->client.id, &live, err) ||
+		!queue_rows_load(app, app->client.id, &id, 1, &rows, err))
+		return false;
+	bool ok = rows.n == 1 ? put_queue_row(&reply->body, &rows, 0, &live, err) : not_yours(err);
+	if (ok)
+		reply_header(
+			reply, "ETag", "\"%llu\"", (unsigned long long)queue_row_version(&rows, 0));
+	rows_free(&rows);
+	return ok;
 }
 
 bool handle_batch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
-	struct rows rows = ROWS_INIT;
-	struct live live;
 	uint64_t id;
 
-	if (!own_queue(app, req, req_param_id(req, "batch_id"), false, &id, err) ||
-		!live_load(app, req->client->id, &live, err) ||
-		!queue_rows_load(app, req->client->id, &id, 1, &rows, err))
+	return own_queue(app, req, req_param_id(req, "batch_id"), false, &id, err) &&
+	       show(app, id, reply, err);
+}
+
+/* What it says of a setting holds from the next call on; calls in progress go on. */
+bool handle_change_batch(struct app *app, struct req *req, struct reply *reply, struct err *err)
+{
+	struct batch_settings settings;
+	struct batch_change change = {.client = &app->client};
+	char actor[64];
+	json_t *body;
+
+	(void)snprintf(actor, sizeof(actor), "client:%s", app->client.accountcode);
+	change.actor = actor;
+	if (!own_queue(app, req, req_param_id(req, "batch_id"), false, &change.queue_id, err) ||
+		!if_match_read(req, &change.expected, err) || !req_json(req, &body, err) ||
+		!settings_from_json(body, &settings, err) ||
+		!batch_change(app->db, &change, &settings, req->arena, err))
 		return false;
-	bool there = rows.n == 1;
-	if (there)
-		put_queue_row(&reply->body, &rows, 0, &live);
-	rows_free(&rows);
-	return there || not_yours(err);
+	if (change.control_id)
+		announce_control(app, change.control_id);
+	return show(app, change.queue_id, reply, err);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/jwt.h"
+#include "fcgi/if_match.h"
 #include "fcgi/page.h"
 #include "fcgi/permit.h"
 #include "fcgi/put.h"
@@ -99,19 +100,8 @@ static bool read_body(
 static bool begin_edit(
 	const struct req *req, struct edit *edit, char actor[ACTOR_BYTES], struct err *err)
 {
-	struct str match = str_trim(req_header(req, "HTTP_IF_MATCH"));
-
 	*edit = (struct edit){.actor = actor_of(req, actor)};
-	if (match.n == 0)
-		return fail(err, ERR_UNSEEN,
-			"say which version you mean: send If-Match with the ETag that GET answers, "
-			"or \"*\" to change whatever is there");
-	if (str_eq(match, STR("*")))
-		return true;
-	if (match.n > 2 && match.p[0] == '"' && match.p[match.n - 1] == '"' &&
-		str_to_u64((struct str){match.p + 1, match.n - 2}, 1, INT64_MAX, &edit->expected))
-		return true;
-	return fail(err, ERR_INPUT, "If-Match must be an ETag as GET answers it, \"7\", or *");
+	return if_match_read(req, &edit->expected, err);
 }
 
 /* After the commit: from now on no worker believes what it knew of the client; 0: of none. */

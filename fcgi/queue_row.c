@@ -1,6 +1,7 @@
 /* Batches: see queue_row.h. */
 #include "fcgi/queue_row.h"
 #include "fcgi/auth.h"
+#include "registry/settings.h"
 #include "sql/db.h"
 
 #include "common/base.h"
@@ -16,6 +17,8 @@ enum {
 	FINISHED_AT,
 	PAUSED_AT,
 	CANCELED_AT,
+	SETTINGS,
+	SETTINGS_VERSION,
 	FINALS
 };
 
@@ -58,7 +61,31 @@ static struct str status_of(const struct rows *rows, int row)
 	return row_is_null(rows, row, DISPATCHED_AT) ? STR("pending") : STR("active");
 }
 
-void put_queue_row(struct strbuf *sb, const struct rows *rows, int row, const struct live *live)
+/* From 1 on, as those of administrators' objects: what an ETag says. */
+uint64_t queue_row_version(const struct rows *rows, int row)
+{
+	return (uint64_t)row_i64(rows, row, SETTINGS_VERSION) + 1;
+}
+
+static bool put_settings(struct strbuf *sb, const struct rows *rows, int row, struct err *err)
+{
+	const char *name;
+	json_t *shown, *value;
+
+	if (!settings_shown(row_text(rows, row, SETTINGS), &shown, err))
+		return false;
+	json_object_foreach (shown, name, value) {
+		char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY); /* in the arena */
+		if (!text)
+			return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
+		put_raw(sb, name, str_of(text));
+	}
+	put_u64(sb, "version", queue_row_version(rows, row));
+	return true;
+}
+
+bool put_queue_row(struct strbuf *sb, const struct rows *rows, int row, const struct live *live,
+	struct err *err)
 {
 	struct queue_row queue;
 
@@ -78,7 +105,10 @@ void put_queue_row(struct strbuf *sb, const struct rows *rows, int row, const st
 	put_time_ms(sb, "finished_at", row_time(rows, row, FINISHED_AT));
 	put_time_ms(sb, "paused_at", row_time(rows, row, PAUSED_AT));
 	put_time_ms(sb, "canceled_at", row_time(rows, row, CANCELED_AT));
+	if (!put_settings(sb, rows, row, err))
+		return false;
 	put_end(sb, '}');
+	return true;
 }
 
 bool queue_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,

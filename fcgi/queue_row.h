@@ -17,8 +17,10 @@ struct queue_row {
 void queue_row_read(
 	const struct rows *rows, int row, const struct live *live, struct queue_row *out);
 
-/* The same as a JSON object. */
-void put_queue_row(struct strbuf *sb, const struct rows *rows, int row, const struct live *live);
+/* The same as a JSON object, with its settings and their version, which its ETag is. */
+MUST_USE bool put_queue_row(struct strbuf *sb, const struct rows *rows, int row,
+	const struct live *live, struct err *err);
+uint64_t queue_row_version(const struct rows *rows, int row);
 
 /* The batches with these ids, by id. */
 MUST_USE bool queue_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,

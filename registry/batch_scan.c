@@ -6,7 +6,7 @@
 
 #include "common/base.h"
 
-/* A "did", of a batch or an entry. */
+/* The "did" of an entry. */
 struct did_scan {
 	enum json_kind kind;
 	struct str text;
@@ -30,7 +30,6 @@ struct body_scan {
 	batch_entry_fn *fn;
 	void *arg;
 	struct batch_head head;
-	struct did_scan did;
 	bool has_data;
 };
 
@@ -224,11 +223,22 @@ static bool scan_queue_id(struct body_scan *body, struct json_scan *scan)
 					       : scan_id(scan, "queue_id", &body->head.queue_id);
 }
 
+static bool scan_setting(struct body_scan *body, const struct field *field, struct json_scan *scan)
+{
+	struct json_digest ignored;
+	(void)scan_peek(scan); /* white space is not the value's */
+	const char *from = scan->at;
+	return scan_value(scan, &ignored) &&
+	       settings_take(field, (struct str){from, (size_t)(scan->at - from)}, body->one.arena,
+		       &body->head.settings, scan->err);
+}
+
 static bool scan_body_member(
 	void *arg, struct json_scan *scan, struct str name, const struct json_digest *key)
 {
 	struct body_scan *body = arg;
 	struct json_digest ignored;
+	const struct field *setting;
 	(void)key;
 	if (str_eq(name, STR("batch_id")))
 		return scan_id(scan, "batch_id", &body->head.batch_id);
@@ -236,8 +246,8 @@ static bool scan_body_member(
 		return scan_queue_id(body, scan);
 	if (str_eq(name, STR("data")))
 		return scan_data(body, scan);
-	if (str_eq(name, STR("did")))
-		return scan_did(body->one.arena, scan, &body->did);
+	if ((setting = settings_field(name)))
+		return scan_setting(body, setting, scan);
 	return scan_value(scan, &ignored);
 }
 
@@ -246,16 +256,34 @@ static bool body_is_complete(const struct body_scan *body, struct err *err)
 	if (body->head.batch_id == 0)
 		return fail_code(err, ERR_INPUT, "missing_field",
 			"batch_id is missing; send an integer from 1 to %" PRIu64, BATCH_ID_MAX);
-	if (did_is_wrong(&body->did))
-		return fail_code(err, ERR_INPUT, "invalid_type",
-			"did is %s; send a string or leave it out", json_kind_name(body->did.kind));
 	if (!body->has_data)
 		return fail_code(err, ERR_INPUT, "missing_field",
 			"data is missing; send an array of entries");
 	if (body->head.entries == 0)
 		return fail_code(
 			err, ERR_INPUT, "invalid_value", "data is empty; send at least one entry");
-	return true;
+	return settings_check(&body->head.settings, err);
+}
+
+/* They are content like the entries, but in another place: a batch's did is not its last entry's. */
+static bool seal_settings(struct batch_head *head, struct arena *arena, struct err *err)
+{
+	struct strbuf json = STRBUF_INIT;
+	struct json_scan scan;
+	struct json_digest parts[2] = {{0}, head->content};
+
+	if (!settings_any(&head->settings))
+		return true;
+	settings_json(&head->settings, &json);
+	head->settings_json = (struct str){arena_copy(arena, strbuf_view(&json)), json.n};
+	strbuf_free(&json);
+	if (!head->settings_json.p)
+		return out_of_memory(err);
+	scan_begin(&scan, head->settings_json, err);
+	bool ok = scan_value(&scan, &parts[0]);
+	scan_end(&scan);
+	head->content = json_chain(parts, ARRAY_LEN(parts));
+	return ok;
 }
 
 /* The body must be one object; what says which. */
@@ -281,6 +309,7 @@ bool batch_scan(struct str body, uint64_t max_entries, struct arena *arena, batc
 		.fn = fn,
 		.arg = arg};
 	struct json_scan scan;
+	settings_clear(&reading.head.settings);
 	scan_begin(&scan, body, err);
 	bool ok = begins_object(&scan, "batch_id and data") &&
 		  scan_object(&scan, scan_body_member, &reading) && scan_finish(&scan) &&
@@ -289,12 +318,7 @@ bool batch_scan(struct str body, uint64_t max_entries, struct arena *arena, batc
 	if (!ok)
 		return false;
 	*head = reading.head;
-	head->did = reading.did.text;
-	if (reading.did.digest.v) { /* in another order than that of an entry */
-		struct json_digest with_did[] = {reading.did.digest, head->content};
-		head->content = json_chain(with_did, ARRAY_LEN(with_did));
-	}
-	return true;
+	return seal_settings(head, arena, err);
 }
 
 bool line_scan(struct str line, struct arena *arena, struct batch_entry *entry, struct err *problem,

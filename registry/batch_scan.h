@@ -1,7 +1,7 @@
 /* The body of a batch insert, `{"batch_id": 12345, "data": [{"phone_number": "...",
- * "custom_data": {...}}, ...]}`, perhaps with a "queue_id" and the "did" that is to be shown, which an
- * entry may have for itself, read in one pass and handed on entry by entry; and the body of a quick
- * call, which is one such entry.
+ * "custom_data": {...}}, ...]}`, perhaps with a "queue_id" and settings (registry/batch.def), of which
+ * an entry may have the "did" for itself, read in one pass and handed on entry by entry; and the body
+ * of a quick call, which is one such entry.
  *
  * Members may come in any order; those we do not know are checked as JSON and ignored. A body
  * that is not valid JSON, lacks a member or has one of the wrong type fails as a whole. What is
@@ -13,6 +13,7 @@
 
 #include "common/arena.h"
 #include "registry/json_scan.h"
+#include "registry/settings.h"
 
 #define BATCH_ID_MAX UINT64_C(9007199254740991) /* 2^53 - 1: what every JSON reader keeps exact */
 
@@ -32,8 +33,10 @@ struct batch_head {
 	uint64_t batch_id;
 	uint64_t queue_id; /* of the batch that it is added to; 0: of its own */
 	uint32_t entries;
-	struct str did;		    /* for the entries that have none; p NULL: likewise */
-	struct json_digest content; /* of every phone_number, custom_data and did, in their order */
+	struct batch_settings settings;
+	struct str settings_json; /* as PostgreSQL takes them; p NULL: none are given */
+	struct json_digest
+		content; /* of settings, and every phone_number, custom_data and did, in their order */
 };
 
 /* Calls fn for each entry, also before batch_id is known. More than max_entries is an error. */

@@ -283,16 +283,29 @@ void load_free(struct load *load)
 	free(load);
 }
 
+/* They are content, as the entries are. */
+static void digest_settings(struct load *load)
+{
+	const struct batch_settings *settings = &load->spec.settings;
+	struct strbuf json = STRBUF_INIT;
+
+	if (settings_any(settings))
+		settings_json(settings, &json);
+	digest(load, (struct str){json.p, json.n});
+	strbuf_free(&json);
+}
+
 bool load_begin(struct load *load, struct err *err)
 {
+	struct str did = load->spec.settings.did;
 	bool may_show;
 
 	/* Asked for before the transaction, which it would end. */
-	if (!shown_find(&load->shown, load->spec.did, &may_show, err))
+	if (!shown_find(&load->shown, did, &may_show, err))
 		return false;
-	if (load->spec.did.p && !may_show)
+	if (did.p && !may_show)
 		return shown_denied(err, "did");
-	digest(load, load->spec.did);
+	digest_settings(load);
 	return load_store_begin(&load->store, err);
 }
 

@@ -15,6 +15,7 @@
 #define CCS_REGISTRY_LOAD_H
 
 #include "registry/number.h"
+#include "registry/settings.h"
 #include "shm/layout.h"
 #include "sql/db.h"
 
@@ -26,7 +27,8 @@ struct load_spec {
 	struct number_rules rules;
 	uint64_t batch_id;
 	uint64_t queue_id; /* of the batch that it is added to; 0: of its own */
-	struct str did;	   /* for entries that have none; p NULL: likewise */
+	struct batch_settings
+		settings; /* checked; of a batch that is added to another at most its did */
 	enum load_format format;
 	char separator;	      /* of CSV */
 	bool strict;	      /* an entry that is rejected spoils the file */

@@ -201,6 +201,21 @@ static void chunks_to_args(const struct load_store *store, struct sql_args *args
 	array_end(&counts);
 }
 
+/* Those of a new batch as one object; of one that is added to another its did, which its chunks keep. */
+static void settings_to_args(const struct load_spec *spec, struct sql_args *args)
+{
+	struct strbuf json = STRBUF_INIT;
+
+	if (spec->queue_id) {
+		arg_text_or_null(args, spec->settings.did);
+		return;
+	}
+	if (settings_any(&spec->settings))
+		settings_json(&spec->settings, &json);
+	arg_text_or_null(args, (struct str){json.p, json.n});
+	strbuf_free(&json);
+}
+
 static void head_to_args(
 	const struct load_store *store, const struct load_head *head, struct sql_args *args)
 {
@@ -213,7 +228,7 @@ static void head_to_args(
 	arg_i64(args, (int64_t)store->stored);
 	arg_text(args, head->rejected);
 	arg_i64(args, (int64_t)head->rejected_n);
-	arg_text_or_null(args, spec->did);
+	settings_to_args(spec, args);
 	chunks_to_args(store, args);
 	if (spec->queue_id)
 		return;

@@ -152,6 +152,18 @@ static int64_t client_cps(const struct gate_view *v)
 	return c ? rate_used_up(v, &c->quota.pace, c->quota.pace_us) : PASS;
 }
 
+static int64_t batch_channels(const struct gate_view *v)
+{
+	const struct gate_batch *b = v->entry ? &v->entry->batch : NULL;
+	return blocked_if(b && b->channels_limit && b->channels_used >= b->channels_limit, NEVER);
+}
+
+static int64_t batch_cps(const struct gate_view *v)
+{
+	const struct gate_batch *b = v->entry ? &v->entry->batch : NULL;
+	return b ? rate_used_up(v, &b->pace, b->pace_us) : PASS;
+}
+
 static int64_t no_server(const struct gate_view *v)
 {
 	return blocked_if(v->client && !v->client->has_server, NEVER);

@@ -68,6 +68,14 @@ struct gate_client {
 	struct gate_quota quota;
 };
 
+/* Limits that a batch has of its own, and what is used of them. */
+struct gate_batch {
+	uint32_t channels_limit; /* 0 = none */
+	uint32_t channels_used;
+	struct rate pace; /* calls a second */
+	int64_t pace_us;  /* TAT of pace */
+};
+
 struct gate_entry {
 	bool dispatched;
 	bool paused; /* its batch */
@@ -81,6 +89,7 @@ struct gate_entry {
 	int64_t starts_us;   /* 0 = at once */
 	int64_t expires_us;  /* 0 = never */
 	int64_t due_us;	     /* of a retry; 0 = at once */
+	struct gate_batch batch;
 };
 
 struct gate_allocation {

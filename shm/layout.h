@@ -99,9 +99,10 @@ struct shm_submit {
 	char phone_number[40]; /* as given */
 	char did[24];	       /* that is to be shown; "" = nothing is asked for */
 	struct shm_plan plan;
-	uint64_t committed_us;	  /* KEY_USED: when */
-	uint64_t queue_master_id; /* 0: a quick call */
-	uint64_t batch_id;	  /* the client's name of it */
+	uint64_t committed_us;	   /* KEY_USED: when */
+	uint64_t queue_master_id;  /* 0: a quick call */
+	uint64_t batch_id;	   /* the client's name of it */
+	uint64_t settings_version; /* of its queue master; 0: it has none */
 };
 
 struct shm_worker {
@@ -484,7 +485,7 @@ struct shm_event {
 };
 
 _Static_assert(sizeof(struct shm_header) == 192, "header");
-_Static_assert(sizeof(struct shm_submit) == 152, "submit record");
+_Static_assert(sizeof(struct shm_submit) == 160, "submit record");
 _Static_assert(sizeof(struct shm_tenant) == SHM_CACHE_LINE, "tenant words");
 _Static_assert(sizeof(struct shm_call_head) == 32, "call head");
 _Static_assert(sizeof(struct shm_event) == 56, "event record");

@@ -10,12 +10,12 @@
 with batches as materialized (
     select *
       from unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]) with ordinality
-        as b (batch_id, content, entries, rejected, rejected_count, did, ord)
+        as b (batch_id, content, entries, rejected, rejected_count, settings, ord)
 ), masters as (
     insert into queue_master (client_id, batch_id, content, inserted_count, rejected, dispatched_at, rejected_count,
-                              open_chunks)
+                              open_chunks, settings, settings_version)
     select $1::bigint, batch_id, content, entries, rejected, case when $8::boolean then now() end, rejected_count,
-           (entries + 1023) / 1024
+           (entries + 1023) / 1024, settings::jsonb, (settings is not null)::integer
       from batches
     on conflict (client_id, batch_id) do nothing
     returning id, batch_id, dispatched_at
@@ -36,11 +36,11 @@ with batches as materialized (
     on conflict (client_id, local_date, shard) do update set batches = r.batches + excluded.batches
 ), ids as materialized (
     select b.ord, k, nextval('chunk_id_seq') as id, least(b.entries - k * 1024, 1024) as entry_count,
-           m.id as queue_master_id, m.batch_id, m.dispatched_at, b.did
+           m.id as queue_master_id, m.batch_id, m.dispatched_at
       from masters m join batches b using (batch_id), generate_series(0, (b.entries - 1) / 1024) as k
 ), chunks as (
-    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
-    select id, $1, queue_master_id, entry_count, dispatched_at, did from ids
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
+    select id, $1, queue_master_id, entry_count, dispatched_at from ids
 )
 select id, entry_count, queue_master_id, batch_id, ord, k, exists (select from dnc_list where numbers > 0) from ids order by ord, k;
 
@@ -109,10 +109,10 @@ select nextval('chunk_id_seq') from generate_series(1, $1::bigint);
 -- do-not-call list. No row: the batch_id was used meanwhile.
 with master as (
     insert into queue_master (id, client_id, batch_id, content, inserted_count, rejected, rejected_count, open_chunks,
-                              dispatched_at)
+                              dispatched_at, settings, settings_version)
     overriding system value
     values ($3::bigint, $1::bigint, $2::bigint, $4::bytea, $5::bigint, $6::text, $7::bigint, cardinality($9::bigint[]),
-            case when $11::boolean then now() end)
+            case when $11::boolean then now() end, $8::text::jsonb, ($8 is not null)::integer)
     on conflict (client_id, batch_id) do nothing
     returning id, dispatched_at
 ), today as materialized (
@@ -131,8 +131,8 @@ with master as (
     select $1, local_date, (random() * 2147483647)::integer, 1 from today where not exists (select from shard)
     on conflict (client_id, local_date, shard) do update set batches = r.batches + 1
 ), chunks as (
-    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at, did)
-    select c.id, $1, master.id, c.entry_count, master.dispatched_at, $8::text
+    insert into chunk (id, client_id, queue_master_id, entry_count, dispatched_at)
+    select c.id, $1, master.id, c.entry_count, master.dispatched_at
       from master, unnest($9, $10::bigint[]) as c (id, entry_count)
 ), told as (
     insert into control (client_id, kind) select $1, 'dispatch' from master where dispatched_at is not null
@@ -252,6 +252,30 @@ with changed as (
 select (select id from told), canceled_at is not null, finished_at is not null
   from queue_master
  where client_id = $1 and id = $2;
+
+-- name: batch_settings_hold
+-- role: ccs_api ccs_owner
+-- What a change of a batch's settings begins with: nobody else changes them until it ends.
+select settings_version, settings::text, canceled_at is not null, batch_id
+  from queue_master
+ where client_id = $1::bigint and id = $2::bigint
+   for update;
+
+-- name: batch_settings_set
+-- role: ccs_api ccs_owner
+-- Those of $3, where null takes one back. The dispatcher is told of a batch that is not over. Columns: the version now, all of
+-- them now, the control row or null.
+with changed as (
+    update queue_master
+       set settings = nullif(jsonb_strip_nulls(coalesce(settings, '{}') || $3::text::jsonb), '{}'),
+           settings_version = settings_version + 1
+     where client_id = $1::bigint and id = $2::bigint
+    returning settings_version, settings, finished_at
+), told as (
+    insert into control (client_id, kind) select $1, 'settings' from changed where finished_at is null
+    returning id, pg_notify('ccs', '') is null
+)
+select settings_version, settings::text, (select id from told) from changed;
 
 -- name: call_off
 -- Wherever the call of this entry is: the dispatcher looks.

@@ -47,7 +47,7 @@ select coalesce(part_of, id) from queue_master
 -- name: queue_masters_load
 -- By id. The columns are read by position: fcgi/queue_row.c; the last ones are those of enum disposition, in its order.
 select m.id, m.batch_id, (m.inserted_count + m.appended_count)::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
-       m.paused_at, m.canceled_at, r.*
+       m.paused_at, m.canceled_at, m.settings::text, m.settings_version, r.*
   from queue_master m
  cross join lateral (
     select coalesce(sum(entries) filter (where disposition = 'completed'), 0)::bigint as completed,

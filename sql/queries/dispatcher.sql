@@ -94,12 +94,20 @@ update control set done_at = now() where id = any ($1::bigint[]) and done_at is 
 -- Released work that nobody owns, and our own, with what its batch's owner wants. By id, so that older batches come first.
 -- What is canceled before it was released is closed all the same.
 select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count,
-       q.paused_at is not null, q.canceled_at is not null
+       q.paused_at is not null, q.canceled_at is not null, coalesce(q.settings_version, 0)
   from chunk c left join queue_master q on q.id = c.queue_master_id
  where c.closed_at is null and (c.dispatched_at is not null or q.canceled_at is not null)
    and (c.owner_node is null or c.owner_node = $1::text)
  order by c.id
  limit 50000;
+
+-- name: queue_terms
+-- What their owners have said of these batches (registry/batch.def): columns as enum column of dispatcher/terms.c. One that
+-- has been added to may have been finished a moment ago.
+select id, settings_version, appended_count > 0, settings ->> 'did', (settings ->> 'channels')::bigint,
+       (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint
+  from queue_master
+ where id = any ($1::bigint[]);
 
 -- name: chunk_entries
 -- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed;
@@ -338,7 +346,7 @@ select a.entry_id, a.n::bigint
 -- After the segment was lost: journalled, not finished.
 select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.server_id, a.did, a.armed_at,
        e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0),
-       coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(e.did, c.did) is not null
+       coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(e.did, c.did, q.settings ->> 'did') is not null
   from chunk c
   left join queue_master q on q.id = c.queue_master_id
   join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023

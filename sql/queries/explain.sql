@@ -6,8 +6,9 @@
 select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.number_type, 0)::bigint,
        coalesce(e.region, ''), k.created_at, k.dispatched_at is not null, q.paused_at, q.canceled_at,
        coalesce(a.n, 0)::bigint, d.disposition::text, d.reason, d.ended_at, cap.calls, coalesce(r.calls, 0)::bigint, day.ends_at,
-       coalesce(e.did, k.did) is not null
-       and not exists (select from caller_id i where i.client_id = e.client_id and i.did = coalesce(e.did, k.did)),
+       coalesce(e.did, k.did, q.settings ->> 'did') is not null
+       and not exists (select from caller_id i
+                        where i.client_id = e.client_id and i.did = coalesce(e.did, k.did, q.settings ->> 'did')),
        dnc_of(e.client_id, e.queue_master_id, coalesce(e.e164, ltrim(e.number, '+'))),
        coalesce((select string_agg((h.day - date '1970-01-01')::text, ' ') from holiday h
                   where h.region = e.region and h.day between (now() at time zone 'UTC')::date - 3

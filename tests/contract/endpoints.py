@@ -31,6 +31,7 @@ _ACCOUNT = {"accountcode": "accountcode"}
 _DATES = {"start_date": "date", "end_date": "date"}
 _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
+_SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 # Some of their members, by which nothing is made: one of them is taken or missing.
@@ -50,9 +51,9 @@ TAKES = {
     "server_status": Takes(query={**_ACCOUNT, "server_code": "server_code"}),
     "client_me": Takes(),
     "allocated_servers": Takes(),
-    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id"}),
+    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id", **_SETTINGS}),
     "load_batch": Takes(path={"batch_id": "new"}, query={"strict": "flag", "queue_id": "queue_master_id", "format": "file_format",
-                                                         "separator": "separator", "did": "text"},
+                                                         "separator": "separator", **_SETTINGS},
                         file=b"phone_number\n9020000001\n", kind="text/csv"),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
@@ -66,6 +67,7 @@ TAKES = {
     "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
     "dialplan": Takes(path={"call_id": "call_id"}, query={"format": "dialplan_format"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
+    "change_batch": Takes(path={"batch_id": "batch_id"}, body=_SETTINGS),
     "hang_up": Takes(path={"call_id": "call_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),

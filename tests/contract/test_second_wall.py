@@ -25,6 +25,8 @@ ASKS = {
     "quick_calls": ["$client", ["9020000001"], ["9020000001"], [None], [None], [None], [None], [None], [None]],
     "dispatch_calls": ["$client"],
     "batch_order": ["$client", "$queue", "cancel"],
+    "batch_settings_hold": ["$client", "$queue"],
+    "batch_settings_set": ["$client", "$queue", '{"channels": 3}'],
     "call_off": ["$client", "$entry"],
     "shares_read": ["$client"],
     "shares_write": ["$client", [1], [1], [1]],

@@ -114,8 +114,10 @@ static void announce(uint32_t chunk)
 		.id = c->id,
 		.client_id = sim.clients[c->client].id,
 		.committed_us = (uint64_t)sim.now_us};
-	if (c->batch != BATCHES_MAX)
+	if (c->batch != BATCHES_MAX) {
 		rec.queue_master_id = rec.batch_id = sim.batches[c->batch].id;
+		rec.settings_version = sim.batches[c->batch].settings_version;
+	}
 	if (c->entries == 1) {
 		const char *number = sim.entries[c->first].number;
 		(void)!str_copy(rec.number, sizeof(rec.number), str_of(number));
@@ -168,6 +170,15 @@ static void control(const char *kind, uint64_t client_id, uint64_t entry_id)
 		pg_notify();
 }
 
+static void roll_settings(struct sim_batch *b)
+{
+	b->settings_version++;
+	b->weight = dice_skewed(1, 5);
+	b->limited.sql = (struct limits){.channels = dice_chance(700) ? dice_skewed(1, 10) : 0,
+		.per_second = dice_chance(400) ? dice_skewed(1, 10) : 0,
+		.active = true};
+}
+
 static void insert_batch(void)
 {
 	if (sim.batches_n == BATCHES_MAX)
@@ -177,6 +188,8 @@ static void insert_batch(void)
 	*b = (struct sim_batch){
 		.id = 501 + sim.batches_n, .client = client, .dispatched = dice_chance(900)};
 	sim.batches_n++;
+	if (dice_chance(300))
+		roll_settings(b);
 	for (uint32_t i = 0; i < chunks; i++)
 		b->open_chunks +=
 			insert_chunk(client, sim.batches_n - 1, dice_skewed(1, 60), b->dispatched);
@@ -193,6 +206,15 @@ static void insert_quick_call(void)
 static void reload(void)
 {
 	control("reload", 0, 0);
+}
+
+static void change_settings(void)
+{
+	if (!sim.batches_n)
+		return;
+	struct sim_batch *b = &sim.batches[dice(sim.batches_n)];
+	roll_settings(b);
+	control("settings", sim.clients[b->client].id, 0);
 }
 
 static void change_limits(void)
@@ -339,6 +361,7 @@ static const struct {
 	{insert_batch, "insert_batch", 20, false},
 	{insert_quick_call, "insert_quick_call", 20, false},
 	{change_limits, "change_limits", 10, false},
+	{change_settings, "change_settings", 6, false},
 	{change_status, "change_status", 3, false},
 	{order_batch, "order_batch", 8, false},
 	{order_hangup, "order_hangup", 8, false},

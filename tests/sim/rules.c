@@ -76,6 +76,16 @@ void rules_told(enum sql_query query, const struct table *t)
 		} else if (query == SQL_DIRECTORY_ALLOCATIONS) {
 			struct limits limits = limits_in(t, i, 2, true);
 			told(allocation_of(id, (uint64_t)table_i64(t, i, 1)), &limits);
+		} else if (query == SQL_QUEUE_TERMS) {
+			struct limits limits = {(uint32_t)table_i64(t, i, 4), UINT32_MAX,
+				(uint32_t)table_i64(t, i, 5), true};
+			struct limited *l = &sim.batches[id - sim.batches[0].id].limited;
+			if (limits.channels == 0)
+				limits.channels = UINT32_MAX;
+			if (l->told_n == 0) /* before, it had none */
+				l->told[l->told_n++].limits =
+					(struct limits){UINT32_MAX, UINT32_MAX, 0, true};
+			told(l, &limits);
 		}
 	}
 }
@@ -118,6 +128,15 @@ static void note_write(struct limited *l)
 	l->live++;
 }
 
+/* A batch of which nothing was told has no limits. */
+static struct limited *limited_batch(const struct sim_entry *e)
+{
+	uint32_t batch = sim.chunks[e->chunk].batch;
+	return batch != BATCHES_MAX && sim.batches[batch].limited.told_n
+		       ? &sim.batches[batch].limited
+		       : NULL;
+}
+
 static bool is_live(const struct sim_attempt *a)
 {
 	return a->written && !a->over;
@@ -155,6 +174,43 @@ static void judge_limits(
 	if (!w.active)
 		violated("%s %u is called for, but not active", what,
 			client == ANY ? server : client);
+}
+
+/* Its calls that the dispatcher could know about. */
+static uint32_t known_live_of_batch(uint32_t batch)
+{
+	uint32_t live = 0;
+	for (uint32_t i = 0; i < sim.entries_n; i++)
+		for (uint32_t n = 1; n < ATTEMPTS_MAX; n++) {
+			const struct sim_attempt *a = &sim.entries[i].attempts[n];
+			live += sim.chunks[sim.entries[i].chunk].batch == batch && is_live(a) &&
+				!asterisk_hangs(a->server);
+		}
+	return live;
+}
+
+/* N a second means: in no second more than N are planned; what is planned together is written together, or later. */
+static void judge_batch(const struct sim_entry *e, int64_t armed_us)
+{
+	struct limited *l = limited_batch(e);
+	if (!l)
+		return;
+	struct limits w = widest(l, armed_us);
+	uint32_t batch = sim.chunks[e->chunk].batch, live = known_live_of_batch(batch) + 1;
+	if (live > w.channels)
+		violated("batch %llu: call %u at once, of %u channels",
+			(unsigned long long)sim.batches[batch].id, live, w.channels);
+	uint32_t planned = 0;
+	for (uint32_t i = 0; i < sim.entries_n; i++)
+		for (uint32_t n = 1; n < ATTEMPTS_MAX; n++) {
+			const struct sim_attempt *a = &sim.entries[i].attempts[n];
+			planned += sim.chunks[sim.entries[i].chunk].batch == batch && a->written &&
+				   a->armed_us > armed_us - US_PER_S && a->armed_us <= armed_us;
+		}
+	w = widest(l, armed_us - US_PER_S);
+	if (w.per_second && planned + 1 > w.per_second)
+		violated("batch %llu: call %u within a second, of %u",
+			(unsigned long long)sim.batches[batch].id, planned + 1, w.per_second);
 }
 
 static void judge_number(const struct sim_entry *entry)
@@ -206,6 +262,7 @@ void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
 		violated("entry %llu: outside its client's hours", (unsigned long long)entry_id);
 	judge_number(e);
 	judge_limits(&c->limited, "client", e->client, ANY, a->armed_us);
+	judge_batch(e, a->armed_us);
 	judge_limits(&sim.servers[server].limited, "server", ANY, server, a->armed_us);
 	judge_limits(&sim.allocations[e->client][server].limited, "allocation of client", e->client,
 		server, a->armed_us);

@@ -92,6 +92,9 @@ struct sim_batch {
 	uint32_t client;
 	bool paused, canceled, dispatched;
 	uint32_t open_chunks;
+	struct limited limited; /* channels and calls a second, 0: none; the rest does not count */
+	uint32_t weight;
+	uint64_t settings_version; /* 0: it has none */
 };
 
 struct sim_attempt {

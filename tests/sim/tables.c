@@ -96,6 +96,24 @@ static void chunks_open(struct table *t)
 		put_i64(t, c->entries);
 		put_i64(t, batch_of(c) && batch_of(c)->paused);
 		put_i64(t, is_canceled(c));
+		put_i64(t, batch_of(c) ? (int64_t)batch_of(c)->settings_version : 0);
+	}
+}
+
+static void queue_terms(struct table *t, const struct sql_args *args)
+{
+	struct column ids = arg_column(args, 0);
+	while (column_next(&ids)) {
+		const struct sim_batch *b = &sim.batches[(uint64_t)ids.i64 - sim.batches[0].id];
+		const struct limits *l = &b->limited.sql;
+		table_row(t);
+		put_i64(t, ids.i64);
+		put_i64(t, (int64_t)b->settings_version);
+		put_i64(t, false);
+		put_text(t, STR(""));
+		put_i64(t, l->channels);
+		put_i64(t, l->per_second);
+		put_i64(t, b->weight);
 	}
 }
 
@@ -505,6 +523,7 @@ struct table *tables_execute(enum sql_query query, const struct sql_args *args)
 		ANSWERS(SQL_CONTROL_OPEN, control_open(t));
 		ANSWERS(SQL_CONTROL_DONE, control_done(args));
 		ANSWERS(SQL_CHUNKS_OPEN, chunks_open(t));
+		ANSWERS(SQL_QUEUE_TERMS, queue_terms(t, args));
 		ANSWERS(SQL_CHUNK_ENTRIES,
 			chunk_entries(t, chunk_of((uint64_t)arg_number(args, 0))));
 		ANSWERS(SQL_CALLS_LISTED, calls_listed(t, args));

@@ -24,7 +24,7 @@ static void make_call(struct rig *w, uint32_t i)
 	slot->edge = c->edges;
 	slot->server = &w->servers[0];
 	slot->caller_id = caller_id_hold(&w->d, "911140000000");
-	grant_retake(slot);
+	grant_retake(&w->d, slot);
 }
 
 static int set_up(void **state)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "dispatcher/queue.h"
+#include "dispatcher/terms.h"
 
 #include "common/base.h"
 
@@ -33,6 +34,7 @@ static void add_chunk(struct world *w, uint64_t batch, uint32_t entries)
 	chunk->client = &w->client;
 	chunk->entries = entries;
 	chunk->queue = queue_of(&w->d, &w->client, batch);
+	terms_heard(&w->d, chunk->queue, 0);
 	queue_hold(chunk->queue);
 	queue_add_chunk(chunk);
 }

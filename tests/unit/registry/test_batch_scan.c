@@ -104,9 +104,9 @@ static void a_did_is_read_and_is_content(void **state)
 		assert_true(batch_scan(
 			str_of(bodies[i]), MANY, arena, remember, &seen, &heads[i], &err));
 		if (same_as[i] == 2)
-			assert_text(heads[i].did, "+91");
+			assert_text(heads[i].settings.did, "+91");
 		else
-			assert_null(heads[i].did.p);
+			assert_null(heads[i].settings.did.p);
 		if (i >= 4)
 			assert_text(seen.entry[0].did, i == 4 ? "+91" : "92");
 		else
@@ -163,8 +163,9 @@ static void a_wrong_body_is_refused_with_a_reason(void **state)
 			"data is an object; send an array of entries"},
 		{"{\"batch_id\":1,\"data\":null}", "invalid_type",
 			"data is null; send an array of entries"},
-		{"{\"batch_id\":1,\"did\":91,\"data\":[{}]}", "invalid_type",
-			"did is a number; send a string or leave it out"},
+		{"{\"batch_id\":1,\"did\":91,\"data\":[{}]}", "invalid_field",
+			"did must be text: the number that called people see; one of those that "
+			"the account may show"},
 		{"{\"batch_id\":\"1\"}", "invalid_type",
 			"batch_id is a string; send an integer from 1 to 9007199254740991"},
 		{"{\"batch_id\":true}", "invalid_type",

@@ -133,6 +133,17 @@ static void close_client_cps(struct situation *s)
 	use_up(&s->client.quota.pace, &s->client.quota.pace_us);
 }
 
+static void close_batch_channels(struct situation *s)
+{
+	s->entry.batch.channels_limit = s->entry.batch.channels_used = 3;
+}
+
+static void close_batch_cps(struct situation *s)
+{
+	s->entry.batch.pace = rate_per_second(2);
+	s->entry.batch.pace_us = NOW + 7;
+}
+
 static void close_no_server(struct situation *s)
 {
 	s->client.has_server = false;
@@ -204,6 +215,8 @@ static const struct {
 	[GATE_client_channels] = {close_client_channels, SOMETHING},
 	[GATE_client_rate] = {close_client_rate, NOW + 100},
 	[GATE_client_cps] = {close_client_cps, NOW + 100},
+	[GATE_batch_channels] = {close_batch_channels, SOMETHING},
+	[GATE_batch_cps] = {close_batch_cps, NOW + 7},
 	[GATE_no_server] = {close_no_server, SOMETHING},
 	[GATE_allocation_off] = {close_allocation_off, SOMETHING},
 	[GATE_allocation_channels] = {close_allocation_channels, SOMETHING},

@@ -1,0 +1,204 @@
+/* Terms of batches: see terms.h. */
+#include "dispatcher/terms.h"
+
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dispatcher/caller_id.h"
+#include "dispatcher/lookups.h"
+#include "dispatcher/queue.h"
+#include "dispatcher/sched.h"
+#include "dispatcher/work.h"
+
+#include "common/base.h"
+
+/* Of one question; the rest is asked when it is answered. */
+enum { ASKED_AT_ONCE = 1000 };
+
+/* ---- what stands in the way ---- */
+
+bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct gate_verdict *out)
+{
+	const struct gate_entry e = {
+		.dispatched = true,
+		.batch = {.channels_limit = queue->terms.channels,
+			.channels_used = queue->channels,
+			.pace = rate_per_second(queue->terms.calls_per_second),
+			.pace_us = queue->pace_us},
+	};
+	const struct gate_view view = {.now_us = d->now_us, .entry = &e};
+	return gate_blocks(GATE_batch_channels, &view, out) ||
+	       gate_blocks(GATE_batch_cps, &view, out);
+}
+
+/* Its turn comes, or does not, as its terms have it now. */
+static void settle(struct dispatcher *d, struct queue *queue)
+{
+	struct gate_verdict why;
+	if (queue->id == 0 || !queue->terms.is_known)
+		return;
+	if (!terms_blocked(d, queue, &why)) {
+		heap_remove(&d->queue_timers, &queue->timer);
+		if (queue->place != QUEUE_SHUT)
+			return;
+		queue_reopen(queue);
+		client_refill(d, queue->client);
+		sched_client_ready(d, queue->client);
+		return;
+	}
+	queue->gate = why.gate;
+	queue_shut(queue);
+	if (why.next_us == INT64_MAX)
+		heap_remove(&d->queue_timers, &queue->timer);
+	else
+		heap_put(&d->queue_timers, &queue->timer, why.next_us);
+}
+
+void terms_wake(struct dispatcher *d)
+{
+	struct heap_node *due;
+	while ((due = heap_take_until(&d->queue_timers, d->now_us)))
+		settle(d, CONTAINER(due, struct queue, timer));
+}
+
+void terms_count(struct dispatcher *d, struct queue *queue, int by)
+{
+	queue->channels = (uint32_t)((int64_t)queue->channels + by);
+	if (terms_limit(queue))
+		settle(d, queue);
+}
+
+void terms_take_pace(struct dispatcher *d, struct queue *queue)
+{
+	struct rate pace = rate_per_second(queue->terms.calls_per_second);
+	if (!queue->terms.calls_per_second)
+		return;
+	queue->pace_us = rate_take(&pace, queue->pace_us, d->now_us);
+	settle(d, queue);
+}
+
+/* ---- reading them ---- */
+
+static void ask(struct dispatcher *d, struct queue *queue)
+{
+	if (queue->is_asking)
+		return;
+	queue->is_asking = true;
+	DL_APPEND2(d->asking, queue, asks_prev, asks_next);
+}
+
+static void asked(struct dispatcher *d, struct queue *queue)
+{
+	if (!queue->is_asking)
+		return;
+	queue->is_asking = false;
+	DL_DELETE2(d->asking, queue, asks_prev, asks_next);
+}
+
+void terms_heard(struct dispatcher *d, struct queue *queue, uint64_t version)
+{
+	struct terms *terms = &queue->terms;
+	if (queue->id == 0 || (terms->is_known && terms->version == version))
+		return;
+	if (version || terms->is_known) {
+		ask(d, queue);
+		return;
+	}
+	*terms = (struct terms){.is_known = true, .weight = 1};
+}
+
+void terms_forget(struct dispatcher *d, struct queue *queue)
+{
+	asked(d, queue);
+	heap_remove(&d->queue_timers, &queue->timer);
+	if (queue->terms.did)
+		caller_id_drop(d, queue->terms.did);
+	queue->terms.did = NULL;
+}
+
+enum column { ID, VERSION, WAS_HERE, DID, CHANNELS, CALLS_PER_SECOND, WEIGHT };
+
+/* The one place that reads a row of queue_terms. */
+static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, int row)
+{
+	char did[CALLER_ID_BYTES] = "";
+	if (!row_copy(rows, row, DID, did, sizeof(did)))
+		log_error("terms.did_too_long", "queue=%lld", (long long)row_i64(rows, row, ID));
+	return (struct terms){
+		.version = (uint64_t)row_i64(rows, row, VERSION),
+		.is_known = true,
+		.channels = (uint32_t)row_i64(rows, row, CHANNELS),
+		.calls_per_second = (uint32_t)row_i64(rows, row, CALLS_PER_SECOND),
+		.weight = MAX((uint32_t)row_i64(rows, row, WEIGHT), 1u),
+		.did = *did ? caller_id_hold(d, did) : NULL,
+	};
+}
+
+/* What was begun under another pace, by an earlier life or before the batch was forgotten, is not known: so nothing begins until
+ * it cannot count any more. */
+static void owe_pace(
+	struct dispatcher *d, struct queue *queue, const struct terms *before, bool was_here)
+{
+	struct rate pace = rate_per_second(queue->terms.calls_per_second);
+	int64_t since_us = before->is_known || was_here ? d->now_us : d->began_us;
+	if (before->is_known && before->calls_per_second == queue->terms.calls_per_second)
+		return;
+	queue->pace_us = since_us + pace.period_us + pace.tolerance_us;
+}
+
+static void take_row(struct dispatcher *d, struct queue *queue, const struct rows *rows, int row)
+{
+	struct terms before = queue->terms;
+	queue->terms = terms_of_row(d, rows, row);
+	if (before.did)
+		caller_id_drop(d, before.did);
+	owe_pace(d, queue, &before, row_bool(rows, row, WAS_HERE));
+	queue_weighed(queue->client);
+	settle(d, queue);
+	client_refill(d, queue->client);
+	sched_client_ready(d, queue->client);
+}
+
+static void take_terms(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (int i = 0; i < rows->n; i++) {
+		uint64_t id = (uint64_t)row_i64(rows, i, ID);
+		struct queue *queue;
+		HASH_FIND(hh, d->queues, &id, sizeof(id), queue);
+		if (queue)
+			take_row(d, queue, rows, i);
+	}
+}
+
+/* A question that fails is asked again after the sweep, which then hears of these versions once more. */
+static void loaded(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	d->terms_running = false;
+	if (!ok)
+		lookups_pause(d);
+}
+
+void terms_load(struct dispatcher *d)
+{
+	struct sql_args args = SQL_ARGS_INIT;
+	struct queue *queue, *next;
+	int n = 0;
+
+	d->terms_running = true;
+	struct sql_array ids = arg_array(&args, INT8OID);
+	DL_FOREACH_SAFE2(d->asking, queue, next, asks_next)
+	{
+		if (n++ == ASKED_AT_ONCE)
+			break;
+		array_i64(&ids, (int64_t)queue->id);
+		asked(d, queue);
+	}
+	array_end(&ids);
+	stream_query(d->lookups, SQL_QUEUE_TERMS, &args, take_terms, d);
+	stream_end(d->lookups, loaded, d);
+	args_free(&args);
+}

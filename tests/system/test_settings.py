@@ -1,0 +1,134 @@
+"""The settings of a batch (registry/batch.def): said when it comes in, shown, part of what makes it the same, and changed later."""
+import json
+
+import pytest
+
+INSERT = "/queues/insertdataincallqueue/"
+GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5}
+NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None}
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    return stack.new_client("SETTING")
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A batch_id that is free."""
+    return iter(range(7000, 8000)).__next__
+
+
+def refused(answer, status, code) -> str:
+    assert (answer.status, answer.json["code"]) == (status, code), answer.body
+    return answer.json["detail"]
+
+
+def settings_of(client, batch_id):
+    batch = client.api.get(f"/queues/batches/{batch_id}").ok
+    return {name: batch[name] for name in NONE}
+
+
+def insert(client, batch_id, **settings):
+    return client.api.post(INSERT, {"batch_id": batch_id, "data": [{"phone_number": "9020000001"}], **settings})
+
+
+def change(client, batch_id, body, match="*"):
+    return client.api.request("PATCH", f"/queues/batches/{batch_id}", body, headers={"If-Match": match} if match else {})
+
+
+def audited(stack, client):
+    return stack.sql("""select action, actor, detail::text from audit where subject = %s and action like 'batch.%%'
+                         order by id desc limit 1""", client.accountcode)[0]
+
+
+def test_a_batch_without_settings_says_so(client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id).ok
+    assert settings_of(client, batch_id) == NONE
+    assert client.api.get(f"/queues/batches/{batch_id}").headers["ETag"] == '"1"'
+
+
+def test_settings_come_with_the_batch_and_are_shown(client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id, **GIVEN, note="ignored").ok
+    assert settings_of(client, batch_id) == {**NONE, **GIVEN}
+    [row] = [row for row in client.api.pages(f"/clients/queue-masters/{client.client_id}") if row["batch_id"] == batch_id]
+    assert {name: row[name] for name in GIVEN} == GIVEN and row["version"] == 2
+
+
+def test_settings_are_part_of_what_makes_a_batch_the_same(client, fresh):
+    batch_id = fresh()
+    first = insert(client, batch_id, **GIVEN).ok
+    again = insert(client, batch_id, **dict(reversed(GIVEN.items())))
+    assert again.ok == first and again.headers["Idempotent-Replayed"] == "true"
+    for other in {}, {**GIVEN, "channels": 4}, {"channels": 3}:
+        assert refused(insert(client, batch_id, **other), 409, "batch_id_used")
+    change(client, batch_id, {"channels": 9}).ok
+    assert insert(client, batch_id, **GIVEN).ok == first, "what it came with, not what has become of it"
+    assert settings_of(client, batch_id)["channels"] == 9
+
+
+@pytest.mark.parametrize("name, value", [
+    ("channels", -1), ("channels", 100_001), ("channels", "3"), ("channels", 1.5), ("channels", True),
+    ("calls_per_second", -1), ("calls_per_second", []), ("weight", 0), ("weight", 1_000_001), ("name", 7), ("name", "x" * 201),
+    ("name", "a\x07b"), ("did", 91)])
+def test_a_bad_setting_is_named_and_nothing_is_stored(client, fresh, name, value):
+    batch_id = fresh()
+    assert refused(insert(client, batch_id, **{name: value}), 400, "invalid_field").startswith(name)
+    assert client.api.get(f"/queues/batches/{batch_id}").status == 403
+    insert(client, batch_id).ok
+    assert refused(change(client, batch_id, {name: value}), 400, "invalid_field").startswith(name)
+    assert settings_of(client, batch_id) == NONE
+
+
+def test_a_file_takes_them_as_parameters(client, fresh):
+    batch_id = fresh()
+    path = f"/queues/batches/{batch_id}/entries"
+    load = lambda **query: client.api.request("POST", path, b"phone_number\n9020000001\n",  # noqa: E731
+                                              headers={"Content-Type": "text/csv"}, **query)
+    assert refused(load(channels="many"), 400, "invalid_field").startswith("channels")
+    first = load(**GIVEN).ok
+    assert settings_of(client, batch_id) == {**NONE, **GIVEN}
+    assert load(**GIVEN).ok["queue_id"] == first["queue_id"]
+    assert refused(load(**{**GIVEN, "weight": 6}), 409, "batch_id_used")
+
+
+def test_a_part_has_none_but_a_did(client, fresh):
+    batch_id = fresh()
+    queue_id = insert(client, batch_id, channels=2).ok["queue_id"]
+    assert "channels" in refused(insert(client, fresh(), queue_id=queue_id, channels=3), 400, "invalid_field")
+    insert(client, fresh(), queue_id=queue_id).ok
+    assert settings_of(client, batch_id)["channels"] == 2
+
+
+def test_a_change_names_its_version_and_leaves_the_rest(stack, client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id, **GIVEN).ok
+    assert change(client, batch_id, {"channels": 7}, match=None).status == 428
+    assert refused(change(client, batch_id, {"channels": 7}, match='"1"'), 412, "stale")
+    done = change(client, batch_id, {"channels": 7, "name": None}, match='"2"')
+    assert done.headers["ETag"] == '"3"' and done.ok["channels"] == 7 and done.ok["name"] is None
+    assert settings_of(client, batch_id) == {**NONE, **GIVEN, "channels": 7, "name": None}
+    assert "colour" in refused(change(client, batch_id, {"colour": "red"}), 400, "unknown_field")
+    action, actor, detail = audited(stack, client)
+    assert (action, actor) == ("batch.change", f"client:{client.accountcode}")
+    assert json.loads(detail) == {"batch_id": batch_id, "changed": ["name", "channels"],
+                                  "values": {"channels": {"from": 3, "to": 7}}}
+
+
+def test_nobody_changes_anothers_batch_nor_one_that_is_over(stack, client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id).ok
+    other = stack.new_client("SETTING2")
+    assert change(other, batch_id, {"channels": 1}).status == 403
+    client.api.post(f"/queues/batches/{batch_id}/cancel").ok
+    assert refused(change(client, batch_id, {"channels": 1}), 409, "batch_over")
+
+
+def test_a_did_is_one_that_the_account_may_show(client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id).ok
+    assert refused(change(client, batch_id, {"did": "4711"}), 400, "did_denied")
+    [own] = [client.api.get("/clients/me").ok["did"]]
+    assert change(client, batch_id, {"did": own}).ok["did"] == own

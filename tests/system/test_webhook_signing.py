@@ -133,12 +133,12 @@ def test_without_callbackurl_there_is_nothing_to_test(stack):
 
 @pytest.mark.parametrize("url", ["https://10.0.0.1/", "https://0xa9fea9fe/", "https://[::1]/", "https://user@example.com/",
                                  "https://example.com:25/", "http://example.com/", "gopher://example.com/"])
-def test_T10_an_address_that_is_not_public_is_refused_when_it_is_stored(stack, url):
+def test_an_address_that_is_not_public_is_refused_when_it_is_stored(stack, url):
     with pytest.raises(Exception, match="callbackurl"):
         stack.stack.ccs.ctl("client", "set", stack.accountcode, f"--callbackurl={url}")
 
 
-def test_T10_a_name_that_leads_to_us_by_now_is_refused_when_it_is_used(stack, client, receiver):
+def test_a_name_that_leads_to_us_by_now_is_refused_when_it_is_used(stack, client, receiver):
     """What a name resolves to is looked at for each socket; so is an address that got into the table some other way."""
     for host in ("[::1]", "2130706433.", "127.0.0.1.nip.invalid"):
         stack.sql("update client set callbackurl = %s where id = %s", f"https://{host}:{receiver.port}/", client.client_id)
@@ -149,7 +149,7 @@ def test_T10_a_name_that_leads_to_us_by_now_is_refused_when_it_is_used(stack, cl
     assert not receiver.taken()
 
 
-def test_T10_redirects_are_not_followed(stack, client, receiver):
+def test_redirects_are_not_followed(stack, client, receiver):
     with receiving(stack) as inside:
         receiver.headers = {"Location": inside.url}
         receiver.answer = lambda event: 307

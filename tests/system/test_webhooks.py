@@ -85,13 +85,14 @@ def position(stack, client) -> int:
     return stack.sql("select seq from webhook where client_id = %s", client.client_id)[0][0]
 
 
-def test_B9_a_killed_courier_loses_nothing(stack, asterisk, client, receiver):
+def test_B9_a_killed_courier_or_dispatcher_loses_nothing(stack, asterisk, client, receiver):
     """What was under way may come twice, under the same id."""
     calls = [client.call(number) for number in asterisk.numbers("busy", 10)]
     stack.wait_until(lambda: len(receiver.taken()) > 3, "some have come")
     for _ in range(2):
         stack.kill("courier")
         stack.start("courier")
+        stack.kill("dispatcher")
         calls += [client.call(number) for number in asterisk.numbers("busy", 3)]
     stack.wait_until(lambda: {event["call_id"] for event in receiver.events("call_failed")} == set(calls),
                      "each call's end has come")
@@ -101,7 +102,7 @@ def test_B9_a_killed_courier_loses_nothing(stack, asterisk, client, receiver):
     assert len(ids) == 2 * len(calls) and all(len(bodies) == 1 for bodies in ids.values())
 
 
-def test_U8_a_receiver_that_is_away_delays_neither_calls_nor_others(stack, asterisk, receiver):
+def test_a_receiver_that_is_away_delays_neither_calls_nor_others(stack, asterisk, receiver):
     """Nobody listens on the other's port; its events wait."""
     with receiving(stack) as away:
         gone = away.url

@@ -7,6 +7,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "shm/counters.h"
 #include "shm/hash.h"
 
@@ -17,6 +18,7 @@ enum {
 	STEP_US = ROUND_US / 64, /* no step is smaller */
 	GRANTS_MAX = 2048,	 /* counted at once; a step ends early before it has more */
 	CALLER_IDS_MAX = 4096,
+	QUEUES_MAX = 4096,
 	PLACES = 4 * GRANTS_MAX, /* of the search below; a power of two */
 };
 
@@ -233,6 +235,43 @@ static unsigned look_at_caller_ids(struct dispatcher *d, uint32_t most)
 	return wrong;
 }
 
+/* ---- batches ---- */
+
+static void tally_queues(struct dispatcher *d)
+{
+	for (uint32_t i = 0; i < d->calls.n; i++)
+		if (d->slots[i].granted && d->slots[i].chunk)
+			d->slots[i].chunk->queue->tally++;
+}
+
+static void forget_queue_tallies(struct dispatcher *d)
+{
+	for (uint32_t i = 0; i < d->calls.n; i++)
+		if (d->slots[i].chunk)
+			d->slots[i].chunk->queue->tally = 0;
+}
+
+/* Their calls are counted here alone, but a limit of theirs decides by it. At most so many a round, as caller ids. */
+static unsigned look_at_queues(struct dispatcher *d, uint32_t most)
+{
+	unsigned wrong = 0;
+	struct queue *queue = d->audit_queue ? d->audit_queue : d->queues;
+
+	tally_queues(d);
+	for (; queue && most--; queue = queue->hh.next) {
+		if (queue->channels == queue->tally)
+			continue;
+		log_error("grant.drift", "queue=%llu said=%u counted=%u",
+			(unsigned long long)queue->id, queue->channels, queue->tally);
+		terms_count(d, queue, (int)(queue->tally - queue->channels));
+		counter_add(d->seg, COUNTER_drift, 1);
+		wrong++;
+	}
+	d->audit_queue = queue;
+	forget_queue_tallies(d);
+	return wrong;
+}
+
 unsigned audit_step(struct dispatcher *d)
 {
 	int64_t passed_us = d->now_mono_us - d->audited_mono_us;
@@ -246,6 +285,7 @@ unsigned audit_step(struct dispatcher *d)
 	if (d->audit_at >= rows) {
 		d->audit_at = 0;
 		wrong += look_at_caller_ids(d, CALLER_IDS_MAX);
+		wrong += look_at_queues(d, QUEUES_MAX);
 		counter_add(d->seg, COUNTER_audits, 1);
 	}
 	return wrong;
@@ -258,5 +298,7 @@ unsigned audit_all(struct dispatcher *d)
 	while (at < rows)
 		wrong += look(d, &at, rows);
 	d->audit_caller_id = NULL;
+	d->audit_queue = NULL;
+	wrong += look_at_queues(d, UINT32_MAX);
 	return wrong + look_at_caller_ids(d, UINT32_MAX);
 }

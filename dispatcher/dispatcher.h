@@ -93,6 +93,7 @@ struct dispatcher {
 	int64_t audited_mono_us;	   /* the auditor's last step */
 	uint32_t audit_at;		   /* the row it goes on with */
 	struct caller_id *audit_caller_id; /* likewise; NULL = the first */
+	struct queue *audit_queue;	   /* likewise */
 	uint32_t submit_at;		   /* the worker slot whose ring is next */
 };
 

@@ -97,6 +97,7 @@ struct queue {
 	int64_t pace_us;   /* TAT of its calls a second */
 	enum gate gate;	   /* that shuts it */
 	struct heap_node timer;
+	bool is_full;	/* shut, with entries in the window */
 	bool is_asking; /* for its terms */
 	struct queue *asks_prev, *asks_next;
 	UT_hash_handle hh;
@@ -180,6 +181,7 @@ struct client {
 	uint32_t open_n;
 	struct queue *behind;	/* and those that wait for a place there */
 	struct queue *shut;	/* at a limit of their own, the longest first */
+	uint32_t shut_full_n;	/* of those, that have entries in the window */
 	uint32_t quick_turns;	/* of quick calls in a row */
 	uint64_t oldest_id;	/* of the queue that had, or stood beside, the last batch's turn */
 	int64_t oldest_ahead;	/* in virtual time, of the younger ones: their turn when above 0 */

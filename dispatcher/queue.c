@@ -60,6 +60,7 @@ static void queue_close(struct queue *queue)
 		DL_DELETE(queue->client->behind, queue);
 	} else if (queue->place == QUEUE_SHUT) {
 		DL_DELETE(queue->client->shut, queue);
+		queue->client->shut_full_n -= queue->is_full;
 	}
 	queue->place = QUEUE_NOWHERE;
 }
@@ -77,17 +78,22 @@ void queue_shut(struct queue *queue)
 	queue_close(queue);
 	DL_APPEND(queue->client->shut, queue);
 	queue->place = QUEUE_SHUT;
+	queue->is_full = queue->waiting || queue->loading;
+	queue->client->shut_full_n += queue->is_full;
 }
 
 void queue_reopen(struct queue *queue)
 {
+	bool brought = queue->brought;
 	if (queue->place != QUEUE_SHUT)
 		return;
 	queue_close(queue);
-	if (queue->waiting || queue->loading)
+	if (queue->waiting || queue->loading) {
 		queue_open(queue);
-	else if (queue->known)
+		queue->brought = brought; /* it gives way as if it had been open all the time */
+	} else if (queue->known) {
 		queue_stand_behind(queue);
+	}
 }
 
 void queue_drop(struct dispatcher *d, struct queue *queue)
@@ -95,6 +101,8 @@ void queue_drop(struct dispatcher *d, struct queue *queue)
 	if (--queue->chunks_n || queue->id == 0)
 		return;
 	terms_forget(d, queue);
+	if (d->audit_queue == queue)
+		d->audit_queue = queue->hh.next;
 	queue_close(queue);
 	HASH_DEL(d->queues, queue);
 	free(queue);
@@ -105,6 +113,13 @@ static bool is_spent(const struct queue *queue)
 {
 	bool gives_way = queue->brought && queue->client->behind && queue != queue->client->open;
 	return !queue->waiting && !queue->loading && (!queue->known || gives_way);
+}
+
+/* Places in the window that the client's batches hold. Those that are shut hold none, unless they are too many. */
+static uint32_t places_taken(const struct client *client)
+{
+	uint32_t shut = client->shut_full_n;
+	return client->open_n + (shut > QUEUES_SHUT ? shut - QUEUES_SHUT : 0);
 }
 
 /* Gives places that became free to those behind. */
@@ -118,7 +133,7 @@ static void turn_over(struct client *client)
 		if (queue->known)
 			queue_stand_behind(queue);
 	}
-	while (client->open_n < QUEUES_OPEN && client->behind) {
+	while (places_taken(client) < QUEUES_OPEN && client->behind) {
 		queue = client->behind;
 		queue_close(queue);
 		queue_open(queue);

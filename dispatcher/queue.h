@@ -9,14 +9,14 @@
  *
  * At most QUEUES_OPEN batches have entries in the window. The oldest of them stays there until it is finished; another gives
  * way with each chunk to those behind it, first come, first served. A batch at a limit of its own is shut: it keeps what it has in
- * the window, takes nobody's place there and has no turn until it is opened again.
+ * the window, takes nobody's place there, as long as no more than QUEUES_SHUT are, and has no turn until it is opened again.
  */
 #ifndef CCS_DISPATCHER_QUEUE_H
 #define CCS_DISPATCHER_QUEUE_H
 
 #include "dispatcher/dispatcher.h"
 
-enum { QUEUES_OPEN = 4, QUICK_TURNS = 7 };
+enum { QUEUES_OPEN = 4, QUEUES_SHUT = 12, QUICK_TURNS = 7 };
 
 /* The client's queue of that queue master (0: its quick calls), made when it is not known yet. */
 struct queue *queue_of(struct dispatcher *d, struct client *client, uint64_t queue_master_id);

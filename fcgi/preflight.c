@@ -21,6 +21,8 @@ struct outlook {
 	struct why why;	 /* of the client as a whole */
 	uint64_t ahead;	 /* entries that wait already */
 	int64_t call_us; /* a call takes, on average of the last week */
+	int64_t channels,
+		calls_per_second; /* of the batch itself; not above 0: it has no such limit */
 };
 
 static bool look_ahead(struct app *app, uint64_t client_id, struct outlook *out, struct err *err)
@@ -63,6 +65,15 @@ static double pace_us(const struct outlook *out)
 	return MAX(MAX(by_channels, by_hour), by_second);
 }
 
+/* The same of the batch alone, where limits of its own are narrower. */
+static double own_pace_us(const struct outlook *out, double pace)
+{
+	double by_channels = out->channels > 0 ? (double)out->call_us / (double)out->channels : 0;
+	double by_second =
+		out->calls_per_second > 0 ? (double)US_PER_S / (double)out->calls_per_second : 0;
+	return MAX(pace, MAX(by_channels, by_second));
+}
+
 /* So much work after from_us, in the hours in which the client may call; where the numbers' own zones count, at any. 0: nobody
  * knows, or in more than a year. */
 static int64_t after_work(const struct shm_client *client, int64_t from_us, double work_us)
@@ -102,7 +113,9 @@ static void put_forecast(
 	int64_t begins = pace > 0 ? begins_us(&out->why.verdict, now_us) : 0;
 	int64_t start = begins ? after_work(c, begins, pace * (double)out->ahead) : 0;
 	int64_t finish =
-		start ? after_work(c, start, pace * (double)entries + (double)out->call_us) : 0;
+		start ? after_work(c, start,
+				own_pace_us(out, pace) * (double)entries + (double)out->call_us)
+		      : 0;
 
 	put_u64(sb, "ahead", out->ahead);
 	put_time_ms(sb, "expected_start_at", start);
@@ -185,7 +198,8 @@ bool preflight(struct app *app, const struct req *req, const struct batch *batch
 	struct batch_receipt receipt = {.queue_master_id = batch->head.queue_id,
 		.inserted = batch->n,
 		.rejected = strbuf_view(&batch->rejected)};
-	struct outlook out = {.is_known = false};
+	struct outlook out = {.channels = batch->head.settings.channels,
+		.calls_per_second = batch->head.settings.calls_per_second};
 	struct err unknown;
 	bool found;
 

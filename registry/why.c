@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -115,6 +116,43 @@ static bool load(struct db *db, enum sql_query query, uint64_t client_id, uint64
 	return ok;
 }
 
+/* ---- a batch's own limits ---- */
+
+enum { STARTS_MAX = 1024 };
+
+static int by_time(const void *left, const void *right)
+{
+	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+	return (a > b) - (a < b);
+}
+
+/* What is used of them, by the calls that the segment shows: those that ended within the last second are not among its starts. */
+static void read_limits(const struct rows *rows, int channels, const struct segment *seg,
+	int64_t now_us, struct why *why)
+{
+	uint32_t per_second = (uint32_t)row_i64(rows, 0, channels + 1);
+	struct gate_batch *batch = &why->entry.gate.batch;
+	struct view view = view_of(seg, why->client_id);
+	struct shm_call_view call;
+	int64_t starts_us[STARTS_MAX];
+	size_t n = 0;
+
+	*batch = (struct gate_batch){.channels_limit = (uint32_t)row_i64(rows, 0, channels),
+		.pace = rate_per_second(per_second)};
+	why->entry.batch_cps = per_second;
+	if ((!batch->channels_limit && !per_second) || !segment_fresh(seg, clock_mono_us()))
+		return;
+	for (uint32_t at = 0; view_next_call(&view, &at, &call);) {
+		if (call.call.queue_master_id != why->queue_id || call.n == 0)
+			continue;
+		batch->channels_used += call_holds_grant(call.state, call.call.seen);
+		if (call.call.armed_us > now_us - US_PER_S && n < STARTS_MAX)
+			starts_us[n++] = call.call.armed_us;
+	}
+	qsort(starts_us, n, sizeof(*starts_us), by_time);
+	batch->pace_us = rate_rebuild(&batch->pace, starts_us, n);
+}
+
 /* ---- an entry ---- */
 
 enum { /* columns of why_entry */
@@ -139,7 +177,9 @@ enum { /* columns of why_entry */
 	E_DAY_ENDS_AT,
 	E_DID_DENIED,
 	E_LIST,
-	E_HOLIDAYS
+	E_HOLIDAYS,
+	E_CHANNELS,
+	E_CALLS_PER_SECOND
 };
 
 /* When the number's own hours begin, as gate_entry has it. */
@@ -199,6 +239,7 @@ static void read_entry_gates(
 			.used = (uint32_t)row_i64(rows, 0, E_USED),
 			.ends_us = row_time(rows, 0, E_DAY_ENDS_AT)},
 	};
+	read_limits(rows, E_CHANNELS, seg, now_us, why);
 }
 
 static bool read_entry(const struct rows *rows, const struct segment *seg, uint64_t entry_id,
@@ -253,10 +294,13 @@ enum { /* columns of why_batch */
 	B_CANCELED_AT,
 	B_FINISHED_AT,
 	B_TOTAL,
-	B_OPEN
+	B_OPEN,
+	B_CHANNELS,
+	B_CALLS_PER_SECOND
 };
 
-static void read_batch(const struct rows *rows, uint64_t queue_id, struct why *why)
+static void read_batch(const struct rows *rows, const struct segment *seg, uint64_t queue_id,
+	int64_t now_us, struct why *why)
 {
 	*why = (struct why){
 		.client_id = (uint64_t)row_i64(rows, 0, B_CLIENT),
@@ -272,6 +316,7 @@ static void read_batch(const struct rows *rows, uint64_t queue_id, struct why *w
 				.paused = !row_is_null(rows, 0, B_PAUSED_AT),
 				.canceled = !row_is_null(rows, 0, B_CANCELED_AT)}},
 	};
+	read_limits(rows, B_CHANNELS, seg, now_us, why);
 	why->stage = why->ended_us ? WHY_OVER : WHY_WAITS;
 	say_status(why, str_of(why->ended_us		     ? "finished"
 				: why->entry.gate.dispatched ? "active"
@@ -286,7 +331,7 @@ bool why_batch(struct db *db, const struct segment *seg, uint64_t client_id, uin
 		return false;
 	*found = rows.n == 1;
 	if (*found)
-		read_batch(&rows, queue_id, why);
+		read_batch(&rows, seg, queue_id, now_us, why);
 	rows_free(&rows);
 	return !*found || why->stage != WHY_WAITS || ask_gates(seg, now_us, &why->entry, why, err);
 }

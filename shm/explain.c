@@ -76,6 +76,16 @@ static void say_client(struct explained *e, const struct question *q)
 		say(e, "at most %u calls a second", c->calls_per_second);
 }
 
+static void say_batch(struct explained *e, const struct question *q)
+{
+	const struct gate_batch *batch = q->view.entry ? &q->view.entry->batch : NULL;
+	if (batch && e->gate == GATE_batch_channels && batch->channels_limit)
+		say(e, "%u of %u channels of the batch in use", batch->channels_used,
+			batch->channels_limit);
+	else if (batch && e->gate == GATE_batch_cps && q->ex->entry->batch_cps)
+		say(e, "at most %u calls of the batch a second", q->ex->entry->batch_cps);
+}
+
 static void say_window(struct explained *e, const struct question *q)
 {
 	const struct gate_entry *entry = q->view.entry;
@@ -205,6 +215,8 @@ static say_fn *const words[GATE__N] = {
 	[GATE_client_channels] = say_client,
 	[GATE_client_rate] = say_client,
 	[GATE_client_cps] = say_client,
+	[GATE_batch_channels] = say_batch,
+	[GATE_batch_cps] = say_batch,
 	[GATE_allocation_off] = say_allocation,
 	[GATE_allocation_channels] = say_allocation,
 	[GATE_allocation_rate] = say_allocation,

@@ -19,6 +19,7 @@ struct explain_entry {
 	struct gate_entry gate;
 	bool is_number; /* one number, not only its batch */
 	char region[REGION_TEXT_BYTES];
+	uint32_t batch_cps; /* calls a second that its batch may begin; 0 = no limit of its own */
 	char list[16]; /* that its number is on: "everybody", "client", "batch"; "" = not known */
 	int64_t created_us, paused_us, canceled_us;
 };

@@ -246,6 +246,43 @@ def test_the_accounts_calls_per_second(farmed, far_end):
     client.api.post(f"/queues/batches/{batch_id}/cancel").ok
 
 
+def batch_with(client, numbers, **settings):
+    batch_id = next(_batches)
+    client.api.post("/queues/insertdataincallqueue/", {"batch_id": batch_id, **settings,
+                                                       "data": [{"phone_number": number} for number in numbers]}).ok
+    client.dispatch()
+    return batch_id
+
+
+_batches = itertools.count(9001)
+
+
+def test_all_channels_of_a_batch_that_lets_others_pass(farmed, far_end):
+    client = tenant(farmed)
+    batch_id = batch_with(client, far_end.numbers("stays", 3), channels=2)
+    verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "batch_channels")
+    assert verdict["detail"] == "2 of 2 channels of the batch in use" and verdict["who"] == "client"
+    other = batch_with(client, far_end.numbers("busy", 5))
+    farmed.wait_until(lambda: client.api.get(f"/queues/batches/{other}").ok["status"] == "finished", "the other batch is dialled")
+    assert explain_batch(client, other)["blocked_by"] is None
+    assert client.api.get(f"/queues/batches/{batch_id}").ok["counts"]["queued"] == 1
+    # what it may is changed while it is dialled
+    client.api.request("PATCH", f"/queues/batches/{batch_id}", {"channels": 3}, headers={"If-Match": "*"}).ok
+    farmed.wait_until(lambda: client.api.get(f"/queues/batches/{batch_id}").ok["counts"]["answered"] == 3, "its third call")
+    client.api.request("PATCH", f"/queues/batches/{batch_id}", {"channels": 1}, headers={"If-Match": "*"}).ok
+    assert client.api.get(f"/queues/batches/{batch_id}").ok["counts"]["answered"] == 3, "nobody is hung up"
+    for row in client.api.get(f"/clients/calling-queue-entries/{client.client_id}/{batch_id}").ok["items"]:
+        client.api.post(f"/calls/{row['call_id']}/hangup").ok
+
+
+def test_a_batchs_calls_per_second(farmed, far_end):
+    client = tenant(farmed)
+    batch_id = batch_with(client, far_end.numbers("busy", 100), calls_per_second=1)
+    verdict = blocked_only_by(farmed, lambda: explain_batch(client, batch_id), "batch_cps")
+    assert verdict["detail"] == "at most 1 calls of the batch a second" and verdict["next_at"]
+    client.api.post(f"/queues/batches/{batch_id}/cancel").ok
+
+
 def test_no_server(farmed, far_end):
     client = tenant(farmed, server=None)
     call_id = client.call(far_end.numbers("busy")[0])

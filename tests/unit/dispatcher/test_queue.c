@@ -178,6 +178,90 @@ static void who_was_held_back_comes_back(void **state)
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void weigh(struct world *w, uint64_t batch, uint32_t weight)
+{
+	queue_of(&w->d, &w->client, batch)->terms.weight = weight;
+	queue_weighed(&w->client);
+}
+
+/* Turns of batches 1 to 4, which never run dry. */
+static void count_turns(struct world *w, unsigned turns, unsigned of[5])
+{
+	for (uint64_t batch = 1; batch <= 4; batch++)
+		of[batch] = 0;
+	for (unsigned i = 0; i < turns; i++) {
+		uint64_t batch = dial(w);
+		assert_in_range(batch, 1, 4);
+		of[batch]++;
+	}
+}
+
+/* The oldest and the rest by its weight and their average, the rest among themselves by theirs. */
+static void weights_divide_the_turns(void **state)
+{
+	struct world *w = *state;
+	unsigned of[5];
+	for (uint64_t batch = 1; batch <= 4; batch++)
+		for (unsigned i = 0; i < 40; i++)
+			add_chunk(w, batch, 100);
+	count_turns(w, 600, of);
+	assert_in_range(of[1], 299, 301);
+	for (unsigned i = 2; i <= 4; i++)
+		assert_in_range(of[i], 99, 101);
+	weigh(w, 1, 4);
+	weigh(w, 3, 6); /* beside 1 and 1: on average 8/3 */
+	count_turns(w, 1000, of);
+	assert_in_range(of[1], 598, 602);
+	assert_in_range(of[3], 298, 302);
+	assert_in_range(of[2], 48, 52);
+	assert_in_range(of[4], 48, 52);
+	weigh(w, 1, 1);
+	weigh(w, 3, 1);
+	count_turns(w, 600, of);
+	assert_in_range(of[1], 299, 302);
+	assert_in_range(of[3], 98, 102);
+}
+
+/* It gives its turns to the others, and has them again. */
+static void a_batch_that_is_shut_has_no_turn(void **state)
+{
+	struct world *w = *state;
+	unsigned of[5];
+	for (uint64_t batch = 1; batch <= 4; batch++)
+		for (unsigned i = 0; i < 20; i++)
+			add_chunk(w, batch, 100);
+	(void)dial(w);
+	queue_shut(queue_of(&w->d, &w->client, 1));
+	queue_shut(queue_of(&w->d, &w->client, 1));
+	count_turns(w, 400, of);
+	assert_int_equal(of[1], 0);
+	assert_in_range(of[2], 199, 201);
+	queue_reopen(queue_of(&w->d, &w->client, 1));
+	count_turns(w, 400, of);
+	assert_in_range(of[1], 199, 201);
+}
+
+/* Others come into the window in its place, up to a number. */
+static void batches_that_are_shut_keep_nobody_out(void **state)
+{
+	struct world *w = *state;
+	enum { LIMITED = QUEUES_OPEN + QUEUES_SHUT };
+	for (uint64_t batch = 1; batch <= LIMITED; batch++) {
+		add_chunk(w, batch, 10);
+		load(w);
+		queue_shut(queue_of(&w->d, &w->client, batch));
+	}
+	add_chunk(w, 100, 10);
+	assert_int_equal(dial(w), UINT64_MAX);
+	queue_reopen(queue_of(&w->d, &w->client, 7));
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(dial(w), 7);
+	assert_int_equal(dial(w), 100);
+	for (uint64_t batch = 1; batch <= LIMITED; batch++)
+		if (batch != 7)
+			queue_reopen(queue_of(&w->d, &w->client, batch));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +271,9 @@ int main(void)
 		WORLD_TEST(a_small_batch_is_not_behind_a_large_one),
 		WORLD_TEST(every_batch_comes_to_its_turn),
 		WORLD_TEST(who_was_held_back_comes_back),
+		WORLD_TEST(weights_divide_the_turns),
+		WORLD_TEST(a_batch_that_is_shut_has_no_turn),
+		WORLD_TEST(batches_that_are_shut_keep_nobody_out),
 	};
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

@@ -97,6 +97,45 @@ struct holiday_file_input {
 extern const struct field holiday_file_fields[];
 extern const size_t holiday_file_fields_n;
 
+/* What `ccsctl dnc add, remove, check' is told: ctl/dnc.def. */
+struct dnc_input {
+#define FLAG(member, ...)   int64_t member;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/dnc.def"
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field dnc_fields[];
+extern const size_t dnc_fields_n;
+
+/* What `ccsctl dnc list, export' is told: ctl/dnc_list.def. */
+struct dnc_list_input {
+#define FLAG(member, ...)   int64_t member;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/dnc_list.def"
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field dnc_list_fields[];
+extern const size_t dnc_list_fields_n;
+
+/* What `ccsctl dnc load and ccsctl import' is told: ctl/dnc_file.def. */
+struct dnc_file_input {
+#define FLAG(member, ...)   int64_t member;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/dnc_file.def"
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field dnc_file_fields[];
+extern const size_t dnc_file_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -120,6 +159,9 @@ struct ctl {
 		struct drain_input drain;
 		struct batch_load_input batch_load;
 		struct batch_settings settings;
+		struct dnc_input dnc;
+		struct dnc_list_input dnc_list;
+		struct dnc_file_input dnc_file;
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;

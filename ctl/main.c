@@ -18,6 +18,9 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_batch_load   batch_load_fields, &batch_load_fields_n
 #define FIELDS_settings	    settings_fields, &settings_fields_n
 #define FIELDS_client	    client_fields, &client_fields_n
+#define FIELDS_dnc	    dnc_fields, &dnc_fields_n
+#define FIELDS_dnc_file	    dnc_file_fields, &dnc_file_fields_n
+#define FIELDS_dnc_list	    dnc_list_fields, &dnc_list_fields_n
 #define FIELDS_drain	    drain_fields, &drain_fields_n
 #define FIELDS_halt	    halt_fields, &halt_fields_n
 #define FIELDS_holiday	    holiday_fields, &holiday_fields_n

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "registry/fine.h"
 #include "registry/load.h"
 
 #include "common/base.h"

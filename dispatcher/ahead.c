@@ -97,7 +97,8 @@ static bool is_fit(struct dispatcher *d, const struct slot *slot)
 {
 	const struct client *client = slot->client;
 	const struct queue *queue = slot->chunk->queue;
-	bool unlimited = terms_known(queue) && !terms_limit(queue); /* still */
+	bool unlimited = terms_known(queue) && !terms_limit(queue) && /* still */
+			 terms_hold_at(queue, d->now_us);
 	bool may_show = !(slot->call->seen & SEEN_ASKED) || !slot->caller_id ||
 			caller_id_allowed(client, slot->caller_id);
 	bool is_open = hours_of_slot(d, slot).is_open;

@@ -70,10 +70,9 @@ void batch_add_withdraw(struct batch *batch, struct slot *slot)
 		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
 }
 
-void batch_add_cancel(
-	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry)
+void batch_add_cancel(struct batch *batch, struct batch_cancel cancel)
 {
-	LIST_ADD(batch->cancels, (struct batch_cancel){client_id, first_entry, last_entry});
+	LIST_ADD(batch->cancels, cancel);
 }
 
 void batch_add_opt_out(struct batch *batch, const struct slot *slot)
@@ -289,16 +288,17 @@ static void send_withdraws(struct dispatcher *d, const struct batch *batch)
 static void send_cancels(struct dispatcher *d, const struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
-#define CANCEL_COLUMN(member)                                                                      \
+#define CANCEL_COLUMN(oid, add, type, member)                                                      \
 	do {                                                                                       \
-		struct sql_array column_ = arg_array(&args, INT8OID);                              \
+		struct sql_array column_ = arg_array(&args, oid);                                  \
 		for (size_t i = 0; i < batch->cancels.n; i++)                                      \
-			array_i64(&column_, (int64_t)batch->cancels.v[i].member);                  \
+			add(&column_, (type)batch->cancels.v[i].member);                           \
 		array_end(&column_);                                                               \
 	} while (0)
-	CANCEL_COLUMN(client_id);
-	CANCEL_COLUMN(first);
-	CANCEL_COLUMN(last);
+	CANCEL_COLUMN(INT8OID, array_i64, int64_t, client_id);
+	CANCEL_COLUMN(INT8OID, array_i64, int64_t, first);
+	CANCEL_COLUMN(INT8OID, array_i64, int64_t, last);
+	CANCEL_COLUMN(BOOLOID, array_bool, bool, is_expired);
 #undef CANCEL_COLUMN
 	stream_query(d->commits, SQL_ENTRIES_CANCEL, &args, NULL, NULL);
 	args_free(&args);

@@ -27,6 +27,7 @@ struct batch_event {
 struct batch_cancel {
 	uint64_t client_id;
 	uint64_t first, last; /* entries */
+	bool is_expired;      /* nobody has called them off: their time was over */
 };
 
 /* A number for its client's do-not-call list; the slot may be gone before it is stored. */
@@ -71,8 +72,7 @@ size_t batch_pieces(const struct batch *batch);
 
 void batch_add_arm(struct batch *batch, struct slot *slot);
 void batch_add_withdraw(struct batch *batch, struct slot *slot);
-void batch_add_cancel(
-	struct batch *batch, uint64_t client_id, uint64_t first_entry, uint64_t last_entry);
+void batch_add_cancel(struct batch *batch, struct batch_cancel cancel);
 void batch_add_opt_out(struct batch *batch, const struct slot *slot);
 void batch_add_finish(struct batch *batch, struct slot *slot);
 void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload);

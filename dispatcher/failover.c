@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dispatcher/disposition.h"
+#include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/server.h"
 #include "dispatcher/work.h"
@@ -69,8 +70,8 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 	counter_add(d->seg, COUNTER_failed_over, 1);
 	if (!chunk) /* its client is gone */
 		return;
-	if (chunk->order == CHUNK_CANCEL) {
-		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
+	if (chunk_is_over(chunk)) {
+		chunk_end_entries(d, chunk, slot->entry_id, slot->entry_id);
 		return;
 	}
 	struct shm_window facts = row_of(slot, slot->head->n + 1, slot->head->server_id);
@@ -80,7 +81,9 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 void failover_undo(struct dispatcher *d, struct slot *slot)
 {
 	bool called_off = slot->call->seen & SEEN_CALLED_OFF;
-	if (called_off || (slot->chunk && slot->chunk->order == CHUNK_CANCEL)) {
+	if (!called_off && slot->chunk && chunk_is_over(slot->chunk)) {
+		chunk_end_entries(d, slot->chunk, slot->entry_id, slot->entry_id);
+	} else if (called_off) {
 		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
 	} else if (slot->chunk) {
 		struct shm_window facts = row_of(slot, slot->head->n, slot->call->tried_server_id);

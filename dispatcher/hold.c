@@ -40,11 +40,21 @@ static void go_on(struct dispatcher *d, struct chunk *chunk)
 	}
 }
 
-static void cancel(struct dispatcher *d, struct chunk *chunk)
+void chunk_end_entries(
+	struct dispatcher *d, const struct chunk *chunk, uint64_t first, uint64_t last)
+{
+	if (chunk->order == CHUNK_EXPIRE)
+		journal_expire(d->journal, chunk->client->id, first, last);
+	else
+		journal_cancel(d->journal, chunk->client->id, first, last);
+}
+
+/* Canceled, or expired. */
+static void end(struct dispatcher *d, struct chunk *chunk)
 {
 	hold(d, chunk);
 	chunk->state = CHUNK_LOADED;
-	journal_cancel(d->journal, chunk->client->id, chunk->id << 10, (chunk->id << 10) + 1023);
+	chunk_end_entries(d, chunk, chunk->id << 10, (chunk->id << 10) + 1023);
 	chunk_maybe_close(d, chunk);
 }
 
@@ -57,14 +67,14 @@ void chunk_obey(struct dispatcher *d, struct chunk *chunk)
 	else if (chunk->order == CHUNK_PAUSE)
 		hold(d, chunk);
 	else
-		cancel(d, chunk);
+		end(d, chunk);
 }
 
 void chunk_ordered(struct dispatcher *d, struct chunk *chunk, enum chunk_order order)
 {
 	if (order != CHUNK_GO && chunk->live) /* also what an earlier life has armed */
 		ahead_give_back(d, chunk);
-	if (chunk->order == order || chunk->order == CHUNK_CANCEL)
+	if (chunk->order == order || chunk_is_over(chunk))
 		return;
 	chunk->order = order;
 	chunk_obey(d, chunk);

@@ -9,7 +9,17 @@
 
 #include "dispatcher/dispatcher.h"
 
-/* The sweep's word on a chunk. A cancel is final. */
+/* Its batch is canceled, or has expired: what was never tried ends. */
+static inline bool chunk_is_over(const struct chunk *chunk)
+{
+	return chunk->order == CHUNK_CANCEL || chunk->order == CHUNK_EXPIRE;
+}
+
+/* Ends these entries of such a chunk, as journal_cancel does, for the reason that it has. */
+void chunk_end_entries(
+	struct dispatcher *d, const struct chunk *chunk, uint64_t first, uint64_t last);
+
+/* The sweep's word on a chunk. A cancel is final, and so is the end of its time. */
 void chunk_ordered(struct dispatcher *d, struct chunk *chunk, enum chunk_order order);
 
 /* Does with the chunk what was ordered: also once its entries have been read. */

@@ -87,7 +87,12 @@ void journal_close(struct journal *journal, struct chunk *chunk)
 
 void journal_cancel(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last)
 {
-	batch_add_cancel(&journal->open, client_id, first, last);
+	batch_add_cancel(&journal->open, (struct batch_cancel){client_id, first, last, false});
+}
+
+void journal_expire(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last)
+{
+	batch_add_cancel(&journal->open, (struct batch_cancel){client_id, first, last, true});
 }
 
 void journal_control(struct journal *journal, uint64_t control_id)

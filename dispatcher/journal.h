@@ -32,6 +32,9 @@ void journal_close(struct journal *journal, struct chunk *chunk);
 /* Those of the client's entries from first to last that were never tried are canceled. None of them may be planned later. */
 void journal_cancel(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last);
 
+/* The same, because their time is over. */
+void journal_expire(struct journal *journal, uint64_t client_id, uint64_t first, uint64_t last);
+
 /* Who was called wants no more calls: the client's list has his number from this commit on. Nothing when it had it before. */
 void journal_opt_out(struct journal *journal, const struct slot *slot);
 

@@ -61,7 +61,7 @@ enum chunk_state {
 };
 
 /* What its batch's owner wants, as PostgreSQL has it. */
-enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL };
+enum chunk_order { CHUNK_PAUSE, CHUNK_GO, CHUNK_CANCEL, CHUNK_EXPIRE };
 
 /* Do-not-call lists: dnc.h. */
 enum dnc_list { DNC_NONE, DNC_EVERYBODY, DNC_CLIENT, DNC_BATCH };
@@ -77,6 +77,8 @@ struct terms {
 	uint32_t calls_per_second; /* 0: likewise */
 	uint32_t weight;	   /* beside its client's other batches */
 	struct caller_id *did;	   /* to be shown where an entry asks for none; NULL: none */
+	int64_t starts_us;	   /* no call begins before; 0: at once */
+	int64_t expires_us;	   /* no call begins from then on; 0: never */
 };
 
 struct queue {

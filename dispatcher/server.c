@@ -19,6 +19,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "shm/counters.h"
 #include "shm/directory.h"
 #include "shm/latency.h"
@@ -351,6 +352,8 @@ static bool client_wants(struct dispatcher *d, const struct slot *slot)
 	if (!c)
 		return true;
 	if (c->facts.halted)
+		return false;
+	if (slot->chunk && !terms_hold_at(slot->chunk->queue, d->now_us))
 		return false;
 	return d->now_us - slot->call->armed_us < PLAN_GOOD_US ||
 	       (c->facts.is_active && c->facts.status == CLIENT_ACTIVE &&

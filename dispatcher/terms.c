@@ -26,20 +26,34 @@ bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct
 			.channels_used = queue->channels,
 			.pace = rate_per_second(queue->terms.calls_per_second),
 			.pace_us = queue->pace_us},
+		.starts_us = queue->terms.starts_us,
+		.expires_us = queue->terms.expires_us,
 	};
 	const struct gate_view view = {.now_us = d->now_us, .entry = &e};
-	return gate_blocks(GATE_batch_channels, &view, out) ||
+	return gate_blocks(GATE_not_started, &view, out) || gate_blocks(GATE_expired, &view, out) ||
+	       gate_blocks(GATE_batch_channels, &view, out) ||
 	       gate_blocks(GATE_batch_cps, &view, out);
 }
 
-/* Its turn comes, or does not, as its terms have it now. */
+static void look_again_at(struct dispatcher *d, struct queue *queue, int64_t at_us)
+{
+	int64_t expires_us = queue->terms.expires_us;
+	if (expires_us > d->now_us)
+		at_us = MIN(at_us, expires_us);
+	if (at_us == INT64_MAX)
+		heap_remove(&d->queue_timers, &queue->timer);
+	else
+		heap_put(&d->queue_timers, &queue->timer, at_us);
+}
+
+/* Its turn comes, or does not, as its terms have it now. Once its time is over the sweep ends what was never tried. */
 static void settle(struct dispatcher *d, struct queue *queue)
 {
 	struct gate_verdict why;
 	if (queue->id == 0 || !queue->terms.is_known)
 		return;
 	if (!terms_blocked(d, queue, &why)) {
-		heap_remove(&d->queue_timers, &queue->timer);
+		look_again_at(d, queue, INT64_MAX);
 		if (queue->place != QUEUE_SHUT)
 			return;
 		queue_reopen(queue);
@@ -47,12 +61,10 @@ static void settle(struct dispatcher *d, struct queue *queue)
 		sched_client_ready(d, queue->client);
 		return;
 	}
+	d->sweep_wanted |= why.gate == GATE_expired && queue->gate != GATE_expired;
 	queue->gate = why.gate;
 	queue_shut(queue);
-	if (why.next_us == INT64_MAX)
-		heap_remove(&d->queue_timers, &queue->timer);
-	else
-		heap_put(&d->queue_timers, &queue->timer, why.next_us);
+	look_again_at(d, queue, why.next_us);
 }
 
 void terms_wake(struct dispatcher *d)
@@ -117,7 +129,22 @@ void terms_forget(struct dispatcher *d, struct queue *queue)
 	queue->terms.did = NULL;
 }
 
-enum column { ID, VERSION, WAS_HERE, DID, CHANNELS, CALLS_PER_SECOND, WEIGHT };
+enum column {
+	ID,
+	VERSION,
+	WAS_HERE,
+	DID,
+	CHANNELS,
+	CALLS_PER_SECOND,
+	WEIGHT,
+	STARTS_AT,
+	EXPIRES_AT
+};
+
+static int64_t time_or_0(const struct rows *rows, int row, int column)
+{
+	return row_is_null(rows, row, column) ? 0 : row_time(rows, row, column);
+}
 
 /* The one place that reads a row of queue_terms. */
 static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, int row)
@@ -132,6 +159,8 @@ static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, 
 		.calls_per_second = (uint32_t)row_i64(rows, row, CALLS_PER_SECOND),
 		.weight = MAX((uint32_t)row_i64(rows, row, WEIGHT), 1u),
 		.did = *did ? caller_id_hold(d, did) : NULL,
+		.starts_us = time_or_0(rows, row, STARTS_AT),
+		.expires_us = time_or_0(rows, row, EXPIRES_AT),
 	};
 }
 

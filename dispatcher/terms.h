@@ -33,6 +33,13 @@ static inline bool terms_limit(const struct queue *queue)
 	return queue->terms.channels || queue->terms.calls_per_second;
 }
 
+/* It is the time in which its calls may begin. */
+static inline bool terms_hold_at(const struct queue *queue, int64_t now_us)
+{
+	const struct terms *terms = &queue->terms;
+	return now_us >= terms->starts_us && (!terms->expires_us || now_us < terms->expires_us);
+}
+
 /* A call of it holds a channel, or no more. */
 void terms_count(struct dispatcher *d, struct queue *queue, int by);
 

@@ -428,7 +428,11 @@ void submit_drain(struct dispatcher *d)
 
 static enum chunk_order order_of(const struct rows *rows, int i)
 {
-	return row_bool(rows, i, 6) ? CHUNK_CANCEL : row_bool(rows, i, 5) ? CHUNK_PAUSE : CHUNK_GO;
+	if (row_bool(rows, i, 6))
+		return CHUNK_CANCEL;
+	if (row_bool(rows, i, 8))
+		return CHUNK_EXPIRE;
+	return row_bool(rows, i, 5) ? CHUNK_PAUSE : CHUNK_GO;
 }
 
 static void take_chunks(void *arg, const struct rows *rows)
@@ -477,6 +481,7 @@ static void sweep_chunks(struct dispatcher *d)
 	d->sweep_wanted = false;
 	d->next_full_sweep_us = d->now_us + FULL_SWEEP_US;
 	arg_text(&args, str_of(d->conf->common_node));
+	arg_time(&args, d->now_us);
 	stream_query(d->lookups, SQL_CHUNKS_OPEN, &args, take_chunks, d);
 	stream_end(d->lookups, swept, d);
 	args_free(&args);

@@ -6,6 +6,7 @@
 #include "fcgi/put.h"
 #include "fcgi/put_why.h"
 #include "registry/dnc.h"
+#include "registry/fine.h"
 #include "registry/why.h"
 #include "shm/hours.h"
 #include "sql/db.h"
@@ -23,6 +24,7 @@ struct outlook {
 	int64_t call_us; /* a call takes, on average of the last week */
 	int64_t channels,
 		calls_per_second; /* of the batch itself; not above 0: it has no such limit */
+	int64_t starts_us;	  /* the batch wants to begin; 0: at once */
 };
 
 static bool look_ahead(struct app *app, uint64_t client_id, struct outlook *out, struct err *err)
@@ -112,6 +114,8 @@ static void put_forecast(
 	double pace = out->is_known ? pace_us(out) : 0;
 	int64_t begins = pace > 0 ? begins_us(&out->why.verdict, now_us) : 0;
 	int64_t start = begins ? after_work(c, begins, pace * (double)out->ahead) : 0;
+	if (start && start < out->starts_us)
+		start = after_work(c, out->starts_us, 0);
 	int64_t finish =
 		start ? after_work(c, start,
 				own_pace_us(out, pace) * (double)entries + (double)out->call_us)
@@ -201,7 +205,11 @@ bool preflight(struct app *app, const struct req *req, const struct batch *batch
 	struct outlook out = {.channels = batch->head.settings.channels,
 		.calls_per_second = batch->head.settings.calls_per_second};
 	struct err unknown;
+	struct str start_at = batch->head.settings.start_at;
 	bool found;
+
+	if (start_at.n && !instant_read(start_at, &out.starts_us))
+		return fail(err, ERR_INTERNAL, "an unchecked start_at");
 
 	if (!batch_find(app, batch, &receipt, &found, err) ||
 		(!found && !may_be_added_to(app, req, batch, err)) ||

@@ -1,7 +1,11 @@
 /* Shared conditions: see fine.h. */
 #include <arpa/inet.h>
+#include <time.h>
 
 #include "registry/fine.h"
+
+#include "common/clock.h"
+#include "shm/calling_time.h"
 #include "shm/layout.h"
 #include "shm/network.h"
 #include "shm/scope.h"
@@ -248,6 +252,65 @@ bool fine_date(struct str text)
 	bool is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
 	return century >= 20 && century <= 21 && month >= 1 && month <= 12 && day >= 1 &&
 	       day <= days[month - 1] && (month != 2 || day <= 28 || is_leap);
+}
+
+/* "Z", "+05:30": seconds ahead of UTC. */
+static bool offset_read(struct str text, int64_t *seconds)
+{
+	enum { HOURS_MOST = 15 }; /* as PostgreSQL has it */
+	*seconds = 0;
+	if (str_eq(text, STR("Z")))
+		return true;
+	if (!has_form(text, "+dd:dd") && !has_form(text, "-dd:dd"))
+		return false;
+	int hours = two_digits(text.p + 1), minutes = two_digits(text.p + 4);
+	*seconds = (*text.p == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return hours <= HOURS_MOST && minutes <= 59;
+}
+
+/* ".123": up to six digits, in microseconds; cut off text. */
+static bool fraction_read(struct str *text, int64_t *us)
+{
+	size_t n = 1;
+	int64_t unit = 100000;
+	*us = 0;
+	if (!text->n || *text->p != '.')
+		return true;
+	for (; n < text->n && text->p[n] >= '0' && text->p[n] <= '9'; n++, unit /= 10)
+		*us += (text->p[n] - '0') * unit;
+	text->p += n;
+	text->n -= n;
+	return n > 1 && n <= 7;
+}
+
+bool instant_read(struct str text, int64_t *at_us)
+{
+	enum { DATE_BYTES = 10, WHOLE_BYTES = 19 }; /* "2026-12-01T09:00:00" */
+	struct tm tm = {0};
+	int64_t offset_s, fraction_us;
+	if (text.n <= WHOLE_BYTES ||
+		!has_form((struct str){text.p, WHOLE_BYTES}, "dddd-dd-ddTdd:dd:dd") ||
+		!fine_date((struct str){text.p, DATE_BYTES}))
+		return false;
+	tm.tm_year = two_digits(text.p) * 100 + two_digits(text.p + 2) - 1900;
+	tm.tm_mon = two_digits(text.p + 5) - 1;
+	tm.tm_mday = two_digits(text.p + 8);
+	tm.tm_hour = two_digits(text.p + 11);
+	tm.tm_min = two_digits(text.p + 14);
+	tm.tm_sec = two_digits(text.p + 17);
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59)
+		return false;
+	struct str rest = {text.p + WHOLE_BYTES, text.n - WHOLE_BYTES};
+	if (!fraction_read(&rest, &fraction_us) || !offset_read(rest, &offset_s))
+		return false;
+	*at_us = ((int64_t)timegm(&tm) - offset_s) * US_PER_S + fraction_us;
+	return true;
+}
+
+bool fine_instant(struct str text)
+{
+	int64_t at_us;
+	return instant_read(text, &at_us);
 }
 
 bool day_time_read(struct str text, char out[DAY_TIME_BYTES])

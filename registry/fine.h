@@ -21,6 +21,7 @@ bool fine_networks(struct str text);	   /* addresses, perhaps with /bits, separa
 bool fine_origins(struct str text); /* https://host or https://host:port, separated by blanks */
 bool fine_client_status(struct str text);
 bool fine_server_status(struct str text);
+bool fine_instant(struct str text);  /* as instant_read takes it */
 bool fine_date(struct str text);     /* 2026-12-25, a day that there is */
 bool fine_day_time(struct str text); /* as day_time_read takes it */
 
@@ -35,5 +36,8 @@ MUST_USE bool client_status_read(struct str name, uint32_t *status);
 MUST_USE bool server_status_read(struct str name, uint32_t *status);
 const char *client_status_name(uint32_t status);
 const char *server_status_name(uint32_t status);
+
+/* "2026-12-01T09:00:00+05:30", or with Z: date, time and offset, all of them (RFC 3339). In microseconds of UTC. */
+MUST_USE bool instant_read(struct str text, int64_t *at_us);
 
 #endif

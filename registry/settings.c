@@ -1,5 +1,6 @@
 /* Settings of batches: see settings.h. */
 #include "registry/settings.h"
+#include "registry/fine.h"
 
 #include "common/base.h"
 
@@ -88,9 +89,20 @@ bool settings_from_json(const json_t *object, struct batch_settings *settings, s
 	return true;
 }
 
+static bool ends_after_its_start(const struct batch_settings *settings, struct err *err)
+{
+	int64_t starts_us, ends_us;
+	bool both = settings->start_at.n && settings->deadline.n &&
+		    instant_read(settings->start_at, &starts_us) &&
+		    instant_read(settings->deadline, &ends_us);
+	return !both || starts_us < ends_us ||
+	       fail_code(err, ERR_INPUT, "invalid_field", "deadline must be later than start_at");
+}
+
 bool settings_check(const struct batch_settings *settings, struct err *err)
 {
-	return fields_check_given(settings_fields, settings_fields_n, settings, err);
+	return fields_check_given(settings_fields, settings_fields_n, settings, err) &&
+	       ends_after_its_start(settings, err);
 }
 
 /* ---- out ---- */

@@ -179,7 +179,9 @@ enum { /* columns of why_entry */
 	E_LIST,
 	E_HOLIDAYS,
 	E_CHANNELS,
-	E_CALLS_PER_SECOND
+	E_CALLS_PER_SECOND,
+	E_STARTS_AT,
+	E_EXPIRES_AT
 };
 
 /* When the number's own hours begin, as gate_entry has it. */
@@ -231,6 +233,8 @@ static void read_entry_gates(
 		.number_live =
 			known && view_number_is_live(&view, why->entry_id,
 					 row_text(rows, 0, E_NUMBER), row_text(rows, 0, E_E164)),
+		.starts_us = time_or_0(rows, E_STARTS_AT),
+		.expires_us = time_or_0(rows, E_EXPIRES_AT),
 		.hours_begin_us = known ? hours_begin_us(&client.client, row_text(rows, 0, E_E164),
 						  row_text(rows, 0, E_HOLIDAYS), now_us)
 					: 0,
@@ -296,7 +300,9 @@ enum { /* columns of why_batch */
 	B_TOTAL,
 	B_OPEN,
 	B_CHANNELS,
-	B_CALLS_PER_SECOND
+	B_CALLS_PER_SECOND,
+	B_STARTS_AT,
+	B_EXPIRES_AT
 };
 
 static void read_batch(const struct rows *rows, const struct segment *seg, uint64_t queue_id,
@@ -314,7 +320,9 @@ static void read_batch(const struct rows *rows, const struct segment *seg, uint6
 			.canceled_us = time_or_0(rows, B_CANCELED_AT),
 			.gate = {.dispatched = row_bool(rows, 0, B_DISPATCHED),
 				.paused = !row_is_null(rows, 0, B_PAUSED_AT),
-				.canceled = !row_is_null(rows, 0, B_CANCELED_AT)}},
+				.canceled = !row_is_null(rows, 0, B_CANCELED_AT),
+				.starts_us = time_or_0(rows, B_STARTS_AT),
+				.expires_us = time_or_0(rows, B_EXPIRES_AT)}},
 	};
 	read_limits(rows, B_CHANNELS, seg, now_us, why);
 	why->stage = why->ended_us ? WHY_OVER : WHY_WAITS;

@@ -92,11 +92,13 @@ update control set done_at = now() where id = any ($1::bigint[]) and done_at is 
 
 -- name: chunks_open
 -- Released work that nobody owns, and our own, with what its batch's owner wants. By id, so that older batches come first.
--- What is canceled before it was released is closed all the same.
+-- What is canceled before it was released, or has expired by $2, is closed all the same.
 select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count,
-       q.paused_at is not null, q.canceled_at is not null, coalesce(q.settings_version, 0)
-  from chunk c left join queue_master q on q.id = c.queue_master_id
- where c.closed_at is null and (c.dispatched_at is not null or q.canceled_at is not null)
+       q.paused_at is not null, q.canceled_at is not null, coalesce(q.settings_version, 0), coalesce(x.is_over, false)
+  from chunk c
+  left join queue_master q on q.id = c.queue_master_id
+  left join lateral (select batch_expires_at(q.settings, q.created_at) <= $2::timestamptz as is_over) x on q.settings is not null
+ where c.closed_at is null and (c.dispatched_at is not null or q.canceled_at is not null or x.is_over)
    and (c.owner_node is null or c.owner_node = $1::text)
  order by c.id
  limit 50000;
@@ -105,7 +107,8 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 -- What their owners have said of these batches (registry/batch.def): columns as enum column of dispatcher/terms.c. One that
 -- has been added to may have been finished a moment ago.
 select id, settings_version, appended_count > 0, settings ->> 'did', (settings ->> 'channels')::bigint,
-       (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint
+       (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint, batch_starts_at(settings),
+       batch_expires_at(settings, created_at)
   from queue_master
  where id = any ($1::bigint[]);
 
@@ -203,13 +206,16 @@ select ($1::bigint[])[ord], list from dnc_listed($2::bigint[], $3::bigint[], $4:
 select attempt_withdraw($1::bigint[], $2::bigint[], $3::timestamptz[])::text;
 
 -- name: entries_cancel
--- What of these entries is not finished and has no attempt under way ends here. No row of rollup_hour: nothing was dialled.
+-- What of these entries is not finished and has no attempt under way ends here: called off, or expired ($4). No row of rollup_hour: nothing was dialled.
 -- "offset 0" keeps each range together: a plan that was made while the tables were empty would join all that is in them.
 with added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
                              duration_ms, billsec_ms)
-    select e.entry_id, 0, e.client_id, e.queue_master_id, 'canceled', 'called off before it was dialled', true, now(), now(), 0, 0
-      from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as c (client_id, first, last)
+    select e.entry_id, 0, e.client_id, e.queue_master_id,
+           (case when c.is_expired then 'expired' else 'canceled' end)::disposition,
+           case when c.is_expired then 'its time was over before it was dialled' else 'called off before it was dialled' end,
+           true, now(), now(), 0, 0
+      from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[]) as c (client_id, first, last, is_expired)
      cross join lateral (
          select *
            from entry
@@ -221,10 +227,10 @@ with added as (
                                     and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n))
          offset 0) e
     on conflict do nothing
-    returning queue_master_id
+    returning queue_master_id, disposition
 )
 insert into rollup_batch as r (queue_master_id, disposition, entries)
-select queue_master_id, 'canceled', count(*) from added where queue_master_id is not null group by 1
+select queue_master_id, disposition, count(*) from added where queue_master_id is not null group by 1, 2
 on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries;
 
 -- name: detail_finish
@@ -321,7 +327,10 @@ with closed as (
        set closed_at = now(),
            closed_as = case when exists (select from queue_master q
                                           where q.id = c.queue_master_id and q.canceled_at is not null)
-                            then 'canceled' else 'done' end
+                            then 'canceled'
+                            when exists (select from call_detail d
+                                          where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.disposition = 'expired')
+                            then 'expired' else 'done' end
      where c.id = any ($1::bigint[]) and coalesce(c.closed_at, 'infinity') = 'infinity'
        and c.entry_count = (select count(*) from call_detail d
                              where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)

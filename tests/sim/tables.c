@@ -97,6 +97,7 @@ static void chunks_open(struct table *t)
 		put_i64(t, batch_of(c) && batch_of(c)->paused);
 		put_i64(t, is_canceled(c));
 		put_i64(t, batch_of(c) ? (int64_t)batch_of(c)->settings_version : 0);
+		put_i64(t, false); /* no batch expires */
 	}
 }
 
@@ -114,6 +115,8 @@ static void queue_terms(struct table *t, const struct sql_args *args)
 		put_i64(t, l->channels);
 		put_i64(t, l->per_second);
 		put_i64(t, b->weight);
+		put_null(t);
+		put_null(t);
 	}
 }
 

@@ -5,7 +5,8 @@ import pytest
 
 INSERT = "/queues/insertdataincallqueue/"
 GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5}
-NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None}
+NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None, "start_at": None, "deadline": None,
+        "ttl_seconds": None}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,9 @@ def test_settings_are_part_of_what_makes_a_batch_the_same(client, fresh):
 
 @pytest.mark.parametrize("name, value", [
     ("channels", -1), ("channels", 100_001), ("channels", "3"), ("channels", 1.5), ("channels", True),
-    ("calls_per_second", -1), ("calls_per_second", []), ("weight", 0), ("weight", 1_000_001), ("name", 7), ("name", "x" * 201),
+    ("calls_per_second", -1), ("calls_per_second", []), ("weight", 0), ("start_at", "2026-12-01"), ("start_at", "2026-12-01T09:00:00"), ("start_at", 1795446000),
+    ("deadline", "2026-02-30T09:00:00Z"), ("deadline", "2026-12-01T24:00:00Z"), ("deadline", "2026-12-01T09:00:00+99:00"),
+    ("deadline", "2026-12-01 09:00:00Z"), ("ttl_seconds", -1), ("ttl_seconds", 31_622_401), ("weight", 1_000_001), ("name", 7), ("name", "x" * 201),
     ("name", "a\x07b"), ("did", 91)])
 def test_a_bad_setting_is_named_and_nothing_is_stored(client, fresh, name, value):
     batch_id = fresh()

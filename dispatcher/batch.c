@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "dispatcher/batch.h"
+#include "dispatcher/batch_redials.h"
 #include "dispatcher/call_id.h"
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
@@ -61,13 +62,13 @@ bool batch_is_empty(const struct batch *batch)
 void batch_add_arm(struct batch *batch, struct slot *slot)
 {
 	LIST_ADD(batch->arms,
-		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE, 0});
 }
 
 void batch_add_withdraw(struct batch *batch, struct slot *slot)
 {
 	LIST_ADD(batch->withdraws,
-		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE, 0});
 }
 
 void batch_add_cancel(struct batch *batch, struct batch_cancel cancel)
@@ -87,7 +88,7 @@ void batch_add_opt_out(struct batch *batch, const struct slot *slot)
 void batch_add_finish(struct batch *batch, struct slot *slot)
 {
 	LIST_ADD(batch->finishes,
-		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE});
+		(struct batch_call){slot, slot->entry_id, slot->head->n, false, DNC_NONE, 0});
 }
 
 void batch_add_event(struct batch *batch, const struct batch_event *event, struct str payload)
@@ -161,12 +162,6 @@ void batch_take_piece(struct batch *to, struct batch *from)
 
 /* ---- statements ---- */
 
-static struct slot *still_there(const struct batch_call *call)
-{
-	struct slot *slot = call->slot;
-	return slot->entry_id == call->entry_id && slot->head->n == call->n ? slot : NULL;
-}
-
 static void send_opt_outs(struct dispatcher *d, const struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
@@ -197,7 +192,7 @@ static void send_claims(struct dispatcher *d, const struct batch *batch)
 	arg_i64(&args, (int64_t)d->epoch);
 	struct sql_array ids = arg_array(&args, INT8OID);
 	for (size_t i = 0; i < batch->arms.n; i++) {
-		struct slot *slot = still_there(&batch->arms.v[i]);
+		struct slot *slot = batch_slot(&batch->arms.v[i]);
 		if (!slot || !slot->chunk || slot->chunk->claimed)
 			continue;
 		array_i64(&ids, (int64_t)slot->chunk->id);
@@ -327,6 +322,15 @@ static void array_cause(struct sql_array *array, uint32_t cause)
 		array_null(array);
 }
 
+/* Null: it was the last. */
+static void array_left(struct sql_array *array, const struct shm_call *call)
+{
+	if (call->seen & SEEN_NOT_FINAL)
+		array_i64(array, call->attempts_left);
+	else
+		array_null(array);
+}
+
 static struct str text_or_null(const char *text)
 {
 	return str_of(*text ? text : NULL);
@@ -363,7 +367,7 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		str_of(disposition_name((enum disposition)call->disposition)));
 	COLUMN(&args, INT8OID, batch->finishes, array_cause, call->hangup_cause);
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call->reason));
-	COLUMN(&args, BOOLOID, batch->finishes, array_bool, !(call->seen & SEEN_NOT_FINAL));
+	COLUMN(&args, INT8OID, batch->finishes, array_left, call);
 	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_ESTIMATED) != 0);
 	COLUMN(&args, TIMESTAMPTZOID, batch->finishes, array_time, started_us(call));
 	COLUMN(&args, TIMESTAMPTZOID, batch->finishes, array_time, time_or_null(call->answered_us));
@@ -372,8 +376,7 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 		span_ms(started_us(call), call->ended_us));
 	COLUMN(&args, INT8OID, batch->finishes, array_i64,
 		span_ms(call->answered_us, call->ended_us));
-	COLUMN(&args, TEXTOID, batch->finishes, array_text,
-		str_of(call->e164[0] ? call->e164 : call->number));
+	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(batch_number(call)));
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call_answered_by(d, slot)));
 	add_results(&args, d, batch);
 	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_OPTED_OUT) != 0);
@@ -458,6 +461,7 @@ void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, v
 		send_opt_outs(d, batch);
 	if (batch->arms.n) {
 		send_claims(d, batch);
+		batch_send_number_days(d, batch);
 		send_arms(d, batch);
 	}
 	if (batch->withdraws.n)
@@ -465,12 +469,18 @@ void batch_send(struct dispatcher *d, struct batch *batch, stream_end_fn *end, v
 	if (batch->cancels
 			.n) /* after both: what is armed is no longer canceled, what is withdrawn may be */
 		send_cancels(d, batch);
-	if (batch->finishes.n)
+	if (batch->finishes.n) {
 		send_finishes(d, batch);
+		batch_send_redials(d, batch);
+	}
+	if (batch->arms.n || batch->finishes.n)
+		batch_send_settled(d, batch);
 	if (batch->events.n)
 		send_events(d, batch);
 	if (batch->closes.n)
 		send_ids(d, SQL_CHUNK_CLOSE, batch->closes.v, batch->closes.n, take_closed, batch);
+	if (batch->closes.n && d->redials)
+		send_ids(d, SQL_CHUNK_REST, batch->closes.v, batch->closes.n, take_closed, batch);
 	if (batch->controls.n)
 		send_ids(d, SQL_CONTROL_DONE, batch->controls.v, batch->controls.n, NULL, NULL);
 	stream_end(d->commits, end, arg);

@@ -11,7 +11,15 @@ struct batch_call {
 	uint32_t n;
 	bool done;	      /* PostgreSQL answered with it */
 	enum dnc_list listed; /* an arm that it would not journal */
+	int64_t due_us;	      /* of an arm: it says that it has to wait until then; 0 = not */
 };
+
+/* The slot, unless another attempt has it now: NULL. */
+static inline struct slot *batch_slot(const struct batch_call *call)
+{
+	struct slot *slot = call->slot;
+	return slot->entry_id == call->entry_id && slot->head->n == call->n ? slot : NULL;
+}
 
 struct batch_event {
 	uint64_t client_id;
@@ -62,6 +70,12 @@ struct batch {
 	struct strbuf payloads;
 	bool again; /* some of it may be stored already: look the events up first */
 };
+
+/* The number that its call goes to: E.164 where the plan knows it. */
+static inline const char *batch_number(const struct shm_call *call)
+{
+	return call->e164[0] ? call->e164 : call->number;
+}
 
 void batch_reset(struct batch *batch);
 void batch_free(struct batch *batch);

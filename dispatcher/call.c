@@ -13,6 +13,8 @@
 #include "dispatcher/health.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/news.h"
+#include "dispatcher/redial_rules.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
@@ -125,6 +127,7 @@ static void end(struct dispatcher *d, struct slot *slot, struct shm_call *facts,
 {
 	facts->disposition = disposition;
 	facts->ended_us = MAX(at_us, MAX(facts->answered_us, facts->sent_us));
+	redial_rules_judge(slot, facts);
 	if (!str_copy(facts->reason, sizeof(facts->reason), str_of(reason)))
 		die("call.reason", "text=%s why=\"outcome.def keeps reasons short\"",
 			log_q(reason));
@@ -308,6 +311,9 @@ static void drop(struct dispatcher *d, struct slot *slot, const struct call_caus
 	(void)cause;
 	if (slot_state(slot) == CALL_PLANNED) {
 		day_give(slot);
+		if (slot->call->seen & SEEN_WAITED) /* and may still do so */
+			redials_note(d, slot->head->client_id, slot->call->queue_master_id,
+				d->now_us + US_PER_S);
 		if (slot->server && !slot_is_ahead(slot))
 			slot->server->armed_n--;
 	}

@@ -54,6 +54,7 @@ void chores_turn(struct dispatcher *d)
 		{SQL_PARTITIONS_ADVANCE, 3600, NULL, NULL},
 		{SQL_AUDIT_ANCHOR, 3600, log_anchor, NULL},
 		{SQL_EVENTS_RETIRE, 3600, NULL, &d->conf->dispatcher_event_retention_days},
+		{SQL_NUMBER_DAYS_EXPIRE, 3600, NULL, NULL},
 		[RETENTION] = {SQL_RETENTION_STEP, 10, go_on_erasing, NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(chores); i++) {

@@ -13,6 +13,7 @@
 #include "dispatcher/lookups.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
+#include "dispatcher/redial_rules.h"
 #include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
@@ -540,6 +541,7 @@ void directory_load(struct dispatcher *d)
 	days_load(d);
 	hours_load(d);
 	halts_load(d);
+	redial_rules_load(d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
 	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);

@@ -19,7 +19,7 @@ struct known_key;
 struct region_holidays;
 struct seen_user;
 
-enum { CHORES = 5 };
+enum { CHORES = 6 };
 
 struct dispatcher {
 	const struct conf *conf;
@@ -70,6 +70,10 @@ struct dispatcher {
 	struct used_key *used_keys;		 /* used.c */
 	int64_t next_used_us;			 /* the same */
 	struct given *given;			 /* recover.c */
+	struct redial_line *redials;		 /* redials.c */
+	struct heap redials_due; /* of these, by the time (wall us) of the next look */
+	int64_t redial_heads_us; /* when all of them are looked for again */
+	bool redial_heads_running;
 
 	struct heap ready;	      /* clients that may dial, least vtime first */
 	struct heap timers;	      /* parked clients, by the time (wall us) at which they wake */

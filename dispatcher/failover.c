@@ -6,6 +6,8 @@
 #include "dispatcher/disposition.h"
 #include "dispatcher/hold.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/redial_rules.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/server.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
@@ -23,7 +25,8 @@ static bool takes_calls(const struct dispatcher *d, const struct edge *edge)
 bool failover_possible(const struct dispatcher *d, const struct slot *slot)
 {
 	if (!d->conf->dispatcher_failover || slot->call->tried_server_id || !slot->client ||
-		!slot->chunk || slot->chunk->order != CHUNK_GO)
+		!slot->chunk || slot->chunk->order != CHUNK_GO ||
+		slot->head->n >= MAX(redial_rules_budget(slot), 2u))
 		return false;
 	return failover_has_other(d, slot);
 }
@@ -67,15 +70,20 @@ void failover_requeue(struct dispatcher *d, struct slot *slot)
 	struct chunk *chunk = slot->chunk;
 	if (!(slot->call->seen & SEEN_NOT_FINAL))
 		return;
-	counter_add(d->seg, COUNTER_failed_over, 1);
+	counter_add(d->seg, slot->call->redial_us ? COUNTER_redialled : COUNTER_failed_over, 1);
 	if (!chunk) /* its client is gone */
 		return;
 	if (chunk_is_over(chunk)) {
 		chunk_end_entries(d, chunk, slot->entry_id, slot->entry_id);
 		return;
 	}
+	if (slot->call->redial_us) {
+		redials_note(d, slot->head->client_id, slot->call->queue_master_id,
+			slot->call->redial_us);
+		return;
+	}
 	struct shm_window facts = row_of(slot, slot->head->n + 1, slot->head->server_id);
-	waiting_again(d, chunk, &facts, asked(slot));
+	waiting_again(d, chunk, &facts, asked(slot), false);
 }
 
 void failover_undo(struct dispatcher *d, struct slot *slot)
@@ -87,7 +95,9 @@ void failover_undo(struct dispatcher *d, struct slot *slot)
 		journal_cancel(d->journal, slot->head->client_id, slot->entry_id, slot->entry_id);
 	} else if (slot->chunk) {
 		struct shm_window facts = row_of(slot, slot->head->n, slot->call->tried_server_id);
-		waiting_again(d, slot->chunk, &facts, asked(slot));
+		bool again = slot->head->n > 1;
+		waiting_again(d, slot->chunk, &facts, again ? str_of(slot->call->did) : asked(slot),
+			again && !(slot->call->seen & SEEN_ASKED));
 	}
 }
 

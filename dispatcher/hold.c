@@ -7,6 +7,7 @@
 #include "dispatcher/call.h"
 #include "dispatcher/journal.h"
 #include "dispatcher/queue.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
 
@@ -77,6 +78,8 @@ void chunk_ordered(struct dispatcher *d, struct chunk *chunk, enum chunk_order o
 	if (chunk->order == order || chunk_is_over(chunk))
 		return;
 	chunk->order = order;
+	if (order == CHUNK_GO)
+		redials_look(d, chunk->client->id, chunk->queue_master_id);
 	chunk_obey(d, chunk);
 }
 

@@ -9,6 +9,7 @@
 #include "dispatcher/directory.h"
 #include "dispatcher/dnc.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
@@ -137,6 +138,9 @@ static void release_arms(struct dispatcher *d, const struct batch *batch)
 			continue;
 		}
 		bool called_off = slot->call->seen & SEEN_CALLED_OFF;
+		if (arm->due_us)
+			redials_note(
+				d, slot->head->client_id, slot->call->queue_master_id, arm->due_us);
 		(void)call_step(d, slot, arm->done ? EV_JOURNALLED : EV_NOT_JOURNALLED, &now);
 		if (arm->done && ahead_is_unwanted(d, slot))
 			(void)call_step(d, slot, EV_TAKEN_BACK, &now);

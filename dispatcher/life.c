@@ -13,6 +13,7 @@
 #include "dispatcher/journal.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -27,16 +28,18 @@ static const int64_t HEARTBEAT_US = 400 * US_PER_MS; /* readers call two seconds
 static const int64_t STOP_GRACE_US = 10 * US_PER_S;
 
 static const enum sql_query commit_queries[] = {SQL_NODE_FENCE, SQL_NODE_START,
-	SQL_NODE_ADOPT_CHUNKS, SQL_CHUNK_CLAIM, SQL_OPT_OUT, SQL_ATTEMPT_ARM, SQL_ATTEMPT_WITHDRAW,
-	SQL_ENTRIES_CANCEL, SQL_DETAIL_FINISH, SQL_EVENT_APPEND, SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE,
-	SQL_CONTROL_DONE, SQL_QUERY__N};
+	SQL_NODE_ADOPT_CHUNKS, SQL_CHUNK_CLAIM, SQL_OPT_OUT, SQL_NUMBER_DAYS_TAKE, SQL_ATTEMPT_ARM,
+	SQL_ATTEMPT_WITHDRAW, SQL_ENTRIES_CANCEL, SQL_DETAIL_FINISH, SQL_EVENT_APPEND,
+	SQL_EVENTS_KNOWN, SQL_CHUNK_CLOSE, SQL_CHUNK_REST, SQL_RETRY_ADD, SQL_RETRY_SETTLE,
+	SQL_RETRY_DUE, SQL_RETRY_POSTPONE, SQL_CONTROL_DONE, SQL_QUERY__N};
 
 static const enum sql_query lookup_queries[] = {SQL_DIRECTORY_CLIENTS, SQL_DIRECTORY_DAYS,
-	SQL_DIRECTORY_HALTS, SQL_DIRECTORY_HOLIDAYS, SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS,
-	SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS, SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN,
-	SQL_QUEUE_TERMS, SQL_CHUNK_ENTRIES, SQL_CALLS_LISTED, SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN,
-	SQL_STARTS_RECENT, SQL_STARTS_OF_SHARE, SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE,
-	SQL_AUDIT_ANCHOR, SQL_RETENTION_STEP, SQL_EVENTS_RETIRE, SQL_KEYS_USED, SQL_QUERY__N};
+	SQL_DIRECTORY_HALTS, SQL_DIRECTORY_HOLIDAYS, SQL_DIRECTORY_RETRY_RULES, SQL_RETRY_HEADS,
+	SQL_DIRECTORY_USERS, SQL_DIRECTORY_KEYS, SQL_DIRECTORY_SERVERS, SQL_DIRECTORY_ALLOCATIONS,
+	SQL_CONTROL_OPEN, SQL_CHUNKS_OPEN, SQL_QUEUE_TERMS, SQL_CHUNK_ENTRIES, SQL_CALLS_LISTED,
+	SQL_ATTEMPTS_KNOWN, SQL_ATTEMPTS_OPEN, SQL_STARTS_RECENT, SQL_STARTS_OF_SHARE,
+	SQL_PARTITIONS_ADVANCE, SQL_IDEMPOTENCY_EXPIRE, SQL_AUDIT_ANCHOR, SQL_RETENTION_STEP,
+	SQL_NUMBER_DAYS_EXPIRE, SQL_EVENTS_RETIRE, SQL_KEYS_USED, SQL_QUERY__N};
 
 /* ---- what wakes the loop ---- */
 
@@ -154,6 +157,7 @@ static int64_t pause_us(const struct dispatcher *d)
 	int64_t us = HEARTBEAT_US;
 	us = MIN(us, until_wall(d, d->next_second_us));
 	us = MIN(us, until_wall(d, d->recovered && !d->stopping ? sched_next_us(d) : INT64_MAX));
+	us = MIN(us, until_wall(d, d->recovered && !d->stopping ? redials_next_us(d) : INT64_MAX));
 	us = MIN(us, until_wall(d, d->live_n ? d->next_expire_us : INT64_MAX));
 	us = MIN(us, until_mono(d, servers_deadline_mono_us(d)));
 	us = MIN(us, until_mono(d, stream_deadline(d->commits)));
@@ -198,6 +202,7 @@ void life_turn(struct dispatcher *d)
 	recover_step(d);
 	submit_drain(d);
 	work_sweep(d);
+	redials_turn(d);
 	if (d->stopping)
 		ahead_give_back_all(d);
 	sched_pass(d); /* free channels meet waiting entries */

@@ -21,6 +21,7 @@
 #include "dispatcher/starts.h"
 #include "shm/gate.h"
 #include "shm/layout.h"
+#include "shm/redial.h"
 
 enum { TEXT_BYTES = 64, ROUTE_TEXT_BYTES = 84, CALLER_ID_BYTES = 24 };
 
@@ -129,7 +130,9 @@ struct chunk {
 struct waiting {
 	struct shm_window *row;
 	struct chunk *chunk;
-	struct caller_id *asked; /* that it or its batch wants to show; NULL: none */
+	struct caller_id *asked; /* NULL: any */
+	bool is_wish; /* its last call showed it; else it or its batch asks for it, and it is shown or the entry is not dialled */
+	struct redial_line *line; /* that has brought it (redials.h); NULL: its chunk has */
 	int64_t announced_us; /* when a worker committed it, for the latency histogram; 0 = found by the sweep */
 	int64_t avoids_until_us;     /* the server where its last attempt failed */
 	bool held;		     /* waits for a live number, not in the client's queue */
@@ -179,7 +182,11 @@ struct client {
 	struct starts starts;
 	struct edge *edges;
 	struct queue quick;
-	struct queue *open; /* batches with entries in the window, oldest first */
+	struct queue again;   /* entries that are called again, of all its batches */
+	uint32_t again_turns; /* of these in a row */
+	struct redial_policy redial;
+	uint32_t number_limit; /* calls to one number on a day; 0 = no limit */
+	struct queue *open;    /* batches with entries in the window, oldest first */
 	uint32_t open_n;
 	struct queue *behind;	/* and those that wait for a place there */
 	struct queue *shut;	/* at a limit of their own, the longest first */

@@ -5,6 +5,7 @@
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/redial_rules.h"
 
 #include "common/base.h"
 
@@ -56,8 +57,17 @@ static void add_end(struct strbuf *sb, const struct shm_call *call, enum event_t
 		strbuf_printf(sb, ",\"hangup_cause\":%u", call->hangup_cause);
 	else
 		strbuf_puts(sb, ",\"hangup_cause\":null");
-	if (type == EVENT_call_failed)
+	if (type == EVENT_call_failed) {
 		add_text(sb, "reason", call->reason);
+		add_time(sb, "next_attempt_at", call->redial_us);
+	}
+}
+
+/* While it goes on: how many may follow. */
+static uint32_t left(const struct slot *slot)
+{
+	uint32_t budget = redial_rules_budget(slot);
+	return budget > slot->head->n ? budget - slot->head->n : 0;
 }
 
 void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, int64_t occurred_us,
@@ -75,8 +85,9 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 		strbuf_printf(&sb, ",\"batch_id\":%llu", (unsigned long long)call->batch_id);
 	else
 		strbuf_puts(&sb, ",\"batch_id\":null");
-	strbuf_printf(&sb, ",\"attempt\":%u,\"is_final\":%s", slot->head->n,
-		ended && !(call->seen & SEEN_NOT_FINAL) ? "true" : "false");
+	strbuf_printf(&sb, ",\"attempt\":%u,\"is_final\":%s,\"attempts_left\":%u", slot->head->n,
+		ended && !(call->seen & SEEN_NOT_FINAL) ? "true" : "false",
+		ended ? call->attempts_left : left(slot));
 	add_text(&sb, "phone_number", call->phone_number);
 	add_text(&sb, "accountcode", slot->client ? slot->client->facts.accountcode : "");
 	add_text(&sb, "server_code", slot->server ? slot->server->facts.server_code : "");

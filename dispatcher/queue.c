@@ -211,22 +211,27 @@ static void be_seen(struct queue *queue)
 	queue_open(queue);
 }
 
+struct queue *queue_of_waiting(const struct waiting *w)
+{
+	return w->line ? &w->chunk->client->again : w->chunk->queue;
+}
+
 void queue_add(struct waiting *w)
 {
-	DL_APPEND(w->chunk->queue->waiting, w);
-	be_seen(w->chunk->queue);
+	DL_APPEND(queue_of_waiting(w)->waiting, w);
+	be_seen(queue_of_waiting(w));
 }
 
 void queue_return(struct waiting *w)
 {
-	DL_PREPEND(w->chunk->queue->waiting, w);
-	be_seen(w->chunk->queue);
+	DL_PREPEND(queue_of_waiting(w)->waiting, w);
+	be_seen(queue_of_waiting(w));
 }
 
 void queue_remove(struct waiting *w)
 {
-	DL_DELETE(w->chunk->queue->waiting, w);
-	w->chunk->queue->waiting_n--;
+	DL_DELETE(queue_of_waiting(w)->waiting, w);
+	queue_of_waiting(w)->waiting_n--;
 }
 
 /* ---- turns ---- */
@@ -278,13 +283,24 @@ static struct queue *next_batch(const struct client *client)
 	return younger ? younger : first;
 }
 
+/* The first of those that are called again whose batch may have turns. */
+static struct waiting *first_again(const struct client *client)
+{
+	struct waiting *w = client->again.waiting;
+	while (w && (w->chunk->queue->place == QUEUE_SHUT || !terms_known(w->chunk->queue)))
+		w = w->next;
+	return w;
+}
+
 struct waiting *queue_first(const struct client *client)
 {
 	const struct queue *batch = next_batch(client);
-	bool is_quick = client->quick.waiting && (!batch || client->quick_turns < QUICK_TURNS);
-	if (is_quick)
-		return client->quick.waiting;
-	return batch ? batch->waiting : NULL;
+	struct waiting *rest = batch ? batch->waiting : NULL;
+	struct waiting *again = first_again(client);
+	if (again && (!rest || client->again_turns < AGAIN_TURNS))
+		rest = again;
+	bool is_quick = client->quick.waiting && (!rest || client->quick_turns < QUICK_TURNS);
+	return is_quick ? client->quick.waiting : rest;
 }
 
 /* A turn of one of those younger than the oldest, beside which they weigh as much as they do on average. 0: there are none. */
@@ -333,13 +349,17 @@ void queue_weighed(struct client *client)
 	client->oldest_id = 0;
 }
 
-void queue_served(struct queue *queue)
+void queue_served(struct client *client, struct queue *queue)
 {
-	struct client *client = queue->client;
-	if (queue->id == 0) {
+	if (queue == &client->quick) {
 		client->quick_turns = MIN(client->quick_turns + 1, (uint32_t)QUICK_TURNS);
 		return;
 	}
 	client->quick_turns = 0;
+	if (queue == &client->again) {
+		client->again_turns = MIN(client->again_turns + 1, (uint32_t)AGAIN_TURNS);
+		return;
+	}
+	client->again_turns = 0;
 	batch_served(queue);
 }

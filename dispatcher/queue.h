@@ -1,11 +1,12 @@
-/* Whose turn it is inside a client: its quick calls, its batches.
+/* Whose turn it is inside a client: its quick calls, entries that are called again, its batches.
  *
- *   quick calls before batches, but of eight turns one is a batch's, when one waits
+ *   quick calls before all else, but of eight turns one is another's, when one waits
+ *   of these turns every second is a batch's, when one waits, the others go to entries that are called again
  *   of the batches' turns every second is the oldest's, the others go to the rest one after the other
  *
- * So nobody waits for ever: neither a batch behind quick calls without end, nor an old batch behind newer ones, nor a small
- * new one behind a million numbers. Weights (terms.h) shift that: the oldest and the rest divide the turns by its weight and the
- * average of theirs, and the rest divide theirs by weight.
+ * So nobody waits for ever: neither a batch behind quick calls without end, nor numbers that were never called behind those
+ * that nobody answers, nor an old batch behind newer ones, nor a small new one behind a million numbers. Weights (terms.h) shift
+ * that: the oldest and the rest divide the turns by its weight and the average of theirs, and the rest divide theirs by weight.
  *
  * At most QUEUES_OPEN batches have entries in the window. The oldest of them stays there until it is finished; another gives
  * way with each chunk to those behind it, first come, first served. A batch at a limit of its own is shut: it keeps what it has in
@@ -16,7 +17,7 @@
 
 #include "dispatcher/dispatcher.h"
 
-enum { QUEUES_OPEN = 4, QUEUES_SHUT = 12, QUICK_TURNS = 7 };
+enum { QUEUES_OPEN = 4, QUEUES_SHUT = 12, QUICK_TURNS = 7, AGAIN_TURNS = 1 };
 
 /* The client's queue of that queue master (0: its quick calls), made when it is not known yet. */
 struct queue *queue_of(struct dispatcher *d, struct client *client, uint64_t queue_master_id);
@@ -49,7 +50,10 @@ void queue_weighed(struct client *client);
 /* The entry whose turn it is; NULL when none is in line. */
 struct waiting *queue_first(const struct client *client);
 
-/* An entry of the queue has had its turn. */
-void queue_served(struct queue *queue);
+/* In whose line it stands: its batch's, its client's quick calls', or that of entries that are called again. */
+struct queue *queue_of_waiting(const struct waiting *w);
+
+/* An entry of the queue, which is the client's, has had its turn. */
+void queue_served(struct client *client, struct queue *queue);
 
 #endif

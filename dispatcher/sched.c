@@ -171,10 +171,12 @@ static struct slot *plan(
 		w->row->entry_id, w->row->client_id, edge->server->id, w->row->n};
 	struct shm_call facts = facts_of(d, w->row);
 	struct caller_id *asked = terms_asked(w);
+	bool is_wish = w->is_wish && asked == w->asked;
 	struct caller_id *caller_id = caller_id_pick(d, edge, asked);
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
 	route_pick(edge->server, &facts);
-	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (asked ? SEEN_ASKED : 0u);
+	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (w->line ? SEEN_WAITED : 0u) |
+		     (asked && !is_wish ? SEEN_ASKED : 0u);
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot) {
 		caller_id_drop(d, caller_id);
@@ -272,11 +274,11 @@ static bool arm_one(
 	if (!w || (planning == PLAN_AHEAD && terms_limit(w->chunk->queue)) ||
 		!(edge = edge_for(d, w, edge, planning)))
 		return false;
-	struct queue *queue = w->chunk->queue;
+	struct queue *queue = queue_of_waiting(w);
 	struct slot *slot = plan(d, edge, w, planning);
 	if (!slot)
 		return false;
-	queue_served(queue);
+	queue_served(client, queue);
 	waiters_served(edge);
 	day_take(slot);
 	if (planning == PLAN_AHEAD)

@@ -16,6 +16,12 @@
 /* Of one question; the rest is asked when it is answered. */
 enum { ASKED_AT_ONCE = 1000 };
 
+struct caller_id *terms_asked(const struct waiting *w)
+{
+	bool is_lost = w->is_wish && !caller_id_allowed(w->chunk->client, w->asked);
+	return w->asked && !is_lost ? w->asked : w->chunk->queue->terms.did;
+}
+
 /* ---- what stands in the way ---- */
 
 bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct gate_verdict *out)

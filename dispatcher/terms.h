@@ -52,10 +52,7 @@ bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct
 /* Batches whose time has come may have their turn again. */
 void terms_wake(struct dispatcher *d);
 
-/* What the entry asks to show, or its batch; NULL: nothing. */
-static inline struct caller_id *terms_asked(const struct waiting *w)
-{
-	return w->asked ? w->asked : w->chunk->queue->terms.did;
-}
+/* What the entry asks to show, or showed before, where its client still may; else what its batch asks for; NULL: nothing. */
+struct caller_id *terms_asked(const struct waiting *w);
 
 #endif

@@ -15,6 +15,7 @@
 #include "dispatcher/lookups.h"
 #include "dispatcher/queue.h"
 #include "dispatcher/rates.h"
+#include "dispatcher/redials.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/terms.h"
@@ -51,7 +52,8 @@ static void show_waiting(struct client *client)
 
 /* NULL when the window is full: the entry stays in PostgreSQL. */
 static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
-	const struct shm_window *facts, struct str asked, int64_t announced_us)
+	const struct shm_window *facts, struct str asked, int64_t announced_us,
+	struct redial_line *line)
 {
 	char digits[CALLER_ID_BYTES];
 	if (!str_copy(digits, sizeof(digits), asked))
@@ -64,7 +66,8 @@ static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
 	w->asked = *digits ? caller_id_hold(d, digits) : NULL;
 	w->announced_us = announced_us;
 	w->avoids_until_us = d->now_us + AVOID_US;
-	w->held = false;
+	w->held = w->is_wish = false;
+	w->line = line;
 	w->listed = DNC_NONE;
 	queue_add(w);
 	chunk->waiting++;
@@ -73,14 +76,15 @@ static struct waiting *waiting_add(struct dispatcher *d, struct chunk *chunk,
 	return w;
 }
 
-void waiting_again(
-	struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts, struct str asked)
+void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts,
+	struct str shows, bool is_wish)
 {
 	struct waiting *w = chunk->state == CHUNK_LOADED && chunk->order == CHUNK_GO
-				    ? waiting_add(d, chunk, facts, asked, 0)
+				    ? waiting_add(d, chunk, facts, shows, 0, NULL)
 				    : NULL;
 	if (!w) /* the next load of its chunk finds it */
 		return;
+	w->is_wish = is_wish;
 	queue_remove(w);
 	waiting_return(d, w);
 }
@@ -94,6 +98,7 @@ void waiting_stand_back(struct waiting *w)
 void waiting_drop(struct dispatcher *d, struct waiting *w)
 {
 	struct chunk *chunk = w->chunk;
+	struct redial_line *line = w->line;
 	if (w->held)
 		DL_DELETE(number_live(d, w->row)->held, w);
 	else
@@ -102,10 +107,13 @@ void waiting_drop(struct dispatcher *d, struct waiting *w)
 	chunk->client->waiting_n--;
 	show_waiting(chunk->client);
 	w->chunk = NULL;
+	w->line = NULL;
 	if (w->asked)
 		caller_id_drop(d, w->asked);
 	w->asked = NULL;
 	window_remove(&d->window, (uint32_t)(w - d->waiting));
+	if (line)
+		redials_gone(d, line);
 }
 
 void waiting_hold(struct dispatcher *d, struct waiting *w, struct live_number *number)
@@ -189,6 +197,10 @@ void waiting_put_off(struct dispatcher *d, struct waiting *w, enum gate gate, in
 {
 	struct chunk *chunk = w->chunk;
 	struct client *client = chunk->client;
+	if (w->line) {
+		redials_postpone(d, w, until_us == INT64_MAX ? client->day.ends_us : until_us);
+		return;
+	}
 	waiting_drop(d, w);
 	if (chunk->put_off_n++ == 0)
 		chunk->put_off_until_us = INT64_MAX;
@@ -251,6 +263,7 @@ void work_forget_client(struct dispatcher *d, struct client *client)
 		if (chunk->client == client)
 			chunk_forget(d, chunk);
 	client->quick.known = client->put_off = NULL;
+	redials_forget_client(d, client->id);
 }
 
 /* ---- loading ---- */
@@ -260,14 +273,13 @@ struct load {
 	uint64_t chunk_id;
 };
 
-static bool fill_window_row(
-	const struct rows *rows, int i, const struct chunk *chunk, struct shm_window *w)
+bool window_row_read(const struct rows *rows, int i, uint64_t batch_id, struct shm_window *w)
 {
 	*w = (struct shm_window){
 		.entry_id = (uint64_t)row_i64(rows, i, 0),
 		.client_id = (uint64_t)row_i64(rows, i, 1),
 		.queue_master_id = (uint64_t)row_i64(rows, i, 2),
-		.batch_id = chunk->batch_id,
+		.batch_id = batch_id,
 		.plan = {.country_digits = (uint8_t)row_i64(rows, i, 6),
 			.type = (uint8_t)row_i64(rows, i, 7),
 			.region = region_code(row_text(rows, i, 8))},
@@ -279,6 +291,43 @@ static bool fill_window_row(
 	       row_copy(rows, i, 5, w->e164, sizeof(w->e164));
 }
 
+/* With what it asks to show; else with what its last call showed. */
+static struct waiting *waiting_from_row(struct dispatcher *d, struct chunk *chunk,
+	const struct shm_window *facts, const struct rows *rows, int i, struct redial_line *line)
+{
+	struct str asked = row_text(rows, i, 11), shown = row_text(rows, i, 13);
+	struct waiting *w = waiting_add(d, chunk, facts, asked.n ? asked : shown, 0, line);
+	if (!w)
+		return NULL;
+	w->is_wish = !asked.n && shown.n;
+	w->listed = dnc_list_of(row_text(rows, i, 12));
+	return w;
+}
+
+/* That of an entry that is called again: the one in memory, unless it is not to be dialled now, or another. */
+static struct chunk *chunk_wake(
+	struct dispatcher *d, struct client *client, const struct shm_window *facts)
+{
+	struct chunk *chunk = chunk_find(d, facts->entry_id >> 10);
+	if (chunk)
+		return chunk->order == CHUNK_GO && chunk->state != CHUNK_CLOSING ? chunk : NULL;
+	chunk = chunk_add(
+		d, client, facts->entry_id >> 10, facts->queue_master_id, facts->batch_id);
+	chunk->state = CHUNK_LOADED;
+	chunk->order = CHUNK_GO;
+	return chunk;
+}
+
+struct waiting *waiting_redial(struct dispatcher *d, struct client *client,
+	struct redial_line *line, const struct shm_window *facts, const struct rows *rows, int i)
+{
+	struct chunk *chunk = chunk_wake(d, client, facts);
+	struct waiting *w = chunk ? waiting_from_row(d, chunk, facts, rows, i, line) : NULL;
+	if (chunk && !w) /* the window is full */
+		chunk_maybe_close(d, chunk);
+	return w;
+}
+
 static void take_entries(void *arg, const struct rows *rows)
 {
 	struct load *load = arg;
@@ -288,20 +337,18 @@ static void take_entries(void *arg, const struct rows *rows)
 		return;
 	for (int i = 0; i < rows->n; i++) {
 		struct shm_window facts;
-		if (!fill_window_row(rows, i, chunk, &facts)) {
+		if (!window_row_read(rows, i, chunk->batch_id, &facts)) {
 			log_error("entry.unreadable", "chunk=%llu", (unsigned long long)chunk->id);
 			continue;
 		}
 		if (slot_of_entry(d, facts.entry_id))
 			continue;
-		struct waiting *w = waiting_add(d, chunk, &facts, row_text(rows, i, 11), 0);
-		if (!w) {
+		if (!waiting_from_row(d, chunk, &facts, rows, i, NULL)) {
 			log_warn("window.full",
 				"rows=%u chunk=%llu do=\"raise segment.window_entries\"",
 				d->window.n, (unsigned long long)chunk->id);
 			break;
 		}
-		w->listed = dnc_list_of(row_text(rows, i, 12));
 	}
 }
 
@@ -375,7 +422,7 @@ static void announce_quick(
 	memcpy(facts.phone_number, rec->phone_number, sizeof(facts.phone_number));
 
 	struct chunk *chunk = chunk_add(d, client, rec->id, 0, 0);
-	if (!waiting_add(d, chunk, &facts, str_of(rec->did), (int64_t)rec->committed_us)) {
+	if (!waiting_add(d, chunk, &facts, str_of(rec->did), (int64_t)rec->committed_us, NULL)) {
 		chunk_forget(d, chunk);
 		return;
 	}
@@ -500,6 +547,8 @@ static void take_controls(void *arg, const struct rows *rows)
 			call_off(d, (uint64_t)row_i64(rows, i, 1), (uint64_t)row_i64(rows, i, 3));
 		else if (str_eq(kind, STR("dnc")))
 			dnc_changed(d);
+		else if (str_eq(kind, STR("resume")))
+			redials_resume(d, (uint64_t)row_i64(rows, i, 1));
 		d->sweep_wanted =
 			true; /* a dispatch releases chunks, a pause holds them; a new client or limit may free some */
 		journal_control(d->journal, (uint64_t)row_i64(rows, i, 0));

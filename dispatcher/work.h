@@ -30,7 +30,8 @@ struct chunk *chunk_of_entry(struct dispatcher *d, struct client *client, uint64
 /* Asks for the close when nothing of it waits or lives. */
 void chunk_maybe_close(struct dispatcher *d, struct chunk *chunk);
 
-/* PostgreSQL's answer to that: closed, or not every entry has its detail (the sweep then finds it again). */
+/* PostgreSQL's answer to that: closed, or at rest until one of its entries is called again; or not every entry has its detail
+ * (the sweep then finds it again). */
 void chunk_closed(struct dispatcher *d, struct chunk *chunk, bool closed);
 
 /* The client is gone: its waiting entries and chunks are forgotten; they stay in PostgreSQL. */
@@ -38,10 +39,18 @@ void work_forget_client(struct dispatcher *d, struct client *client);
 
 /* ---- waiting entries ---- */
 
-/* An entry whose attempt has ended, and not for good: in front of its queue, unless its chunk is to be loaded anyway. asked: the
- * number that it wants to show, p NULL: none. */
+/* An entry whose attempt has ended, and not for good: in front of its queue, unless its chunk is to be loaded anyway. shows: the
+ * number that it wants to show, or (is_wish) that it showed before; p NULL: none. */
 void waiting_again(struct dispatcher *d, struct chunk *chunk, const struct shm_window *facts,
-	struct str asked);
+	struct str shows, bool is_wish);
+
+/* An entry that is called again: row i of retry_due, read as facts. NULL: its chunk has no place for it now. */
+struct waiting *waiting_redial(struct dispatcher *d, struct client *client,
+	struct redial_line *line, const struct shm_window *facts, const struct rows *rows, int i);
+
+/* A row of chunk_entries, or another with those columns. False: a text is too long. */
+MUST_USE bool window_row_read(
+	const struct rows *rows, int i, uint64_t batch_id, struct shm_window *w);
 
 /* Behind the others of its queue. */
 void waiting_stand_back(struct waiting *w);
@@ -49,7 +58,8 @@ void waiting_stand_back(struct waiting *w);
 /* Out of the window: it has become a call. */
 void waiting_drop(struct dispatcher *d, struct waiting *w);
 
-/* Back into its chunk, which is put off until work_take_up or that moment (wall us; INT64_MAX: none): gate is in its way. */
+/* Back into its chunk, which is put off until work_take_up or that moment (wall us; INT64_MAX: none): gate is in its way. One
+ * that is called again waits in PostgreSQL until then. */
 void waiting_put_off(struct dispatcher *d, struct waiting *w, enum gate gate, int64_t until_us);
 
 /* The chunk is put off no more, or all of it waits for something else. It is on no list then. */

@@ -33,7 +33,9 @@ enum column {
 	REGION,
 	ANSWERED_BY,
 	RESULT,
-	OPTED_OUT
+	OPTED_OUT,
+	ATTEMPTS_LEFT,
+	DUE_AT
 };
 
 bool detail_rows_load(
@@ -119,6 +121,8 @@ static const struct member {
 	{"batch_id", NULL, BATCH_ID, CELL_NUMBER},
 	{"attempt", NULL, ATTEMPT, CELL_NUMBER},
 	{"is_final", NULL, IS_FINAL, CELL_BOOL},
+	{"attempts_left", NULL, ATTEMPTS_LEFT, CELL_NUMBER},
+	{"next_attempt_at", NULL, DUE_AT, CELL_TIME},
 	{"phone_number", NULL, PHONE_NUMBER, CELL_TEXT},
 	{.name = "e164", .make = e164},
 	{.name = "number_type", .make = number_type},

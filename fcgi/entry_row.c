@@ -35,7 +35,10 @@ enum column {
 	E164, /* and two more: put_plan */
 	ANSWERED_BY = E164 + 3,
 	RESULT,
-	OPTED_OUT
+	OPTED_OUT,
+	ATTEMPTS_LEFT,
+	DUE_AT,	 /* of the next attempt */
+	ENDED_AS /* the entry */
 };
 
 bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
@@ -89,12 +92,14 @@ enum state entry_row_state(const struct rows *rows, int row, const struct live *
 {
 	const struct live_call *call = going_on(rows, row, live);
 
-	if (row_bool(rows, row, IS_FINAL))
-		return final_state(row_text(rows, row, DISPOSITION));
+	if (!row_is_null(rows, row, ENDED_AS))
+		return final_state(row_text(rows, row, ENDED_AS));
 	if (call)
 		return call->state;
 	if (row_i64(rows, row, ATTEMPTS) > 0 && row_is_null(rows, row, N) && !live->known)
 		return STATE_dialing; /* journalled: so much is certain */
+	if (!row_is_null(rows, row, DUE_AT))
+		return STATE_retry_wait;
 	return row_bool(rows, row, DISPATCHED) ? STATE_queued : STATE_pending;
 }
 
@@ -155,7 +160,9 @@ static enum gate gate_of(const struct rows *rows, int row, enum state state, enu
 		return GATE_canceled;
 	if (state == STATE_pending)
 		return GATE_not_dispatched;
-	return row_bool(rows, row, PAUSED) ? GATE_paused : gate;
+	if (row_bool(rows, row, PAUSED))
+		return GATE_paused;
+	return state == STATE_retry_wait ? GATE_retry_wait : gate;
 }
 
 void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, int row,
@@ -176,11 +183,18 @@ void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, 
 	put_plan(sb, rows, row, E164);
 	put_text(sb, "status", state_name(state));
 	gate = gate_of(rows, row, state, gate);
-	if (state <= STATE_queued && gate != GATE_NONE)
+	if (state <= STATE_retry_wait && gate != GATE_NONE)
 		put_text(sb, "blocked_reason", str_of(gate_texts[gate].name));
 	else
 		put_null(sb, "blocked_reason");
 	put_u64(sb, "attempts", attempts);
+	put_u64(sb, "attempt", MAX(n, UINT64_C(1)));
+	put_bool(sb, "is_final", told && row_bool(rows, row, IS_FINAL));
+	if (told && row_bool(rows, row, IS_FINAL))
+		put_u64(sb, "attempts_left", 0);
+	else
+		put_number(sb, "attempts_left", rows, row, ATTEMPTS_LEFT);
+	put_time_ms(sb, "next_attempt_at", row_time(rows, row, DUE_AT));
 	if (told)
 		put_outcome(sb, rows, row);
 	else

@@ -19,13 +19,14 @@ enum {
 	CANCELED_AT,
 	SETTINGS,
 	SETTINGS_VERSION,
+	RETRY_WAIT,
 	FINALS
 };
 
 /* The segment may already show a call whose batch was counted a moment later, or the other way
  * round: nothing is shown twice. */
-static void count_open(
-	struct queue_row *out, const struct live *live, bool dispatched, uint64_t open)
+static void count_open(struct queue_row *out, const struct live *live, bool dispatched,
+	uint64_t wait, uint64_t open)
 {
 	for (size_t i = 0; i < live->n && open > 0; i++) {
 		const struct live_call *call = &live->v[i];
@@ -34,6 +35,8 @@ static void count_open(
 		out->counts[call->state]++;
 		open--;
 	}
+	out->counts[STATE_retry_wait] = MIN(wait, open);
+	open -= out->counts[STATE_retry_wait];
 	out->counts[dispatched ? STATE_queued : STATE_pending] += open;
 }
 
@@ -51,7 +54,8 @@ void queue_row_read(
 			(uint64_t)row_i64(rows, row, FINALS + (int)(s - STATE_FIRST_FINAL));
 		open -= MIN(out->counts[s], open);
 	}
-	count_open(out, live, !row_is_null(rows, row, DISPATCHED_AT), open);
+	count_open(out, live, !row_is_null(rows, row, DISPATCHED_AT),
+		(uint64_t)row_i64(rows, row, RETRY_WAIT), open);
 }
 
 static struct str status_of(const struct rows *rows, int row)

@@ -8,6 +8,7 @@
 #include "shm/calling_time.h"
 #include "shm/layout.h"
 #include "shm/network.h"
+#include "shm/redial.h"
 #include "shm/scope.h"
 
 #include "common/base.h"
@@ -122,6 +123,13 @@ bool fine_daily_cap(struct str text)
 	return str_split(&text, ':', &where) && text.p &&
 	       (region_code(where) || str_eq(where, STR("other")) || str_eq(where, STR("all"))) &&
 	       str_to_u64(text, 0, CAP_MAX, &calls);
+}
+
+bool fine_retry(struct str text)
+{
+	enum redial_outcome outcome;
+	struct redial_rule rule;
+	return redial_read_rule(text, &outcome, &rule);
 }
 
 static bool starts(struct str text, struct str with)

@@ -12,6 +12,7 @@ bool fine_allowed_region(struct str text); /* a region, 001 or all */
 bool fine_allowed_type(struct str text);   /* a type that may be allowed, default or all */
 bool fine_calling_day(struct str text);	   /* mon, or tue:10:00-14:00 */
 bool fine_daily_cap(struct str text);	   /* US:500 */
+bool fine_retry(struct str text);	   /* busy:3:600:linear */
 bool fine_https(struct str text);	   /* https://host... */
 bool fine_network(struct str text);	   /* an address, or 192.0.2.0/24 without bits of a host */
 bool fine_scope(struct str text);	   /* read, dial, admin */

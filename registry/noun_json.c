@@ -60,6 +60,14 @@ static void set_bool(json_t *object, const char *name, bool value)
 	set(object, name, json_boolean(value));
 }
 
+static void set_number_or_null(
+	json_t *object, const char *name, const struct rows *rows, int row, int column)
+{
+	set(object, name,
+		row_is_null(rows, row, column) ? json_null()
+					       : json_integer(row_i64(rows, row, column)));
+}
+
 /* The last three that each of them has. */
 static void set_history(json_t *object, const struct rows *rows, int row, int created)
 {
@@ -88,10 +96,9 @@ static void set_calling(json_t *o, const struct rows *rows, int row, const struc
 	set(o, "allowed_types", out_words(row_text(rows, row, SHOWN_TYPES)));
 	set(o, "daily_caps", out_words(row_text(rows, row, SHOWN_CAPS)));
 	set_bool(o, "auto_dispatch", c->auto_dispatch);
-	set(o, "retention_days",
-		row_is_null(rows, row, SHOWN_RETENTION)
-			? json_null()
-			: json_integer(row_i64(rows, row, SHOWN_RETENTION)));
+	set_number_or_null(o, "retention_days", rows, row, SHOWN_RETENTION);
+	set(o, "retry", out_words(row_text(rows, row, SHOWN_RETRY)));
+	set_number_or_null(o, "attempts_per_number_per_day", rows, row, SHOWN_ATTEMPTS_A_DAY);
 }
 
 json_t *client_shown(const struct rows *rows, int row, struct err *err)

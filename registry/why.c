@@ -181,7 +181,8 @@ enum { /* columns of why_entry */
 	E_CHANNELS,
 	E_CALLS_PER_SECOND,
 	E_STARTS_AT,
-	E_EXPIRES_AT
+	E_EXPIRES_AT,
+	E_DUE_AT
 };
 
 /* When the number's own hours begin, as gate_entry has it. */
@@ -242,6 +243,7 @@ static void read_entry_gates(
 			.cap = (uint32_t)row_i64(rows, 0, E_CAP),
 			.used = (uint32_t)row_i64(rows, 0, E_USED),
 			.ends_us = row_time(rows, 0, E_DAY_ENDS_AT)},
+		.due_us = time_or_0(rows, E_DUE_AT),
 	};
 	read_limits(rows, E_CHANNELS, seg, now_us, why);
 }
@@ -263,7 +265,9 @@ static bool read_entry(const struct rows *rows, const struct segment *seg, uint6
 	why->stage = is_over ? WHY_OVER : live ? WHY_LIVES : WHY_WAITS;
 	say_status(why, is_over ? row_text(rows, 0, E_DISPOSITION)
 			: live	? str_of(live)
-				: str_of(why->entry.gate.dispatched ? "queued" : "pending"));
+				: str_of(!why->entry.gate.dispatched ? "pending"
+					  : why->entry.gate.due_us   ? "retry_wait"
+								     : "queued"));
 	return row_copy(rows, 0, E_PHONE_NUMBER, why->phone_number, sizeof(why->phone_number));
 }
 
@@ -302,7 +306,9 @@ enum { /* columns of why_batch */
 	B_CHANNELS,
 	B_CALLS_PER_SECOND,
 	B_STARTS_AT,
-	B_EXPIRES_AT
+	B_EXPIRES_AT,
+	B_RETRY_WAIT,
+	B_DUE_AT
 };
 
 static void read_batch(const struct rows *rows, const struct segment *seg, uint64_t queue_id,
@@ -331,6 +337,15 @@ static void read_batch(const struct rows *rows, const struct segment *seg, uint6
 							     : "pending"));
 }
 
+/* Nothing else is in the way, and all that is left waits to be called again. */
+static void only_retries(const struct rows *rows, int64_t now_us, struct why *why)
+{
+	int64_t due_us = time_or_0(rows, B_DUE_AT);
+	bool all_wait = why->open > 0 && (uint64_t)row_i64(rows, 0, B_RETRY_WAIT) >= why->open;
+	if (why->stage == WHY_WAITS && !why->verdict.blocks && all_wait && due_us > now_us)
+		explain_retry_wait(due_us, &why->verdict);
+}
+
 bool why_batch(struct db *db, const struct segment *seg, uint64_t client_id, uint64_t queue_id,
 	int64_t now_us, struct why *why, bool *found, struct err *err)
 {
@@ -340,8 +355,12 @@ bool why_batch(struct db *db, const struct segment *seg, uint64_t client_id, uin
 	*found = rows.n == 1;
 	if (*found)
 		read_batch(&rows, seg, queue_id, now_us, why);
+	bool ok =
+		!*found || why->stage != WHY_WAITS || ask_gates(seg, now_us, &why->entry, why, err);
+	if (ok && *found)
+		only_retries(&rows, now_us, why);
 	rows_free(&rows);
-	return !*found || why->stage != WHY_WAITS || ask_gates(seg, now_us, &why->entry, why, err);
+	return ok;
 }
 
 /* ---- in words ---- */

@@ -369,6 +369,13 @@ static bool rest_blocks(const struct explain *ex, struct explained *out)
 	return true;
 }
 
+void explain_retry_wait(int64_t due_us, struct explained *out)
+{
+	char when[64];
+	*out = (struct explained){.gate = GATE_retry_wait, .blocks = true, .next_us = due_us};
+	say(out, "all that waits is called again, the first of it%s", moment("at", due_us, when));
+}
+
 bool explain_verdict(const struct explain *ex, struct explained *out)
 {
 	struct explained gates[GATE__N];

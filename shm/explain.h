@@ -60,6 +60,9 @@ uint32_t explain_gates(const struct explain *ex, struct explained gates[GATE__N]
 MUST_USE bool explain_next_server(
 	const struct explain *ex, uint32_t *at, struct explained_server *out);
 
+/* For a batch of which all that is left waits to be called again, the first of it then. */
+void explain_retry_wait(int64_t due_us, struct explained *out);
+
 /* The one that blocks: of the client, batch or number; else, where no server is open, that of the one which opens first.
  * False: nothing does. */
 bool explain_verdict(const struct explain *ex, struct explained *out);

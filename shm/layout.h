@@ -352,6 +352,7 @@ enum shm_call_seen {
 	SEEN_AHEAD = 256,      /* nothing yet: armed ahead, it holds no channel */
 	SEEN_ASKED = 512,      /* its entry or batch asked for its did */
 	SEEN_OPTED_OUT = 1024, /* who was called wants no more calls */
+	SEEN_WAITED = 2048,    /* its entry stood in table retry */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */
@@ -383,7 +384,8 @@ struct shm_call {
 	char context[80];
 	char endpoint[84];
 	char reason[48];
-	uint8_t pad[4];
+	uint32_t attempts_left; /* ENDED, and not final: at most so many follow */
+	int64_t redial_us;	/* likewise: when the next one is due; 0 = at once, elsewhere */
 };
 
 /* What the dialplan has told about a call: "name:value\n" one after the other, of several with one name the

@@ -215,7 +215,7 @@ select id, id * 1024 in (select entry_id from ended) from calls order by ord;
 -- released, entries released earlier that have no outcome yet (live calls among them), and how many of these are paused.
 with released as (
     update chunk set dispatched_at = now()
-     where client_id = $1::bigint and closed_at is null and dispatched_at is null
+     where client_id = $1::bigint and closed_at is null and not rests and dispatched_at is null
        and not exists (select from queue_master q where q.id = queue_master_id and q.canceled_at is not null)
     returning queue_master_id, entry_count
 ), masters as (
@@ -234,7 +234,8 @@ select (select id from told),
  cross join lateral (select count(*) as finished
                        from call_detail d
                       where d.entry_id between c.id * 1024 and c.id * 1024 + 1023 and d.is_final) f
- where c.client_id = $1 and c.closed_at is null and c.dispatched_at is not null;
+ where c.client_id = $1 and (c.closed_at is null and not c.rests or c.closed_at is null and c.rests)
+   and c.dispatched_at is not null;
 
 -- name: batch_order
 -- Pauses, resumes or cancels a batch that is not over, and tells the dispatcher. Columns: the control row, or null when there

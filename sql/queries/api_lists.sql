@@ -47,7 +47,8 @@ select coalesce(part_of, id) from queue_master
 -- name: queue_masters_load
 -- By id. The columns are read by position: fcgi/queue_row.c; the last ones are those of enum disposition, in its order.
 select m.id, m.batch_id, (m.inserted_count + m.appended_count)::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
-       m.paused_at, m.canceled_at, m.settings::text, m.settings_version, r.*
+       m.paused_at, m.canceled_at, m.settings::text, m.settings_version,
+       coalesce((select entries from rollup_retry where queue_master_id = m.id), 0)::bigint, r.*
   from queue_master m
  cross join lateral (
     select coalesce(sum(entries) filter (where disposition = 'completed'), 0)::bigint as completed,
@@ -94,7 +95,9 @@ with state as not materialized (
      where c.client_id = $1::bigint and c.queue_master_id = $2::bigint
        and ($3::text is null
             or $3 = coalesce(d.disposition::text, live.state,
-                             case when c.dispatched_at is null then 'pending' else 'queued' end))
+                             case when c.dispatched_at is null then 'pending'
+                                  when exists (select from retry w where w.entry_id = e.entry_id) then 'retry_wait'
+                                  else 'queued' end))
        and ($4::text is null or coalesce(e.e164, e.number) in ($4, $5::text))
 ), page as (
     (select entry_id from state where not $10::boolean order by chunk_id, entry_id limit $8::bigint offset $9::bigint)
@@ -106,19 +109,22 @@ select total.n, page.entry_id
   left join page on true;
 
 -- name: entries_load
--- By id; $3: the attempt whose outcome is told, 0 = the last one. The columns are read by position: fcgi/entry_row.c.
+-- By id; $3: the attempt whose outcome is told, 0 = the last one; how the entry has ended, if it has. The columns are read by position: fcgi/entry_row.c.
 select e.entry_id, q.id, q.batch_id, e.phone_number, e.custom_data, c.created_at, c.dispatched_at is not null,
        coalesce(a.n, 0)::bigint, d.n::bigint, s.server_code, d.did, d.disposition::text, d.is_final,
        d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
-       q.paused_at is not null, q.canceled_at is not null, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text, coalesce(d.opted_out, false)
+       q.paused_at is not null, q.canceled_at is not null, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text,
+       coalesce(d.opted_out, false), d.attempts_left::bigint, r.due_at, f.disposition::text
   from entry e
   join chunk c on c.id = e.entry_id / 1024
   left join queue_master q on q.id = e.queue_master_id
   left join lateral (select max(n) as n from attempt where entry_id = e.entry_id) a on true
   left join lateral (select * from call_detail
                       where entry_id = e.entry_id and ($3::bigint = 0 or n in (0, $3))
-                      order by n desc limit 1) d on true
+                      order by $3 = 0 and is_final desc, n desc limit 1) d on true
+  left join call_detail f on f.entry_id = e.entry_id and f.is_final
   left join server s on s.id = d.server_id
+  left join retry r on r.entry_id = e.entry_id
  where e.client_id = $1::bigint and e.entry_id = any ($2::bigint[])
  order by e.entry_id;
 

@@ -150,12 +150,15 @@ select total.n, page.entry_id, page.n::bigint
 -- What is told of these attempts, in their order. The columns are read by position: fcgi/detail_row.c.
 select d.entry_id, d.n::bigint, q.batch_id, e.phone_number, s.server_code, d.did, d.disposition::text, d.is_final,
        d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
-       e.custom_data, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text, d.opted_out
+       e.custom_data, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text, d.opted_out,
+       coalesce(d.attempts_left, 0)::bigint, r.due_at
   from unnest($2::bigint[], $3::bigint[]) with ordinality as p (entry_id, n, place)
   join call_detail d on d.entry_id = p.entry_id and d.n = p.n
   join entry e on e.entry_id = p.entry_id
   left join server s on s.id = d.server_id
   left join queue_master q on q.id = d.queue_master_id
+  left join retry r on r.entry_id = d.entry_id and not d.is_final
+                       and not exists (select from attempt a where a.entry_id = d.entry_id and a.n > d.n)
  where d.client_id = $1::bigint
  order by p.place;
 

@@ -18,7 +18,7 @@ returning epoch;
 -- name: node_adopt_chunks
 -- What an earlier life of this node owned goes on under the new epoch.
 update chunk set owner_epoch = (select epoch from node where name = $1::text)
- where owner_node = $1::text and closed_at is null;
+ where owner_node = $1::text and closed_at is null and not rests;
 
 -- name: directory_clients
 select * from client_facts order by id;
@@ -43,6 +43,13 @@ select region, string_agg((day - date '1970-01-01')::text, ' ' order by day)
 -- name: directory_halts
 -- Whose dialling an operator has stopped; 0: everybody's.
 select coalesce(client_id, 0) from halt;
+
+-- name: directory_retry_rules
+-- Of the clients that have any: what is called again (shm/redial.h), and how often a number is called on a day at most.
+select id, coalesce(array_to_string(retry, ' '), ''), coalesce(attempts_per_number_per_day, 0)
+  from client
+ where retry is not null or attempts_per_number_per_day is not null
+ order by id;
 
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
@@ -92,13 +99,15 @@ update control set done_at = now() where id = any ($1::bigint[]) and done_at is 
 
 -- name: chunks_open
 -- Released work that nobody owns, and our own, with what its batch's owner wants. By id, so that older batches come first.
--- What is canceled before it was released, or has expired by $2, is closed all the same.
+-- What is canceled before it was released, or has expired by $2, is closed all the same. What rests is woken by
+-- retry_due.
 select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0), c.entry_count,
        q.paused_at is not null, q.canceled_at is not null, coalesce(q.settings_version, 0), coalesce(x.is_over, false)
   from chunk c
   left join queue_master q on q.id = c.queue_master_id
   left join lateral (select batch_expires_at(q.settings, q.created_at) <= $2::timestamptz as is_over) x on q.settings is not null
- where c.closed_at is null and (c.dispatched_at is not null or q.canceled_at is not null or x.is_over)
+ where c.closed_at is null and not c.rests
+   and (c.dispatched_at is not null or q.canceled_at is not null or x.is_over)
    and (c.owner_node is null or c.owner_node = $1::text)
  order by c.id
  limit 50000;
@@ -113,15 +122,16 @@ select id, settings_version, appended_count > 0, settings ->> 'did', (settings -
  where id = any ($1::bigint[]);
 
 -- name: chunk_entries
--- The entries of a chunk that are not finished and have no attempt under way; the attempt to come; where the last one failed;
--- the number that they ask to show; the do-not-call list that their number is on.
+-- The entries of a chunk that are not finished, have no attempt under way and do not wait for the time of the next; the attempt
+-- to come; where the last one failed; the number that they ask to show; the do-not-call list that their number is on; the number
+-- that they showed last.
 with tried as (
     select entry_id, max(n) as n from attempt
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
      group by entry_id
 ), ended as (
     select entry_id, max(n) as n, bool_or(is_final) as finally,
-           (array_agg(server_id order by n desc))[1] as server_id
+           (array_agg(server_id order by n desc))[1] as server_id, (array_agg(did order by n desc))[1] as did
       from call_detail
      where entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
      group by entry_id
@@ -136,10 +146,12 @@ with tried as (
 )
 select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
        coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(t.n, 0)::bigint + 1,
-       coalesce(d.server_id, 0), coalesce(e.did, (select c.did from chunk c where c.id = $1::bigint), ''), l.list
+       coalesce(d.server_id, 0), coalesce(e.did, (select c.did from chunk c where c.id = $1::bigint), ''), l.list, coalesce(d.did, '')
   from entry e left join tried t using (entry_id) left join ended d using (entry_id) left join listed l using (entry_id)
  where e.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023
    and not coalesce(d.finally, false) and coalesce(t.n, 0) = coalesce(d.n, 0)
+   and e.entry_id not in (select r.entry_id from retry r
+                           where r.entry_id between $1::bigint << 10 and ($1::bigint << 10) + 1023)
  order by e.entry_id;
 
 -- name: chunk_claim
@@ -148,10 +160,40 @@ select e.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, 
 update chunk set owner_node = $1::text, owner_epoch = $2::bigint
  where id = any ($3::bigint[]) and coalesce(closed_at, 'infinity') = 'infinity' and (owner_node is null or owner_node = $1::text);
 
+-- name: number_days_take
+-- Before attempt_arm, of clients that limit the calls to one number on a day ($6): those that are as many already wait until the
+-- day is over, which attempt_arm heeds; the others count. What is journalled already, by an earlier run of the same group, has
+-- been counted. Answers who waits until when.
+with planned as (
+    select p.*, l.day, l.ends_at,
+           row_number() over (partition by p.client_id, l.day, p.number order by p.entry_id) as k
+      from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::timestamptz[])
+        as p (entry_id, n, client_id, queue_master_id, number, most, armed_at)
+      join client c on c.id = p.client_id
+     cross join lateral local_day(p.armed_at, c.timezone) l
+     where not exists (select from attempt a where a.entry_id = p.entry_id and a.n = p.n)
+), judged as materialized (
+    select p.*, coalesce(d.attempts, 0) + p.k > p.most as is_full
+      from planned p
+      left join number_day d on d.client_id = p.client_id and d.local_date = p.day and d.number = p.number
+), counted as (
+    insert into number_day as d (client_id, local_date, number, attempts)
+    select client_id, day, number, count(*) from judged where not is_full group by 1, 2, 3 order by 1, 2, 3
+    on conflict (client_id, local_date, number) do update set attempts = d.attempts + excluded.attempts
+)
+insert into retry (entry_id, client_id, queue_master_id, due_at)
+select entry_id, client_id, queue_master_id, ends_at from judged where is_full
+on conflict (entry_id) do update set due_at = excluded.due_at
+returning entry_id, due_at;
+
+-- name: number_days_expire
+delete from number_day where local_date < current_date - 2;
+
 -- name: attempt_arm
--- The journal: only what stands in a chunk that we own, and has not ended (been called off). Answers what is journalled, also
--- from an earlier run of the same group: those are looked for only when something is missing; before them what is not, because
--- its number is on a do-not-call list, which the third column names. What is new counts on its client's day.
+-- The journal: only what stands in a chunk that we own, has not ended (been called off) and does not wait to be called later.
+-- Answers what is journalled, also from an earlier run of the same group: those are looked for only when something is missing;
+-- before them what is not, because its number is on a do-not-call list, which the third column names. What is new counts on
+-- its client's day.
 with planned as materialized (
     select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
                          $10::text[]) with ordinality
@@ -168,8 +210,10 @@ with planned as materialized (
                           limit 1) owned
       left join lateral (select true as is_over from call_detail d where d.entry_id = p.entry_id and d.is_final
                           limit 1) ended on true
+      left join lateral (select true as is_early from retry r where r.entry_id = p.entry_id and r.due_at > p.armed_at
+                          limit 1) waits on true
       left join listed l using (ord)
-     where ended.is_over is null
+     where ended.is_over is null and waits.is_early is null
 ), added as (
     insert into attempt (entry_id, n, client_id, queue_master_id, server_id, did, node, epoch, armed_at, region)
     select p.entry_id, p.n::smallint, p.client_id, p.queue_master_id, p.server_id, p.did, $1::text, $2::bigint, p.armed_at,
@@ -206,7 +250,8 @@ select ($1::bigint[])[ord], list from dnc_listed($2::bigint[], $3::bigint[], $4:
 select attempt_withdraw($1::bigint[], $2::bigint[], $3::timestamptz[])::text;
 
 -- name: entries_cancel
--- What of these entries is not finished and has no attempt under way ends here: called off, or expired ($4). No row of rollup_hour: nothing was dialled.
+-- What of these entries is not finished and has no attempt under way ends here: called off, or expired ($4); also when it waited
+-- to be called again. No row of rollup_hour: nothing was dialled.
 -- "offset 0" keeps each range together: a plan that was made while the tables were empty would join all that is in them.
 with added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
@@ -228,28 +273,34 @@ with added as (
          offset 0) e
     on conflict do nothing
     returning queue_master_id, disposition
+), waited as (
+    delete from retry r using unnest($1, $2, $3) as c (client_id, first, last)
+     where r.client_id = c.client_id and r.entry_id between c.first and c.last
+    returning r.entry_id
+), woken as (
+    update chunk set rests = false where id in (select entry_id >> 10 from waited) and rests
 )
 insert into rollup_batch as r (queue_master_id, disposition, entries)
 select queue_master_id, disposition, count(*) from added where queue_master_id is not null group by 1, 2
 on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries;
 
 -- name: detail_finish
--- Details, and the rollups of those that are new.
+-- Details, and the rollups of those that are new. No attempts left: it was the last.
 with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
-                         $8::bigint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
+                         $8::bigint[], $9::text[], $10::bigint[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
                          $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[],
                          $20::boolean[])
-        as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, is_final,
+        as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, attempts_left,
               estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result,
               opted_out)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
-                             is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number,
-                             answered_by, result, opted_out)
+                             is_final, attempts_left, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
+                             number, answered_by, result, opted_out)
     select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
-           hangup_cause::smallint, reason, is_final, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
-           number, answered_by, result::jsonb, opted_out
+           hangup_cause::smallint, reason, attempts_left is null, attempts_left::smallint, estimated, started_at, answered_at,
+           ended_at, duration_ms, billsec_ms, number, answered_by, result::jsonb, opted_out
       from done
     on conflict do nothing
     returning *
@@ -345,6 +396,68 @@ select id from closed
 union all
 select id from chunk where id = any ($1::bigint[]) and closed_at is not null;
 
+-- name: chunk_rest
+-- What chunk_close leaves open because entries wait to be called again, and nothing else: it is left alone until the first of
+-- them is due (retry_due).
+update chunk c set rests = true
+ where c.id = any ($1::bigint[]) and coalesce(c.closed_at, 'infinity') = 'infinity'
+   and c.entry_count = (select count(*) from call_detail d
+                         where d.entry_id between c.id << 10 and (c.id << 10) + 1023 and d.is_final)
+                     + (select count(*) from retry r where r.entry_id between c.id << 10 and (c.id << 10) + 1023)
+returning c.id;
+
+-- name: retry_add
+-- Entries whose attempt was not the last, and when they are due. Nothing the second time.
+insert into retry (entry_id, client_id, queue_master_id, due_at)
+select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
+on conflict do nothing;
+
+-- name: retry_settle
+-- Those of these entries that have another attempt under way, or have ended, wait no longer.
+delete from retry r
+ where r.entry_id = any ($1::bigint[])
+   and (exists (select from call_detail d where d.entry_id = r.entry_id and d.is_final)
+        or exists (select from attempt a
+                    where a.entry_id = r.entry_id
+                      and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n)));
+
+-- name: retry_due
+-- The first $3 entries of a line: batch $2 of client $1, or (0) its quick calls. The columns of chunk_entries (do-not-call lists are
+-- the journal's affair); when each is due; its batch, whether that is paused or over (then none is dialled), and the version of
+-- its settings. Chunks that rest are woken for those due by $4.
+with line as materialized (
+    select entry_id, due_at from retry
+     where client_id = $1::bigint and queue_master_id = $2::bigint
+     order by due_at
+     limit $3::bigint
+), master as materialized (
+    select batch_id, paused_at is not null as is_paused, settings_version,
+           canceled_at is not null or coalesce(batch_expires_at(settings, created_at) <= $4, false) as is_over
+      from queue_master
+     where id = $2
+), woken as (
+    update chunk set rests = false
+     where id = any (array(select entry_id >> 10 from line where due_at <= $4::timestamptz)) and rests
+       and not exists (select from master where is_paused)
+)
+select l.entry_id, e.client_id, coalesce(e.queue_master_id, 0), e.phone_number, e.number, coalesce(e.e164, ''),
+       coalesce(e.country_digits, 0), coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(d.n, 0)::bigint + 1,
+       0::bigint, coalesce(e.did, c.did, ''), null::text, coalesce(d.did, ''), l.due_at, coalesce(m.batch_id, 0),
+       coalesce(m.is_paused, false), coalesce(m.is_over, false), coalesce(m.settings_version, 0)
+  from line l
+ cross join lateral (select * from entry where entry_id = l.entry_id limit 1) e
+ cross join lateral (select did from chunk where id = l.entry_id >> 10 limit 1) c
+  left join lateral (select n, did from call_detail where entry_id = l.entry_id order by n desc limit 1) d on true
+  left join master m on true
+ order by l.due_at, l.entry_id;
+
+-- name: retry_postpone
+update retry set due_at = $2::timestamptz where entry_id = $1::bigint;
+
+-- name: retry_heads
+-- Each line, and when its first entry is due.
+select client_id, queue_master_id, min(due_at) from retry group by 1, 2;
+
 -- name: attempts_known
 -- After a respawn: which of the planned attempts were journalled before the end.
 select a.entry_id, a.n::bigint
@@ -360,7 +473,7 @@ select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.s
   left join queue_master q on q.id = c.queue_master_id
   join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023
   join entry e on e.entry_id = a.entry_id
- where c.closed_at is null and c.owner_node = $1::text
+ where c.closed_at is null and not c.rests and c.owner_node = $1::text
    and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n)
  order by a.entry_id;
 

@@ -14,7 +14,8 @@ select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164,
                   where h.region = e.region and h.day between (now() at time zone 'UTC')::date - 3
                                                           and (now() at time zone 'UTC')::date + 512), ''),
        coalesce((q.settings ->> 'channels')::bigint, 0), coalesce((q.settings ->> 'calls_per_second')::bigint, 0),
-       batch_starts_at(q.settings), batch_expires_at(q.settings, q.created_at)
+       batch_starts_at(q.settings), batch_expires_at(q.settings, q.created_at),
+       (select w.due_at from retry w where w.entry_id = e.entry_id)
   from entry e
   join chunk k on k.id = e.entry_id / 1024
   join client c on c.id = e.client_id
@@ -31,12 +32,15 @@ select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164,
  where e.entry_id = $2::bigint and ($1::bigint = 0 or e.client_id = $1);
 
 -- name: why_batch
--- One batch ($2: its queue_id), and how many of its entries have no end yet.
+-- One batch ($2: its queue_id), how many of its entries have no end yet, and of these, how many wait to be called again, the
+-- first of them when.
 select m.client_id, m.batch_id, m.created_at, m.dispatched_at is not null, m.paused_at, m.canceled_at, m.finished_at,
        (m.inserted_count + m.appended_count)::bigint,
        (m.inserted_count + m.appended_count - coalesce((select sum(entries) from rollup_batch where queue_master_id = m.id), 0))::bigint,
        coalesce((m.settings ->> 'channels')::bigint, 0), coalesce((m.settings ->> 'calls_per_second')::bigint, 0),
-       batch_starts_at(m.settings), batch_expires_at(m.settings, m.created_at)
+       batch_starts_at(m.settings), batch_expires_at(m.settings, m.created_at),
+       coalesce((select entries from rollup_retry where queue_master_id = m.id), 0)::bigint,
+       (select min(due_at) from retry where client_id = m.client_id and queue_master_id = m.id)
   from queue_master m
  where m.id = $2::bigint and ($1::bigint = 0 or m.client_id = $1);
 

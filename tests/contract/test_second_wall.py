@@ -140,6 +140,7 @@ def fill(db, accountcode) -> dict:
         insert("insert into rollup_hour values (%s, %s, (now() at time zone %s)::date, 9, 1)", client, server, ZONE)
         insert("insert into idempotency values (%s, 'key', sha256('x'), %s, false)", client, MARK.encode())
         insert("insert into rollup_batch values (%s, 'busy', 0)", queue)
+        insert("insert into retry values (%s, now(), %s, %s)", entry, client, queue)
         insert("insert into client_seq values (%s, 1)", client)
         insert("insert into webhook values (%s, 1)", client)
         insert("insert into webhook_secret (client_id, sealed, expires_at) values (%s, 'x', now() + interval '1 hour')", client)

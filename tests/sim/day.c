@@ -68,6 +68,11 @@ static void roll_clients(void)
 		}
 		if (dice_chance(100))
 			c->cap = 5 + dice(40);
+		static const char *const rules[] = {"", "busy:1:1", "busy:3:20:linear failed:1:5",
+			"no_answer:2:60:exponential busy:2:30",
+			"congestion:3:2 no_answer:3:200 failed:2:10"};
+		c->number_limit = dice_chance(100) ? 1 + dice(3) : 0;
+		c->retry = rules[dice_chance(500) ? 0 : dice(ARRAY_LEN(rules))];
 	}
 }
 
@@ -265,6 +270,14 @@ static void release(struct sim_batch *b)
 	control("dispatch", sim.clients[b->client].id, 0);
 }
 
+/* The trigger of migration 0037. */
+static void wake_chunks(const struct sim_batch *b)
+{
+	for (uint32_t i = 0; b->canceled && i < sim.chunks_n; i++)
+		if (sim.chunks[i].batch == (uint32_t)(b - sim.batches))
+			sim.chunks[i].rests = false;
+}
+
 static void order_batch(void)
 {
 	if (!sim.batches_n)
@@ -282,6 +295,7 @@ static void order_batch(void)
 		break;
 	case 2:
 		b->canceled = dice_chance(300);
+		wake_chunks(b);
 		control("cancel", client_id, 0);
 		break;
 	default:
@@ -416,7 +430,7 @@ static void calm_down(void)
 		c->limited.sql = wide;
 		c->status = CLIENT_ACTIVE;
 		c->open_minute = c->close_minute = 0;
-		c->cap = 0;
+		c->cap = c->number_limit = 0;
 		for (uint32_t k = 0; k < sim.servers_n; k++)
 			sim.allocations[i][k].limited.sql = wide;
 	}
@@ -426,6 +440,7 @@ static void calm_down(void)
 	}
 	for (uint32_t i = 0; i < sim.batches_n; i++) {
 		sim.batches[i].paused = false;
+		control("resume", sim.clients[sim.batches[i].client].id, 0);
 		release(&sim.batches[i]);
 	}
 	reload();

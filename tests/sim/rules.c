@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "dispatcher/call.h"
+#include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
 #include "shm/calls.h"
 #include "shm/check.h"
@@ -282,6 +283,12 @@ void rules_dialled(uint64_t entry_id, uint32_t n, const char *number, const char
 	if (asks != shows_own)
 		violated("entry %llu: attempt %u shows %s, and it asks for %s",
 			(unsigned long long)entry_id, n, shown, asks ? CLIENT_DID : "none");
+	const struct sim_attempt *before = &entry_of(entry_id)->attempts[n - 1];
+	if (n > 1 && before->is_redialled && *before->shown && strcmp(shown, before->shown) != 0)
+		violated("entry %llu: attempt %u shows %s, the one before %s",
+			(unsigned long long)entry_id, n, shown, before->shown);
+	if (!str_copy(a->shown, sizeof(a->shown), str_of(shown)))
+		violated("a long number is shown");
 	a->dialled = true;
 	sim.dialled_n++;
 }
@@ -301,6 +308,28 @@ void rules_over(uint64_t entry_id, uint32_t n)
 
 /* ---- rows are committed ---- */
 
+/* Called again: only after what may be, as often as its client wants, or once elsewhere; and not before the gap is over. */
+static void judge_redial(const struct sim_entry *e, uint32_t n)
+{
+	const struct sim_attempt *before = &e->attempts[n - 1];
+	struct redial_policy policy;
+	int64_t due_us;
+	if (!redial_read(str_of(sim.clients[e->client].retry), &policy))
+		violated("a client whose rules are none");
+	enum redial_outcome outcome = redial_outcome(before->disposition);
+	if (!before->has_detail || before->is_final || outcome == REDIAL__N)
+		violated("entry %llu: attempt %u follows one that is %s%.*s",
+			(unsigned long long)e->id, n, before->is_final ? "the last, " : "",
+			(int)before->disposition.n, before->disposition.p);
+	if (n > MAX(redial_budget(&policy), 2u))
+		violated("entry %llu: attempt %u, of %u", (unsigned long long)e->id, n,
+			redial_budget(&policy));
+	if (before->is_redialled &&
+		(!redial_due(&policy, outcome, n - 1, before->ended_us, &due_us) ||
+			e->attempts[n].armed_us < due_us))
+		violated("entry %llu: attempt %u comes too early", (unsigned long long)e->id, n);
+}
+
 void rules_journalled(struct sim_entry *e, uint32_t n)
 {
 	for (uint32_t k = 1; k < ATTEMPTS_MAX; k++)
@@ -309,6 +338,22 @@ void rules_journalled(struct sim_entry *e, uint32_t n)
 				(unsigned long long)e->id, n, k);
 	if (n == 0)
 		violated("entry %llu: attempt 0 is journalled", (unsigned long long)e->id);
+	if (n > 1)
+		judge_redial(e, n);
+	uint32_t limit = sim.clients[e->client].number_limit;
+	if (limit && !sim.calm && calls_of_number(e, e->attempts[n].armed_us) > limit)
+		violated("entry %llu: its number is called %u times on a day, of %u",
+			(unsigned long long)e->id, calls_of_number(e, e->attempts[n].armed_us),
+			limit);
+}
+
+/* As it stands in the program, for as long as that runs. */
+static struct str disposition_text(struct str name)
+{
+	for (enum disposition i = 0; i < DISPOSITION__N; i++)
+		if (str_eq(name, str_of(disposition_name(i))))
+			return str_of(disposition_name(i));
+	violated("a disposition that there is not");
 }
 
 /* Of an unknown outcome, and of a server that hangs, nobody waits any longer. */
@@ -323,6 +368,7 @@ void rules_finished(struct sim_entry *e, uint32_t n, struct str disposition)
 		violated("entry %llu has %u final details", (unsigned long long)e->id, e->finals);
 	if (str_eq(disposition, STR("suppressed")) && !e->listed)
 		violated("entry %llu is suppressed, and on no list", (unsigned long long)e->id);
+	e->attempts[n].disposition = disposition_text(disposition);
 	if (n > 0 && (str_eq(disposition, STR("unknown")) || asterisk_hangs(e->attempts[n].server)))
 		rules_over(e->id, n);
 }
@@ -448,6 +494,9 @@ static void judge_events(const struct sim_entry *e)
 
 static void judge_entry(const struct sim_entry *e)
 {
+	if (e->due_us)
+		violated("entry %llu waits to be called again at the end",
+			(unsigned long long)e->id);
 	if (e->finals != 1)
 		violated("entry %llu has %u final details at the end", (unsigned long long)e->id,
 			e->finals);

@@ -8,6 +8,7 @@
  *   poll.c      time, timers, and who is ready
  *   pg.c        connections to PostgreSQL, and how they fail
  *   tables.c    what is stored, and what the statements mean
+ *   redials.c   those of them about entries that are called again
  *   wire.c      AMI sockets
  *   asterisk.c  the servers behind them
  */
@@ -40,7 +41,7 @@ enum {
 	ATTEMPTS_MAX = 8,
 	BATCHES_MAX = 64,
 	CONTROLS_MAX = 1024,
-	EVENTS_MAX = 4 * ENTRIES_MAX,
+	EVENTS_MAX = 8 * ENTRIES_MAX,
 	CHUNK_FIRST = 1000, /* the first chunk's id */
 	HISTORY_MAX = 64,
 };
@@ -72,6 +73,8 @@ struct sim_client {
 	int32_t open_minute, close_minute; /* of the day in UTC; equal: always */
 	uint64_t seq;			   /* client_seq */
 	uint32_t cap;			   /* daily, 0: none */
+	const char *retry;		   /* what is called again; "" = nothing */
+	uint32_t number_limit;		   /* calls to one number in NUMBER_DAY_S; 0: none */
 	uint32_t day_calls;		   /* rollup_region of day */
 	int64_t day;
 };
@@ -101,7 +104,10 @@ struct sim_attempt {
 	bool exists;
 	uint32_t server;
 	uint64_t epoch;
-	int64_t armed_us, stored_us, started_us;
+	int64_t armed_us, stored_us, started_us, ended_us;
+	struct str disposition;
+	bool is_redialled; /* not at once, elsewhere, but when its retry is due */
+	char shown[24];
 	bool has_detail, is_final, is_canceled;
 	bool written; /* its Originate */
 	bool dialled; /* Asterisk has taken it */
@@ -119,6 +125,7 @@ struct sim_entry {
 	bool listed;	      /* its number must not be called */
 	unsigned listed_told; /* the life that was told so of an attempt that is journalled */
 	uint32_t events;      /* the latest: index + 1 */
+	int64_t due_us;	      /* its row of retry; 0: none */
 };
 
 /* A row of event. */
@@ -137,7 +144,7 @@ struct sim_chunk {
 	uint32_t client, batch; /* batch BATCHES_MAX: a quick call */
 	uint32_t first, entries;
 	uint64_t owner_epoch; /* 0: nobody's */
-	bool dispatched, closed;
+	bool dispatched, closed, rests;
 };
 
 struct sim_control {
@@ -242,6 +249,25 @@ void table_free(struct table *table);
 uint32_t table_rows(const struct table *table);
 int64_t table_i64(const struct table *table, uint32_t row, uint32_t column);
 struct str table_text(const struct table *table, uint32_t row, uint32_t column);
+
+/* Not finished, and no attempt is under way. */
+bool tables_may_be_tried(const struct sim_entry *e);
+/* The columns of chunk_entries. */
+void tables_put_entry(struct table *t, const struct sim_entry *e, uint64_t failed_on);
+
+/* ---- redials.c: the statements about table retry ---- */
+
+enum { NUMBER_DAY_S = 1200 }; /* the day of those calls, for patience */
+
+uint32_t calls_of_number(const struct sim_entry *of, int64_t at_us);
+void number_days_take(struct table *t, const struct sql_args *args);
+void retry_rules(struct table *t);
+void retry_heads(struct table *t);
+void retry_due(struct table *t, const struct sql_args *args);
+void retry_add(const struct sql_args *args);
+void retry_settle(const struct sql_args *args);
+void retry_postpone(const struct sql_args *args);
+void chunk_rest(struct table *t, const struct sql_args *args);
 
 /* ---- directory.c: the statements about it ---- */
 

@@ -42,8 +42,7 @@ static bool is_canceled(const struct sim_chunk *c)
 	return batch_of(c) && batch_of(c)->canceled;
 }
 
-/* Not finished, and no attempt is under way. */
-static bool may_be_tried(const struct sim_entry *e)
+bool tables_may_be_tried(const struct sim_entry *e)
 {
 	bool under_way = false;
 	for (uint32_t n = 1; n < ATTEMPTS_MAX; n++)
@@ -86,7 +85,7 @@ static void chunks_open(struct table *t)
 {
 	for (uint32_t i = 0; i < sim.chunks_n; i++) {
 		const struct sim_chunk *c = &sim.chunks[i];
-		if (c->closed || (!c->dispatched && !is_canceled(c)))
+		if (c->closed || c->rests || (!c->dispatched && !is_canceled(c)))
 			continue;
 		table_row(t);
 		put_i64(t, (int64_t)c->id);
@@ -139,31 +138,40 @@ static void calls_listed(struct table *t, const struct sql_args *args)
 	}
 }
 
+void tables_put_entry(struct table *t, const struct sim_entry *e, uint64_t failed_on)
+{
+	uint64_t batch_id = batch_id_of(&sim.chunks[e->chunk]);
+	uint32_t n = 0;
+	while (n + 1 < ATTEMPTS_MAX && e->attempts[n + 1].exists)
+		n++;
+	table_row(t);
+	put_i64(t, (int64_t)e->id);
+	put_i64(t, (int64_t)sim.clients[e->client].id);
+	put_i64(t, (int64_t)batch_id);
+	put_text(t, str_of(e->number));
+	put_text(t, str_of(e->number));
+	put_text(t, STR(""));
+	put_i64(t, 0);
+	put_i64(t, 0);
+	put_text(t, STR(""));
+	put_i64(t, n + 1);
+	put_i64(t, (int64_t)failed_on);
+	put_text(t, str_of(e->did));
+	put_text(t, list_of(e));
+	put_text(t, str_of(e->attempts[n].shown));
+}
+
 static void chunk_entries(struct table *t, const struct sim_chunk *c)
 {
 	for (uint32_t i = 0; c && i < c->entries; i++) {
 		const struct sim_entry *e = &sim.entries[c->first + i];
-		if (!may_be_tried(e))
-			continue;
-		uint32_t n = 0;
 		uint64_t failed_on = 0;
-		while (n + 1 < ATTEMPTS_MAX && e->attempts[n + 1].exists)
-			if (!e->attempts[++n].is_canceled)
+		if (!tables_may_be_tried(e) || e->due_us)
+			continue;
+		for (uint32_t n = 1; n < ATTEMPTS_MAX && e->attempts[n].exists; n++)
+			if (!e->attempts[n].is_canceled)
 				failed_on = sim.servers[e->attempts[n].server].id;
-		table_row(t);
-		put_i64(t, (int64_t)e->id);
-		put_i64(t, (int64_t)sim.clients[e->client].id);
-		put_i64(t, (int64_t)batch_id_of(c));
-		put_text(t, str_of(e->number));
-		put_text(t, str_of(e->number));
-		put_text(t, STR(""));
-		put_i64(t, 0);
-		put_i64(t, 0);
-		put_text(t, STR(""));
-		put_i64(t, n + 1);
-		put_i64(t, (int64_t)failed_on);
-		put_text(t, str_of(e->did));
-		put_text(t, list_of(e));
+		tables_put_entry(t, e, failed_on);
 	}
 }
 
@@ -308,7 +316,8 @@ static void attempt_arm(struct table *t, uint64_t epoch, const struct sql_args *
 		const struct sim_chunk *c = &sim.chunks[e->chunk];
 		uint32_t n = (uint32_t)ns.i64;
 		struct sim_attempt *a = &e->attempts[n];
-		bool may = c->owner_epoch == epoch && !c->closed && !e->finals;
+		bool may = c->owner_epoch == epoch && !c->closed && !e->finals &&
+			   e->due_us <= armed.i64;
 		bool listed = may && !a->exists && e->listed;
 		if (may && !a->exists && !listed) {
 			a->exists = true;
@@ -364,27 +373,33 @@ static void entries_cancel(const struct sql_args *args)
 	while (column_next(&clients) && column_next(&first) && column_next(&last))
 		for (uint64_t id = (uint64_t)first.i64; id <= (uint64_t)last.i64; id++) {
 			struct sim_entry *e = entry_of(id);
-			if (e && sim.clients[e->client].id == (uint64_t)clients.i64 &&
-				may_be_tried(e))
+			if (!e || sim.clients[e->client].id != (uint64_t)clients.i64)
+				continue;
+			if (tables_may_be_tried(e))
 				finish(e, 0, STR("canceled"), true);
+			if (e->due_us)
+				sim.chunks[e->chunk].rests = false;
+			e->due_us = 0;
 		}
 }
 
 static void detail_finish(const struct sql_args *args)
 {
 	struct column entries = arg_column(args, 0), ns = arg_column(args, 1);
-	struct column finals = arg_column(args, 9), dispositions = arg_column(args, 6);
-	struct column starts = arg_column(args, 11);
-	while (column_next(&entries) && column_next(&ns) && column_next(&finals) &&
-		column_next(&dispositions) && column_next(&starts)) {
+	struct column left = arg_column(args, 9), dispositions = arg_column(args, 6);
+	struct column starts = arg_column(args, 11), ends = arg_column(args, 13);
+	while (column_next(&entries) && column_next(&ns) && column_next(&left) &&
+		column_next(&dispositions) && column_next(&starts) && column_next(&ends)) {
 		struct sim_entry *e = entry_of((uint64_t)entries.i64);
 		if (!e)
 			violated("a detail of entry %lld, which there is not",
 				(long long)entries.i64);
-		if (e->attempts[ns.i64].has_detail || (finals.i64 && e->finals))
+		struct sim_attempt *a = &e->attempts[ns.i64];
+		if (a->has_detail || (left.is_null && e->finals))
 			continue;
-		e->attempts[ns.i64].started_us = starts.i64;
-		finish(e, (uint32_t)ns.i64, dispositions.text, finals.i64 != 0);
+		a->started_us = starts.i64;
+		a->ended_us = ends.i64;
+		finish(e, (uint32_t)ns.i64, dispositions.text, left.is_null);
 	}
 }
 
@@ -523,6 +538,14 @@ struct table *tables_execute(enum sql_query query, const struct sql_args *args)
 		ANSWERS(SQL_DIRECTORY_DAYS, directory_days(t, arg_at(args, 0)));
 		ANSWERS(SQL_DIRECTORY_SERVERS, directory_servers(t));
 		ANSWERS(SQL_DIRECTORY_ALLOCATIONS, directory_allocations(t));
+		ANSWERS(SQL_DIRECTORY_RETRY_RULES, retry_rules(t));
+		ANSWERS(SQL_NUMBER_DAYS_TAKE, number_days_take(t, args));
+		ANSWERS(SQL_RETRY_HEADS, retry_heads(t));
+		ANSWERS(SQL_RETRY_DUE, retry_due(t, args));
+		ANSWERS(SQL_RETRY_ADD, retry_add(args));
+		ANSWERS(SQL_RETRY_SETTLE, retry_settle(args));
+		ANSWERS(SQL_RETRY_POSTPONE, retry_postpone(args));
+		ANSWERS(SQL_CHUNK_REST, chunk_rest(t, args));
 		ANSWERS(SQL_CONTROL_OPEN, control_open(t));
 		ANSWERS(SQL_CONTROL_DONE, control_done(args));
 		ANSWERS(SQL_CHUNKS_OPEN, chunks_open(t));

@@ -63,7 +63,7 @@ static uint64_t dial(struct world *w)
 	struct chunk *chunk = entry->chunk;
 	uint64_t batch = chunk->queue->id;
 	queue_remove(entry);
-	queue_served(chunk->queue);
+	queue_served(&w->client, chunk->queue);
 	free(entry);
 	if (--chunk->waiting == 0) {
 		queue_drop(&w->d, chunk->queue);

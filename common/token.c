@@ -12,7 +12,7 @@
 #include "common/base.h"
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-static const char key_prefix[] = "ccs_live_";
+static const char live_prefix[] = "ccs_live_", test_prefix[] = "ccs_test_";
 
 void random_bytes(void *out, size_t n)
 {
@@ -45,13 +45,33 @@ static void checksum(const char *text, size_t n, char out[TOKEN_CHECK_CHARS])
 	}
 }
 
-void token_new_key(char out[TOKEN_KEY_CHARS + 1])
+static void new_key(const char *prefix, char out[TOKEN_KEY_CHARS + 1])
 {
 	enum { BODY = TOKEN_PREFIX_CHARS + TOKEN_RANDOM_CHARS };
-	memcpy(out, key_prefix, TOKEN_PREFIX_CHARS);
+	memcpy(out, prefix, TOKEN_PREFIX_CHARS);
 	token_random(out + TOKEN_PREFIX_CHARS, TOKEN_RANDOM_CHARS);
 	checksum(out, BODY, out + BODY);
 	out[TOKEN_KEY_CHARS] = '\0';
+}
+
+void token_new_key(char out[TOKEN_KEY_CHARS + 1])
+{
+	new_key(live_prefix, out);
+}
+
+void token_new_test_key(char out[TOKEN_KEY_CHARS + 1])
+{
+	new_key(test_prefix, out);
+}
+
+static bool begins_with(struct str text, const char *prefix)
+{
+	return text.n >= TOKEN_PREFIX_CHARS && memcmp(text.p, prefix, TOKEN_PREFIX_CHARS) == 0;
+}
+
+bool token_is_test(struct str key)
+{
+	return begins_with(key, test_prefix);
 }
 
 bool token_is_key(struct str text)
@@ -59,7 +79,8 @@ bool token_is_key(struct str text)
 	enum { BODY = TOKEN_PREFIX_CHARS + TOKEN_RANDOM_CHARS };
 	char check[TOKEN_CHECK_CHARS];
 
-	if (text.n != TOKEN_KEY_CHARS || memcmp(text.p, key_prefix, TOKEN_PREFIX_CHARS) != 0)
+	if (text.n != TOKEN_KEY_CHARS ||
+		(!begins_with(text, live_prefix) && !begins_with(text, test_prefix)))
 		return false;
 	checksum(text.p, BODY, check);
 	return memcmp(text.p + BODY, check, TOKEN_CHECK_CHARS) == 0;

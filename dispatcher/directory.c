@@ -95,6 +95,7 @@ static bool read_client(struct dispatcher *d, const struct rows *rows, int i, st
 		.status = by_name(row_text(rows, i, 13), client_statuses, CLIENT_STATUS__N),
 		.is_active = row_bool(rows, i, 14),
 		.auto_dispatch = row_bool(rows, i, 15),
+		.is_test = row_bool(rows, i, 26),
 		.created_us = row_time(rows, i, 18),
 		.updated_us = row_time(rows, i, 19),
 	};
@@ -266,13 +267,14 @@ static bool read_access(const struct dispatcher *d, const struct rows *rows, int
 	access->port = (uint32_t)row_i64(rows, i, 3);
 	access->md5 = row_bool(rows, i, 6);
 	access->tls = row_bool(rows, i, 17);
+	access->is_sandbox = row_bool(rows, i, 22);
 	access->trust.verify = row_bool(rows, i, 18);
 	if (!row_copy(rows, i, 2, access->host, sizeof(access->host)) ||
 		!row_copy(rows, i, 4, access->user, sizeof(access->user)) ||
 		!row_copy(rows, i, 19, access->trust.ca, sizeof(access->trust.ca)) ||
 		!row_copy(rows, i, 20, access->trust.name, sizeof(access->trust.name)))
 		return fail(err, ERR_INPUT, "%s", too_long);
-	return read_secret(d, rows, i, access, err);
+	return access->is_sandbox || read_secret(d, rows, i, access, err);
 }
 
 static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, struct server *server,

@@ -69,6 +69,8 @@ struct dispatcher {
 	struct seen_user *seen_users;		 /* users.c */
 	struct used_key *used_keys;		 /* used.c */
 	int64_t next_used_us;			 /* the same */
+	struct server *sandbox;			 /* player.c; NULL: there is none */
+	int64_t next_play_us;			 /* the same */
 	struct given *given;			 /* recover.c */
 	struct redial_line *redials;		 /* redials.c */
 	struct heap redials_due; /* of these, by the time (wall us) of the next look */

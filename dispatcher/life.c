@@ -11,6 +11,7 @@
 #include "dispatcher/fence.h"
 #include "dispatcher/hours.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/player.h"
 #include "dispatcher/rates.h"
 #include "dispatcher/recover.h"
 #include "dispatcher/redials.h"
@@ -159,6 +160,7 @@ static int64_t pause_us(const struct dispatcher *d)
 	us = MIN(us, until_wall(d, d->recovered && !d->stopping ? sched_next_us(d) : INT64_MAX));
 	us = MIN(us, until_wall(d, d->recovered && !d->stopping ? redials_next_us(d) : INT64_MAX));
 	us = MIN(us, until_wall(d, d->live_n ? d->next_expire_us : INT64_MAX));
+	us = MIN(us, until_wall(d, player_next_us(d)));
 	us = MIN(us, until_mono(d, servers_deadline_mono_us(d)));
 	us = MIN(us, until_mono(d, stream_deadline(d->commits)));
 	us = MIN(us, until_mono(d, stream_deadline(d->lookups)));
@@ -209,6 +211,7 @@ void life_turn(struct dispatcher *d)
 	journal_commit(
 		d->journal); /* one transaction; what the last one committed is written below */
 	servers_flush(d);
+	player_turn(d);
 	calls_expire(d);
 	servers_tick(d);
 	stream_tick(d->commits, d->now_mono_us);

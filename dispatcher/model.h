@@ -223,6 +223,7 @@ struct access {
 	char user[TEXT_BYTES];
 	char secret[256];
 	bool md5;
+	bool is_sandbox; /* there is nothing to connect to: player.h */
 	bool tls;
 	struct tls_trust trust; /* when tls */
 };

@@ -92,6 +92,8 @@ void news_call(struct dispatcher *d, struct slot *slot, enum event_type type, in
 	add_text(&sb, "accountcode", slot->client ? slot->client->facts.accountcode : "");
 	add_text(&sb, "server_code", slot->server ? slot->server->facts.server_code : "");
 	add_text(&sb, "did", call->did);
+	if (slot->client && slot->client->facts.is_test)
+		strbuf_puts(&sb, ",\"test\":true");
 	add_time(&sb, "started_at", call->sent_us);
 	add_time(&sb, "answered_at", call->answered_us);
 	if (ended)

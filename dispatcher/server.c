@@ -35,7 +35,8 @@ struct server *server_find(struct dispatcher *d, uint64_t id)
 
 bool server_is_up(const struct server *server)
 {
-	return server->conn && ami_conn_can_send(server->conn) && !server->probing;
+	return server->access.is_sandbox ||
+	       (server->conn && ami_conn_can_send(server->conn) && !server->probing);
 }
 
 bool server_takes_calls(const struct server *server)
@@ -45,7 +46,9 @@ bool server_takes_calls(const struct server *server)
 
 static enum shm_ami_state state_of(const struct server *server)
 {
-	enum shm_ami_state state = server->conn ? ami_conn_state(server->conn) : AMI_DOWN;
+	enum shm_ami_state state = server->conn		       ? ami_conn_state(server->conn)
+				   : server->access.is_sandbox ? AMI_UP
+							       : AMI_DOWN;
 	return state == AMI_UP && server->probing ? AMI_RESYNC : state;
 }
 
@@ -233,6 +236,12 @@ void server_start(struct dispatcher *d, struct server *server, int fd)
 		.backoff_max_us = d->conf->dispatcher_reconnect_max_ms * US_PER_MS,
 	};
 	struct err err;
+	if (access->is_sandbox) { /* it has no connection, ever */
+		d->sandbox = server;
+		show_state(server);
+		sched_server_freed(d, server);
+		return;
+	}
 	server->lost_us = d->now_us;
 	if (access->tls && !access->trust.verify)
 		log_warn("ami.unverified",
@@ -258,6 +267,8 @@ void server_start(struct dispatcher *d, struct server *server, int fd)
 
 void server_stop(struct server *server)
 {
+	if (server->d->sandbox == server)
+		server->d->sandbox = NULL;
 	if (!server->conn)
 		return;
 	holder_drop(server->d->holder, server->id);
@@ -322,10 +333,12 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 	server->armed_n--;
 	strbuf_reset(out);
 	slot->level = atomic_load_explicit(&server->usage->channels, memory_order_relaxed);
-	bool encoded = encode(server, slot, out, &err);
+	bool encoded = server->access.is_sandbox || encode(server, slot, out, &err);
 	(void)call_step(d, slot, EV_WRITE, &cause);
 	if (!server->unanswered++)
 		server->heard_mono_us = d->now_mono_us;
+	if (server->access.is_sandbox) /* player_turn goes on */
+		return;
 	if (!encoded) {
 		cause.refusal = str_of(err.text);
 		(void)call_step(d, slot, EV_REFUSED, &cause);
@@ -428,6 +441,8 @@ void server_hangup(struct server *server, const struct slot *slot, uint32_t caus
 	struct strbuf out = STRBUF_INIT;
 	struct err err;
 	char id[AMI_CALL_ID_CHARS + 1];
+	if (server->access.is_sandbox) /* player_turn sees it, too */
+		return;
 	call_id_of(slot->entry_id, slot->head->n, id);
 	if (!ami_hangup(&out, str_of(id), cause, &err) ||
 		!ami_conn_send(server->conn, strbuf_view(&out)))

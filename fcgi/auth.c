@@ -112,6 +112,7 @@ static enum auth_verdict known(
 	req->client = app->client.id ? &app->client : NULL;
 	req->source = source;
 	req->scopes = scopes;
+	req->is_test = req->client && req->client->is_test;
 	return AUTH_OK;
 }
 

@@ -184,7 +184,7 @@ bool handle_make_key(struct app *app, struct req *req, struct reply *reply, stru
 	own(app, &owner);
 	if (!req_fields(req, key_fields, key_fields_n, &input, err) ||
 		!own_accountcode(req, input.accountcode, err) ||
-		!key_add_for(app->db, owner.actor, owner.client_id, owner.accountcode, &input,
+		!key_add_for(app->db, owner.actor, &owner.client_id, owner.accountcode, &input,
 			&made, err))
 		return false;
 	changed(app, &owner, 0);

@@ -33,6 +33,7 @@ static struct key_change change_of(
 	return (struct key_change){.client_id = app->client.id,
 		.accountcode = app->client.accountcode,
 		.actor = actor,
+		.is_test = app->client.is_test,
 		.by_key = req->key_id,
 		.old_key_seconds = app->conf->api_old_key_seconds};
 }

@@ -72,6 +72,7 @@ struct req {
 	uint64_t server_id; /* whose key that is: an Asterisk server's; 0: it is not */
 	enum auth_source source;
 	uint32_t scopes; /* enum shm_scope */
+	bool is_test;	 /* of a test account */
 };
 
 /* ---- the frame ---- */

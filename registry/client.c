@@ -339,6 +339,7 @@ bool client_from_row(const struct rows *rows, int row, struct shm_client *out, s
 	c.weight = number(rows, row, 12);
 	c.is_active = row_bool(rows, row, 14);
 	c.auto_dispatch = row_bool(rows, row, 15);
+	c.is_test = row_bool(rows, row, 26);
 	const struct hours_text hours = {row_i64(rows, row, 16), row_i64(rows, row, 17),
 		row_text(rows, row, 23), row_text(rows, row, 25), row_bool(rows, row, 24)};
 	(void)hours_read(&c, &hours, clock_wall_us());

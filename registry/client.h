@@ -46,7 +46,7 @@ MUST_USE bool client_change(struct db *db, const struct conf *conf, const struct
 	struct err *err);
 
 /* The columns of the view client_facts, with which every statement that reads clients begins. */
-enum { CLIENT_COLUMNS = 26 };
+enum { CLIENT_COLUMNS = 27 };
 
 /* Reads those columns; where they are null, which stands for an administrator, *out is zero. False when a text is longer than the segment's field: never, as the
  * schema's checks are narrower. */

@@ -2,6 +2,7 @@
 #include "registry/key.h"
 #include "registry/change.h"
 #include "registry/client.h"
+#include "registry/explain.h"
 #include "registry/fine.h"
 
 #include "common/base.h"
@@ -10,10 +11,12 @@ const struct field key_fields[] = {
 #define TEXT(member, need, ...)	  FIELD_ROW_TEXT(struct key_input, member, need, __VA_ARGS__)
 #define LIST(member, ...)	  FIELD_ROW_LIST(struct key_input, member, __VA_ARGS__)
 #define NUMBER(member, need, ...) FIELD_ROW_NUMBER(struct key_input, member, need, __VA_ARGS__)
+#define FLAG(member, text)	  FIELD_ROW_FLAG(struct key_input, member, text)
 #include "registry/key.def"
 #undef TEXT
 #undef LIST
 #undef NUMBER
+#undef FLAG
 };
 const size_t key_fields_n = ARRAY_LEN(key_fields);
 
@@ -32,9 +35,12 @@ static void arg_words(struct sql_args *args, const struct str_list *list)
 }
 
 /* A new key, as key_insert and key_replace store it. */
-static void add_key(struct sql_args *args, char key[TOKEN_KEY_CHARS + 1])
+static void add_key(struct sql_args *args, bool is_test, char key[TOKEN_KEY_CHARS + 1])
 {
-	token_new_key(key);
+	if (is_test)
+		token_new_test_key(key);
+	else
+		token_new_key(key);
 	struct digest digest = digest_of(str_of(key));
 	arg_bytes(args, digest.b, sizeof(digest.b));
 	arg_text(args, (struct str){key, TOKEN_SHOWN_CHARS});
@@ -48,7 +54,7 @@ bool key_create(
 	char key[TOKEN_KEY_CHARS + 1], scopes[SCOPE_WORDS_BYTES];
 
 	arg_i64(&args, (int64_t)wish->client_id);
-	add_key(&args, key);
+	add_key(&args, wish->is_test, key);
 	arg_text(&args, wish->name);
 	arg_i64(&args, wish->days);
 	arg_text(&args, str_of(scopes_write(wish->scopes, ' ', scopes)));
@@ -125,33 +131,70 @@ static bool check(const struct key_input *input, struct err *err)
 			       SHM_KEY_NETWORKS));
 }
 
-static bool add(struct db *db, const char *actor, const struct key_wish *who, const char *subject,
-	const struct key_input *input, struct key_created *created, struct err *err)
+/* Inside the transaction: from here on it is the test account's. */
+static bool become_test(
+	struct db *db, struct key_wish *wish, struct strbuf *subject, struct err *err)
 {
-	struct key_wish wish = *who;
+	struct sql_args args = SQL_ARGS_INIT;
+	struct rows rows = ROWS_INIT;
 
-	wish.name = input->name.p ? input->name : STR("default");
-	wish.scopes = scopes_of(&input->scopes, wish.server_id != 0);
-	wish.days = input->expires_in_days == FIELD_NOT_GIVEN ? 0 : input->expires_in_days;
-	wish.networks = &input->networks;
-	if (!db_begin_as(db, wish.client_id, err) || !key_create(db, &wish, created, err) ||
-		(wish.client_id && !change_announce(db, wish.client_id, err)) ||
-		!record(db, actor, &wish, created, subject, err) || !db_commit(db, err)) {
-		db_rollback(db);
-		return false;
-	}
-	return true;
+	arg_i64(&args, (int64_t)wish->client_id);
+	bool ok = db_query(db, SQL_SANDBOX_OPEN, &args, &rows, err);
+	args_free(&args);
+	if (!ok)
+		return explain_constraint(db, err);
+	wish->client_id = (uint64_t)row_i64(&rows, 0, 0);
+	strbuf_reset(subject);
+	strbuf_str(subject, row_text(&rows, 0, 1));
+	rows_free(&rows);
+	return db_as(db, wish->client_id, err);
 }
 
-bool key_add_for(struct db *db, const char *actor, uint64_t client_id, const char *accountcode,
+static bool store(struct db *db, const char *actor, struct key_wish *wish, struct strbuf *subject,
+	struct key_created *created, struct err *err)
+{
+	return (!wish->is_test || become_test(db, wish, subject, err)) &&
+	       key_create(db, wish, created, err) &&
+	       (!wish->client_id || change_announce(db, wish->client_id, err)) &&
+	       record(db, actor, wish, created, subject->p, err);
+}
+
+/* who: whose it is to be, and in the end whose it is. */
+static bool add(struct db *db, const char *actor, struct key_wish *who, const char *subject,
 	const struct key_input *input, struct key_created *created, struct err *err)
 {
+	const uint64_t asked_for = who->client_id;
+	struct strbuf whose = STRBUF_INIT;
+
+	who->is_test = input->test == 1;
+	if (who->is_test && asked_for == 0)
+		return fail_code(err, ERR_INPUT, "invalid_field",
+			"test: only a client has a test account; name one");
+	who->name = input->name.p ? input->name : STR("default");
+	who->scopes = scopes_of(&input->scopes, who->server_id != 0);
+	who->days = input->expires_in_days == FIELD_NOT_GIVEN ? 0 : input->expires_in_days;
+	who->networks = &input->networks;
+	strbuf_puts(&whose, subject);
+	bool ok = db_begin_as(db, asked_for, err) && store(db, actor, who, &whose, created, err) &&
+		  (!who->is_test || db_as(db, asked_for, err)) && db_commit(db, err);
+	strbuf_free(&whose);
+	if (!ok)
+		db_rollback(db);
+	return ok;
+}
+
+bool key_add_for(struct db *db, const char *actor, uint64_t *client_id, const char *accountcode,
+	const struct key_input *input, struct key_created *created, struct err *err)
+{
+	struct key_wish who = {.client_id = *client_id};
+
 	if (input->server_code.p)
 		return fail_code(err, ERR_FORBIDDEN, "administrator_needed",
 			"a server's keys are made by administrators");
-	return check(input, err) && db_ready(db, err) &&
-	       add(db, actor, &(struct key_wish){.client_id = client_id}, accountcode, input,
-		       created, err);
+	bool ok = check(input, err) && db_ready(db, err) &&
+		  add(db, actor, &who, accountcode, input, created, err);
+	*client_id = who.client_id;
+	return ok;
 }
 
 static bool server_by_code(struct db *db, struct str code, uint64_t *id, struct err *err)
@@ -184,8 +227,10 @@ bool key_add(struct db *db, const char *actor, const struct key_input *input, ui
 		(input->server_code.p &&
 			!server_by_code(db, input->server_code, &who.server_id, err)))
 		return false;
-	*client_id = who.client_id = client.id;
-	return add(db, actor, &who, client.accountcode, input, created, err);
+	who.client_id = client.id;
+	bool ok = add(db, actor, &who, client.accountcode, input, created, err);
+	*client_id = who.client_id;
+	return ok;
 }
 
 bool key_replace(struct db *db, const struct key_change *change, struct key_changed *changed,
@@ -197,7 +242,7 @@ bool key_replace(struct db *db, const struct key_change *change, struct key_chan
 
 	arg_i64(&args, (int64_t)change->client_id);
 	arg_i64(&args, (int64_t)change->by_key);
-	add_key(&args, key);
+	add_key(&args, change->is_test, key);
 	arg_i64(&args, change->old_key_seconds);
 	arg_bool(&args, change->ends_sessions);
 	arg_text(&args, str_of(change->accountcode));

@@ -18,10 +18,12 @@ struct key_input {
 #define TEXT(member, ...)   struct str member;
 #define LIST(member, ...)   struct str_list member;
 #define NUMBER(member, ...) int64_t member;
+#define FLAG(member, ...)   int64_t member;
 #include "registry/key.def"
 #undef TEXT
 #undef LIST
 #undef NUMBER
+#undef FLAG
 };
 extern const struct field key_fields[];
 extern const size_t key_fields_n;
@@ -30,6 +32,7 @@ struct key_wish {
 	uint64_t client_id; /* 0: an administrator's, or a server's */
 	uint64_t server_id; /* 0: no server's */
 	struct str name;    /* tells a client's keys apart */
+	bool is_test;	    /* that client is a test account */
 	uint32_t scopes;    /* enum shm_scope */
 	int64_t days;	    /* it lives so long; 0: until it is revoked */
 	const struct str_list
@@ -48,8 +51,9 @@ MUST_USE bool key_create(
 MUST_USE bool key_add(struct db *db, const char *actor, const struct key_input *input,
 	uint64_t *client_id, struct key_created *created, struct err *err);
 
-/* The same for a client that is known; input's accountcode is not looked at. */
-MUST_USE bool key_add_for(struct db *db, const char *actor, uint64_t client_id,
+/* The same for a client that is known; input's accountcode is not looked at. *client_id becomes the test account's where a test
+ * key is asked for. */
+MUST_USE bool key_add_for(struct db *db, const char *actor, uint64_t *client_id,
 	const char *accountcode, const struct key_input *input, struct key_created *created,
 	struct err *err);
 
@@ -58,6 +62,7 @@ MUST_USE bool key_add_for(struct db *db, const char *actor, uint64_t client_id,
 struct key_change {
 	uint64_t client_id;
 	const char *accountcode; /* for the audit */
+	bool is_test;		 /* it is a test account */
 	const char *actor;	 /* the same */
 	uint64_t by_key;
 	int64_t old_key_seconds; /* replaced keys are good for so long; 0 = no longer */

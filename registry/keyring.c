@@ -97,7 +97,7 @@ bool keyring_rotate(struct db *db, const char *actor, uint64_t client_id, const 
 	struct err *err)
 {
 	struct rows rows = ROWS_INIT;
-	const struct key_change change = {.client_id = client_id,
+	struct key_change change = {.client_id = client_id,
 		.accountcode = accountcode,
 		.actor = actor,
 		.by_key = key_id,
@@ -107,6 +107,7 @@ bool keyring_rotate(struct db *db, const char *actor, uint64_t client_id, const 
 	if (!fields_check(rotation_fields, rotation_fields_n, input, err) ||
 		!keyring_find(db, (int64_t)client_id, key_id, &rows, err))
 		return false;
+	change.is_test = token_is_test(row_text(&rows, 0, KEY_SHOWN));
 	rows_free(&rows);
 	if (key_replace(db, &change, changed, err))
 		return true;

@@ -164,8 +164,8 @@ struct shm_client {
 	uint32_t status;	      /* enum shm_client_status */
 	uint32_t is_active;
 	uint32_t auto_dispatch;
-	uint32_t halted; /* an operator has stopped its dialling, or everybody's */
-	uint32_t pad;
+	uint32_t halted;  /* an operator has stopped its dialling, or everybody's */
+	uint32_t is_test; /* a test account: only the sandbox dials for it */
 	int64_t window_open_us, window_close_us; /* what hours_look() said last */
 	int64_t created_us, updated_us;
 	struct shm_policy policy;

@@ -78,14 +78,16 @@ select 0, client_id, fingerprint, not_after, 'read dial admin', ''
 -- name: directory_servers
 select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
        calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text,
-       tls, tls_verify, tls_ca, tls_name, count_foreign_calls
+       tls, tls_verify, tls_ca, tls_name, count_foreign_calls, is_sandbox
   from server
  order by id;
 
 -- name: directory_allocations
-select client_id, server_id, allowed_active_calls, rate_limit, calls_per_second, allocated_dids, status::text
-  from allocation
- order by client_id, server_id;
+-- A test account has the sandbox, and nobody else has: what the database holds (worlds_apart) is not taken on trust here.
+select a.client_id, a.server_id, a.allowed_active_calls, a.rate_limit, a.calls_per_second, a.allocated_dids, a.status::text
+  from allocation a join client c on c.id = a.client_id join server s on s.id = a.server_id
+ where (c.sandbox_of is not null) = s.is_sandbox
+ order by a.client_id, a.server_id;
 
 -- name: control_open
 select id, coalesce(client_id, 0), kind, coalesce((args ->> 'entry_id')::bigint, 0)

@@ -115,6 +115,11 @@ returning id, expires_at;
 -- role: ccs_owner ccs_admin
 select id from server where server_code = $1::text;
 
+-- name: sandbox_open
+-- role: ccs_owner ccs_admin ccs_api
+-- The test account of client $1, made if there is none: id and account code.
+select * from sandbox_open($1::bigint);
+
 -- name: key_list
 -- role: ccs_owner ccs_admin ccs_api
 -- Keys of client $1 (null: of any, 0: administrators'), or that one of them with id $2; $3 of them behind the first $4, with $5

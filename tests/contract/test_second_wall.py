@@ -28,6 +28,7 @@ ASKS = {
     "batch_settings_hold": ["$client", "$queue"],
     "batch_settings_set": ["$client", "$queue", '{"channels": 3}'],
     "call_off": ["$client", "$entry"],
+    "sandbox_open": ["$client"],
     "shares_read": ["$client"],
     "shares_write": ["$client", [1], [1], [1]],
     "queue_masters_pick": ["$client", None, None, ZONE, None, 10, 0, False],

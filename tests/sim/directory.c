@@ -59,6 +59,7 @@ void directory_clients(struct table *t)
 		put_text(t, STR(""));
 		put_i64(t, false);
 		put_text(t, STR(""));
+		put_i64(t, false);
 	}
 }
 

@@ -156,23 +156,45 @@ void jwt_ring_check(struct jwt_ring *ring)
 		look(ring);
 }
 
-static const struct jwt_key *find(const struct jwt_ring *ring, struct str head)
+typedef const char *text_fn(const struct jwt_key *key);
+
+static const char *head_of(const struct jwt_key *key)
+{
+	return key->head;
+}
+
+static const char *name_of(const struct jwt_key *key)
+{
+	return key->kid;
+}
+
+static const struct jwt_key *find(const struct jwt_ring *ring, text_fn *text, struct str wanted)
 {
 	for (int i = 0; i < ring->n; i++)
-		if (str_eq(head, str_of(ring->key[i].head)))
+		if (str_eq(wanted, str_of(text(&ring->key[i]))))
 			return &ring->key[i];
 	return NULL;
 }
 
 /* The second look costs a forger's token one stat(2). */
-const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head)
+static const struct jwt_key *find_twice(struct jwt_ring *ring, text_fn *text, struct str wanted)
 {
 	jwt_ring_check(ring);
-	const struct jwt_key *key = find(ring, head);
+	const struct jwt_key *key = find(ring, text, wanted);
 	if (key)
 		return key;
 	look(ring);
-	return find(ring, head);
+	return find(ring, text, wanted);
+}
+
+const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head)
+{
+	return find_twice(ring, head_of, head);
+}
+
+const struct jwt_key *jwt_ring_named(struct jwt_ring *ring, struct str kid)
+{
+	return find_twice(ring, name_of, kid);
 }
 
 bool jwt_ring_holds(struct jwt_ring *ring, const char *kid)

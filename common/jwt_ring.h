@@ -61,6 +61,9 @@ void jwt_ring_check(struct jwt_ring *ring);
  * good for a second after it was taken away. */
 const struct jwt_key *jwt_ring_find(struct jwt_ring *ring, struct str head);
 
+/* The same by its name. */
+const struct jwt_key *jwt_ring_named(struct jwt_ring *ring, struct str kid);
+
 /* Is there still a key of this name? Within a second of the file. */
 bool jwt_ring_holds(struct jwt_ring *ring, const char *kid);
 

@@ -1,6 +1,7 @@
 /* The answer to nginx's auth_request: see vouch.h. */
 #include <inttypes.h>
 
+#include "common/ticket.h"
 #include "fcgi/auth.h"
 #include "fcgi/permit.h"
 #include "fcgi/vouch.h"
@@ -34,8 +35,18 @@ static void add_certificate(struct reply *reply, const struct digest *fingerprin
 	reply_header(reply, "X-Ccs-Certificate", "%s", hex);
 }
 
+/* What opens a WebSocket: the relay looks at the rest of it, and whether it was used. */
+static bool vouch_for_ticket(struct app *app, struct str text, int64_t now_us, struct err *err)
+{
+	struct ticket ticket;
+	return ticket_read(&app->ring, app->conf->common_node, text, now_us, &ticket, err);
+}
+
 bool vouch(struct app *app, struct req *req, struct reply *reply, struct err *err)
 {
+	struct str ticket = req_query(req, "ticket");
+	if (ticket.n)
+		return vouch_for_ticket(app, ticket, req->now_us, err);
 	enum auth_verdict verdict = auth_check(app, req, err);
 	char scopes[SCOPE_WORDS_BYTES];
 

@@ -72,15 +72,20 @@ static bool check_room(const struct relay *relay, uint64_t client_id, struct err
 static bool identify(
 	struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
 {
-	static char buffers[4][VALUE_BYTES];
+	static char buffers[6][VALUE_BYTES];
+	int64_t now_us = clock_wall_us();
 	struct credentials credentials = {
 		.header = header_named(wsi, "x-api-key:", buffers[0]),
 		.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffers[1]),
 		.query = header_named(wsi, "x-query-key:", buffers[2]), /* nginx has cut it out */
 		.certificate = header_named(wsi, "x-certificate:", buffers[3]),
+		.ticket = header_named(wsi, "x-ticket:", buffers[4]),
+		.address = header_named(wsi, "x-real-ip:", buffers[5]),
 	};
-	return auth_identify(
-		&relay->seg, &relay->ring, &credentials, clock_wall_us(), identity, err);
+	if (credentials.ticket.n)
+		return auth_by_ticket(&relay->seg, &relay->ring, relay->conf->common_node,
+			&relay->used, &credentials, now_us, identity, err);
+	return auth_identify(&relay->seg, &relay->ring, &credentials, now_us, identity, err);
 }
 
 static void refuse_request(struct lws *wsi, const struct err *err)

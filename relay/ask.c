@@ -14,17 +14,6 @@ static bool refuse(struct strbuf *refusal, const char *code, const char *detail)
 	return false;
 }
 
-static bool find_type(const char *name, event_set *bit)
-{
-	for (int type = 0; type < EVENT_TYPE__N; type++) {
-		if (!str_eq(str_of(name), str_of(event_type_name((enum event_type)type))))
-			continue;
-		*bit = 1U << type;
-		return true;
-	}
-	return false;
-}
-
 /* Names them (the first, when there are many) and those that exist: for people in detail, for programs in members of
  * their own. */
 static bool refuse_names(struct strbuf *refusal, const json_t *unknown)
@@ -56,7 +45,7 @@ static bool refuse_names(struct strbuf *refusal, const json_t *unknown)
 static bool read_events(const json_t *list, event_set *events, struct strbuf *refusal)
 {
 	json_auto_t *unknown = json_array();
-	event_set found = 0, bit;
+	event_set found = 0;
 	size_t i;
 	json_t *name;
 
@@ -67,8 +56,9 @@ static bool read_events(const json_t *list, event_set *events, struct strbuf *re
 		if (!json_is_string(name))
 			return refuse(
 				refusal, "invalid_events", "every member of \"events\" is a name");
-		if (find_type(json_string_value(name), &bit))
-			found |= bit;
+		int type = event_type_find(str_of(json_string_value(name)));
+		if (type >= 0)
+			found |= 1U << type;
 		else
 			(void)json_array_append(unknown, name);
 	}

@@ -2,7 +2,10 @@
 #include "relay/auth.h"
 
 #include "common/clock.h"
+#include "common/ticket.h"
+#include "relay/used.h"
 #include "shm/directory.h"
+#include "shm/network.h"
 #include "shm/scope.h"
 
 #include "common/base.h"
@@ -135,6 +138,37 @@ bool auth_identify(const struct segment *seg, struct jwt_ring *ring, const struc
 			"this is no API key: characters are missing or mistyped");
 	}
 	if (!look_up(seg, ring, &found, now_us, err))
+		return false;
+	*identity = found;
+	return true;
+}
+
+/* Where its key may be used from was asked when the ticket was made, and is asked again where it is used. */
+static bool check_address(const struct segment *seg, const struct identity *identity,
+	struct str address, struct err *err)
+{
+	struct shm_key key;
+	return identity->by_token ||
+	       (dir_key(seg, &identity->key, &key) && net_admits(&key, address)) ||
+	       fail_code(err, ERR_FORBIDDEN, "address_refused",
+		       "the API key of this ticket may not be used from this address");
+}
+
+bool auth_by_ticket(const struct segment *seg, struct jwt_ring *ring, const char *node,
+	struct used *used, const struct credentials *from, int64_t now_us,
+	struct identity *identity, struct err *err)
+{
+	struct ticket ticket;
+	if (from->header.n || from_bearer(from->authorization).n || from->query.n)
+		return fail_code(err, ERR_INPUT, "two_identities",
+			"the request carries a ticket and a key or token; send one");
+	if (!ticket_read(ring, node, from->ticket, now_us, &ticket, err))
+		return false;
+	struct identity found = {
+		.by_token = ticket.by_token, .key = ticket.key, .token = ticket.token};
+	if (!look_up(seg, ring, &found, now_us, err) ||
+		!check_address(seg, &found, from->address, err) ||
+		!used_take(used, &ticket, now_us, err))
 		return false;
 	*identity = found;
 	return true;

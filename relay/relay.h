@@ -11,6 +11,7 @@
 #include "common/conf.h"
 #include "common/jwt_ring.h"
 #include "relay/feed.h"
+#include "relay/used.h"
 
 struct conn;
 
@@ -18,6 +19,7 @@ struct relay {
 	const struct conf *conf;
 	struct segment seg;
 	struct jwt_ring ring; /* verifies tokens */
+	struct used used;
 	struct feed feed;
 	struct lws_context *lws;
 	struct conn *conns;

@@ -328,6 +328,7 @@ static bool set_up(const struct conf *conf, struct err *err)
 	if (server.relay.inputs_fd < 0)
 		return fail(
 			err, ERR_INTERNAL, "cannot make an epoll descriptor: %s", strerror(errno));
+	server.relay.used.since_us = clock_wall_us();
 	feed_open(&server.relay.feed, &server.relay.seg, (uint64_t)conf->relay_backlog_bytes,
 		conn_wake);
 	return make_context(err) && watch_ours(err) && listen_for_clients(err);
@@ -350,6 +351,7 @@ int serve(const struct conf *conf)
 	feed_close(&server.relay.feed);
 	strbuf_free(&server.relay.out);
 	segment_close(&server.relay.seg);
+	used_free(&server.relay.used);
 	jwt_ring_wipe(&server.relay.ring);
 	log_info("relay.stop", "node=%s", conf->common_node);
 	return EX_OK;

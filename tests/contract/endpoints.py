@@ -48,6 +48,7 @@ TAKES = {
     "refresh": Takes(body={"refresh_token": "token", "grant_type": "grant"}),
     "logout": Takes(spends="session"),
     "change_password": Takes(body={"current_password": "password", "new_password": "password"}),
+    "ws_ticket": Takes(),
     "active_calls": Takes(query=_ACCOUNT),
     "server_status": Takes(query={**_ACCOUNT, "server_code": "server_code"}),
     "client_me": Takes(),

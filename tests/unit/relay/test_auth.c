@@ -89,7 +89,9 @@ static enum auth_standing still(int64_t now_us, const struct identity *identity,
 static bool identify_from(const char *header, const char *authorization, const char *query,
 	struct identity *identity, struct err *err)
 {
-	struct credentials from = {str_of(header), str_of(authorization), str_of(query), STR("")};
+	struct credentials from = {.header = str_of(header),
+		.authorization = str_of(authorization),
+		.query = str_of(query)};
 	return auth_identify(&reader, &ring, &from, NOW_US, identity, err);
 }
 
@@ -130,7 +132,7 @@ static void test_a_certificate_where_there_is_no_key(void **state)
 	(void)state;
 	char hex[2 * DIGEST_BYTES + 1];
 	struct digest digest = digest_of_key();
-	struct credentials from = {STR(""), STR(""), STR(""), STR("")};
+	struct credentials from = {.certificate = STR("")};
 	struct identity identity;
 	struct err err;
 	hex_encode(digest.b, DIGEST_BYTES, hex);
@@ -140,7 +142,7 @@ static void test_a_certificate_where_there_is_no_key(void **state)
 	from.header = STR("secret");
 	assert_false(auth_identify(&reader, &ring, &from, NOW_US, &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
-	from = (struct credentials){STR(""), STR(""), STR(""), STR("abc")};
+	from = (struct credentials){.certificate = STR("abc")};
 	assert_false(auth_identify(&reader, &ring, &from, NOW_US, &identity, &err));
 	assert_string_equal(why(ERR_AUTH, &err), "key_malformed");
 	/* Only there: whoever sends it as a key knows nothing secret. */

@@ -79,6 +79,19 @@ struct batch_load_input {
 extern const struct field batch_load_fields[];
 extern const size_t batch_load_fields_n;
 
+/* What `ccsctl events' is told: ctl/events.def. */
+struct events_input {
+#define FLAG(member, ...)   int64_t member;
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/events.def"
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field events_fields[];
+extern const size_t events_fields_n;
+
 /* What `ccsctl holiday list' is told: ctl/holiday.def. */
 struct holidays_input {
 #define TEXT(member, ...) struct str member;
@@ -162,6 +175,7 @@ struct ctl {
 		struct dnc_input dnc;
 		struct dnc_list_input dnc_list;
 		struct dnc_file_input dnc_file;
+		struct events_input events;
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;

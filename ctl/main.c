@@ -22,6 +22,7 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_dnc_file	    dnc_file_fields, &dnc_file_fields_n
 #define FIELDS_dnc_list	    dnc_list_fields, &dnc_list_fields_n
 #define FIELDS_drain	    drain_fields, &drain_fields_n
+#define FIELDS_events	    events_fields, &events_fields_n
 #define FIELDS_halt	    halt_fields, &halt_fields_n
 #define FIELDS_holiday	    holiday_fields, &holiday_fields_n
 #define FIELDS_holiday_file holiday_file_fields, &holiday_file_fields_n

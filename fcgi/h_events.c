@@ -23,21 +23,13 @@ struct wanted {
 	struct str types, server_code, phone_number; /* p NULL: any */
 };
 
-static bool is_type(struct str name)
-{
-	for (int type = 0; type < EVENT_TYPE__N; type++)
-		if (str_eq(name, str_of(event_type_name((enum event_type)type))))
-			return true;
-	return false;
-}
-
 static bool read_types(const struct req *req, struct wanted *wanted, struct err *err)
 {
 	struct str names = req_query(req, "types"), name;
 
 	wanted->types = names;
 	while (str_split(&names, ',', &name))
-		if (!is_type(name))
+		if (event_type_find(name) < 0)
 			return fail_code(err, ERR_INPUT, "unknown_event",
 				"types: there is no event %.*s; separate names by commas",
 				(int)MIN(name.n, (size_t)64), name.p);

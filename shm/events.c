@@ -18,6 +18,14 @@ const char *event_type_name(enum event_type type)
 	return type < EVENT_TYPE__N ? type_names[type] : "?";
 }
 
+int event_type_find(struct str name)
+{
+	for (int type = 0; type < EVENT_TYPE__N; type++)
+		if (str_eq(name, str_of(type_names[type])))
+			return type;
+	return -1;
+}
+
 /* The ring as it is attached now. */
 struct ring {
 	struct shm_ring_head *head;

@@ -17,6 +17,7 @@
 #ifndef CCS_SHM_EVENTS_H
 #define CCS_SHM_EVENTS_H
 
+#include "common/str.h"
 #include "shm/segment.h"
 
 enum event_type {
@@ -30,6 +31,9 @@ enum { EVENT_PAYLOAD_MAX = 4096 };
 
 /* "call_started" */
 const char *event_type_name(enum event_type type);
+
+/* The type of this name; -1: there is none. */
+int event_type_find(struct str name);
 
 /* ---- owner: the dispatcher, after the commit ---- */
 

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "relay/conn.h"
+#include "relay/neighbours.h"
 #include "relay/refuse.h"
 
 #include "common/base.h"
@@ -57,7 +58,8 @@ static bool check_origin(const struct relay *relay, struct lws *wsi, struct err 
 		"pages of this origin may not connect; relay.allowed_origins lists those that may");
 }
 
-static bool check_room(const struct relay *relay, uint64_t client_id, struct err *err)
+static bool check_room(
+	const struct relay *relay, uint64_t client_id, struct str address, struct err *err)
 {
 	const struct conf *conf = relay->conf;
 	if (relay->stopping || relay->conns_n >= conf->relay_connections)
@@ -66,13 +68,18 @@ static bool check_room(const struct relay *relay, uint64_t client_id, struct err
 		return fail_code(err, ERR_LIMIT, "too_many_connections",
 			"you have %lld connections, which is the limit; close one first",
 			(long long)conf->relay_connections_per_client);
+	if (neighbours_count(relay->places, address) >= conf->relay_connections_per_address)
+		return fail_code(err, ERR_LIMIT, "too_many_connections",
+			"there are %lld connections from this address, which is the limit; close "
+			"one first",
+			(long long)conf->relay_connections_per_address);
 	return true;
 }
 
-static bool identify(
-	struct relay *relay, struct lws *wsi, struct identity *identity, struct err *err)
+static bool identify(struct relay *relay, struct lws *wsi, struct str address,
+	struct identity *identity, struct err *err)
 {
-	static char buffers[6][VALUE_BYTES];
+	static char buffers[5][VALUE_BYTES];
 	int64_t now_us = clock_wall_us();
 	struct credentials credentials = {
 		.header = header_named(wsi, "x-api-key:", buffers[0]),
@@ -80,7 +87,7 @@ static bool identify(
 		.query = header_named(wsi, "x-query-key:", buffers[2]), /* nginx has cut it out */
 		.certificate = header_named(wsi, "x-certificate:", buffers[3]),
 		.ticket = header_named(wsi, "x-ticket:", buffers[4]),
-		.address = header_named(wsi, "x-real-ip:", buffers[5]),
+		.address = address,
 	};
 	if (credentials.ticket.n)
 		return auth_by_ticket(&relay->seg, &relay->ring, relay->conf->common_node,
@@ -96,13 +103,15 @@ static void refuse_request(struct lws *wsi, const struct err *err)
 
 bool admit(struct relay *relay, struct lws *wsi)
 {
+	char buffer[VALUE_BYTES];
+	struct str address = header_named(wsi, "x-client-address:", buffer);
 	struct identity identity;
 	struct err err;
 	(void)segment_check(&relay->seg);
 	if (check_handshake(wsi, &err) && check_origin(relay, wsi, &err) &&
-		identify(relay, wsi, &identity, &err) &&
-		check_room(relay, identity.client_id, &err)) {
-		lws_set_opaque_user_data(wsi, conn_new(relay, wsi, &identity));
+		identify(relay, wsi, address, &identity, &err) &&
+		check_room(relay, identity.client_id, address, &err)) {
+		lws_set_opaque_user_data(wsi, conn_new(relay, wsi, &identity, address));
 		return true;
 	}
 	log_debug("relay.refused", "code=%s why=%s", err.code ? err.code : err_kind_name(err.kind),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "relay/ask.h"
+#include "relay/neighbours.h"
 
 #include "common/base.h"
 
@@ -22,7 +24,8 @@ enum {
 	CLOSE_WAIT_S = 2, /* for the client's own close frame */
 };
 
-struct conn *conn_new(struct relay *relay, struct lws *wsi, const struct identity *identity)
+struct conn *conn_new(
+	struct relay *relay, struct lws *wsi, const struct identity *identity, struct str address)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 	if (!conn)
@@ -30,9 +33,11 @@ struct conn *conn_new(struct relay *relay, struct lws *wsi, const struct identit
 	conn->relay = relay;
 	conn->wsi = wsi;
 	conn->identity = *identity;
+	conn->place = neighbours_enter(&relay->places, address);
 	conn->marked_mono_us = clock_mono_us();
 	DL_APPEND(relay->conns, conn);
 	relay->conns_n++;
+	relay->opened++;
 	(void)feed_enter(&relay->feed, identity->client_id);
 	return conn;
 }
@@ -41,6 +46,7 @@ void conn_free(struct conn *conn)
 {
 	feed_leave(&conn->relay->feed, &conn->listener);
 	feed_exit(&conn->relay->feed, conn->identity.client_id);
+	neighbours_leave(&conn->relay->places, conn->place);
 	DL_DELETE(conn->relay->conns, conn);
 	conn->relay->conns_n--;
 	input_free(&conn->input);
@@ -102,6 +108,17 @@ void conn_close(struct conn *conn, enum close_code code, const char *reason)
 	say_close(&conn->owed, code, reason);
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_WAIT_S);
 	owe(conn);
+}
+
+/* A message for programs, and the same in words in the close frame. */
+void conn_dismiss(struct conn *conn, int64_t after_ms)
+{
+	char reason[INPUT_CONTROL_MAX];
+	if (conn->state == CONN_OPEN)
+		say_closing(&conn->owed, "the server restarts", after_ms);
+	(void)snprintf(reason, sizeof(reason),
+		"the server restarts; connect again in %" PRId64 " ms", after_ms);
+	conn_close(conn, CLOSE_GOING_AWAY, reason);
 }
 
 static void closed_by_client(struct conn *conn, const struct input_frame *frame)

@@ -28,6 +28,7 @@ struct conn {
 	struct relay *relay;
 	struct lws *wsi;
 	struct identity identity;
+	struct neighbourhood *place; /* NULL: not known */
 	enum conn_state state;
 	struct listener listener;
 	struct input input;
@@ -40,7 +41,8 @@ struct conn {
 };
 
 /* An admitted client, before libwebsockets answers the handshake. */
-struct conn *conn_new(struct relay *relay, struct lws *wsi, const struct identity *identity);
+struct conn *conn_new(
+	struct relay *relay, struct lws *wsi, const struct identity *identity, struct str address);
 
 /* At the end, whether it was opened or not. */
 void conn_free(struct conn *conn);
@@ -60,6 +62,9 @@ void conn_wake(struct listener *listener);
 
 /* Says goodbye. Does nothing when that has been said. */
 void conn_close(struct conn *conn, enum close_code code, const char *reason);
+
+/* We end: says goodbye, and when to come again. */
+void conn_dismiss(struct conn *conn, int64_t after_ms);
 
 /* Once a second: closes it when the credential does not hold any more; says how far it is, now and then. */
 void conn_check(struct conn *conn, int64_t now_us);

@@ -14,6 +14,7 @@
 #include "relay/used.h"
 
 struct conn;
+struct neighbourhood;
 
 struct relay {
 	const struct conf *conf;
@@ -24,9 +25,11 @@ struct relay {
 	struct lws_context *lws;
 	struct conn *conns;
 	uint32_t conns_n;
-	int inputs_fd;	   /* an epoll of all connections: see conn.h */
-	struct strbuf out; /* what is being written, LWS_PRE bytes first */
-	bool stopping;	   /* nobody new; done when the last connection is closed */
+	uint32_t opened;	      /* ever */
+	struct neighbourhood *places; /* where they come from */
+	int inputs_fd;		      /* an epoll of all connections: see conn.h */
+	struct strbuf out;	      /* what is being written, LWS_PRE bytes first */
+	bool stopping;		      /* nobody new; done when the last connection is closed */
 };
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -23,6 +24,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/poll.h"
+#include "common/token.h"
 #include "relay/admit.h"
 #include "relay/conn.h"
 #include "shm/bell.h"
@@ -37,6 +39,9 @@ enum {
 	INPUTS_PER_TURN = 64,
 	TICK_US = 1000000,
 	STOP_LIMIT_TICKS = 3,
+	HANDSHAKES_TO_TRIM = 200,
+	RECONNECT_MS = 2, /* between two connections that come back */
+	RECONNECT_LEAST_MS = 1000,
 };
 
 struct server {
@@ -133,6 +138,13 @@ static int on_inputs(
 	return 0;
 }
 
+static int64_t random_below(uint64_t limit)
+{
+	uint64_t number;
+	random_bytes(&number, sizeof(number));
+	return (int64_t)(number % limit);
+}
+
 static void stop(void)
 {
 	struct conn *conn;
@@ -142,8 +154,10 @@ static void stop(void)
 	server.relay.stopping = true;
 	server.ticks_left = STOP_LIMIT_TICKS;
 	server.done = server.relay.conns_n == 0;
+	/* Our successor must not get them all in one moment: some hundreds a second come back. */
+	int64_t spread_ms = MAX((int64_t)server.relay.conns_n * RECONNECT_MS, RECONNECT_LEAST_MS);
 	DL_FOREACH (server.relay.conns, conn)
-		conn_close(conn, CLOSE_GOING_AWAY, "the server restarts; connect again");
+		conn_dismiss(conn, random_below((uint64_t)spread_ms));
 }
 
 static int on_signals(
@@ -160,12 +174,23 @@ static int on_signals(
 	return 0;
 }
 
+/* A handshake takes 40 kB for a moment; of a thousand at once, pages between others stay behind. */
+static void give_back(void)
+{
+	static uint32_t opened;
+	if (server.relay.opened - opened < HANDSHAKES_TO_TRIM)
+		return;
+	opened = server.relay.opened;
+	(void)malloc_trim(0);
+}
+
 /* Every second: what no bell tells. */
 static void tick(lws_sorted_usec_list_t *sul)
 {
 	struct conn *conn;
 	int64_t now_us = clock_wall_us();
 	pull();
+	give_back();
 	DL_FOREACH (server.relay.conns, conn)
 		conn_check(conn, now_us);
 	if (server.relay.stopping && (server.relay.conns_n == 0 || --server.ticks_left == 0))

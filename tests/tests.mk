@@ -105,6 +105,11 @@ check-long: all unit-programs page $(FARM) $(SIM)
 		tests/run -r $(RESULTS)-long nasty pytest tests/contract/test_nasty.py || :
 	@tests/run -r $(RESULTS)-long sum
 
+# Relay and dispatcher killed a hundred times each under 1,000 calls: consumers that resume have every event once.
+.PHONY: torture-events
+torture-events: all $(FARM)
+	$(Q)CCS_PROGRAMS=$(abspath $(OUT)) tests/torture/events.py
+
 # `make check` on fresh Debian releases; the outcome is kept in docs/DISTCHECK.md. DISTS="trixie" chooses.
 DISTS ?= bookworm trixie
 .PHONY: distcheck
@@ -145,7 +150,7 @@ bench: all
 	$(Q)tests/bench/wall.py --programs $(OUT)
 	$(Q)tests/bench/workers.py --programs $(OUT)
 
-bench: $(addprefix $(OUT)/tests/bench/,bench_ami bench_life bench_numbers bench_pick bench_scan hello ws_load)
+bench: $(addprefix $(OUT)/tests/bench/,bench_ami bench_life bench_numbers bench_pick bench_scan hello ws_bare ws_load)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.c.o $(foreach l,fcgi $(LIBS.program),$(call archive,$(l)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ccs-api.libs) $(LDLIBS)

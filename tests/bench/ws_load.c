@@ -4,13 +4,16 @@
  *                                                         subscribers connect to <run_dir>/relay.sock
  *   ws_load peer  SOCKET PUBLISH SUBSCRIBERS SECONDS WINDOW RATE    the same text goes as lines into the Unix socket
  *                                                         PUBLISH; subscribers connect to SOCKET
+ *   ws_load storm CONF SUBSCRIBERS EVENTS                 all come back at once with resume_from, EVENTS behind
  *
- * Says "ready" when the segment is there, and waits for a line on stdin before it connects. First RATE events a
- * second: how late do they arrive? Then as many as go, with WINDOW events under way: event i is published once event
- * i - WINDOW has reached everybody. Prints one line of JSON.
+ * Says "ready" when the segment is there, and waits for a line on stdin before it connects; when all are connected it says
+ * "joined" and waits for another. Of relay and peer, every subscriber whose number ends in 9 never reads, if DEAF=1 is in
+ * the environment. First RATE events a second: how late do they arrive? Then as many as go, with WINDOW events under way: event
+ * i is published once event i - WINDOW has reached everybody who reads. Prints one line of JSON.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +33,13 @@
 
 #include "common/base.h"
 
-enum { CLIENT_ID = 7, EVENTS_MAX = 1 << 20, READ_BYTES = 65536, LATENCIES = 1 << 22 };
+enum {
+	CLIENT_ID = 7,
+	EVENTS_MAX = 1 << 20,
+	READ_BYTES = 65536,
+	LATENCIES = 1 << 22,
+	BEAT_MS = 200
+};
 
 static const char PAYLOAD[] =
 	"{\"call_id\":\"ccs-02e8000000040001\",\"batch_id\":12345,\"attempt\":1,\"is_final\":false,"
@@ -45,14 +54,15 @@ struct subscriber {
 };
 
 struct load {
-	bool relay;
+	bool relay, deaf, storm;
 	struct conf conf;
 	struct segment seg;
 	struct bell bell;
 	uint64_t last_event;
 	int publish_fd;
 	char socket[108], key[TOKEN_KEY_CHARS + 1];
-	int subscribers_n, window;
+	int subscribers_n, readers_n, window;
+	uint64_t behind; /* storm: events that all have missed */
 	double seconds, rate;
 	struct subscriber *subscribers;
 	int epoll_fd;
@@ -138,13 +148,13 @@ static void publish(uint64_t n)
 static void count(const uint8_t *text, size_t n)
 {
 	const uint8_t *at = memmem(text, MIN(n, (size_t)64), "\"seq\":", 6);
-	if (!at)
+	if (!at || n < 6 || memcmp(text, "{\"id\":", 6) != 0)
 		return;
 	uint64_t seq = strtoull((const char *)at + 6, NULL, 10);
 	if (seq == 0 || seq >= EVENTS_MAX)
 		die("bench.event", "seq=%" PRIu64, seq);
 	load.deliveries++;
-	load.completed += ++load.reached[seq] == (uint32_t)load.subscribers_n;
+	load.completed += ++load.reached[seq] == (uint32_t)load.readers_n;
 	if (load.measuring && load.latencies_n < LATENCIES)
 		load.latencies[load.latencies_n++] =
 			(uint32_t)(clock_mono_us() - load.published_us[seq]);
@@ -180,14 +190,20 @@ static void receive(struct subscriber *s)
 	}
 }
 
+/* What the relay believes is as fresh as the dispatcher that keeps it. */
+static void beat(void)
+{
+	if (load.relay)
+		segment_beat(&load.seg, clock_mono_us());
+}
+
 static void turn(int timeout_ms)
 {
 	struct epoll_event events[256];
 	int n = epoll_wait(load.epoll_fd, events, ARRAY_LEN(events), timeout_ms);
 	for (int i = 0; i < n; i++)
 		receive(events[i].data.ptr);
-	if (load.relay)
-		segment_beat(&load.seg, clock_mono_us());
+	beat();
 }
 
 /* ---- connecting ---- */
@@ -203,31 +219,39 @@ static int connect_to(const char *path)
 }
 
 /* A text frame under a mask of zeros. */
-static void subscribe(int fd)
+static void say(int fd, const char *text)
 {
-	static const char text[] = "{\"type\":\"subscribe\",\"events\":[\"call_started\"]}";
-	uint8_t frame[6 + sizeof(text)] = {0x81, 0x80 | (sizeof(text) - 1)};
-	memcpy(frame + 6, text, sizeof(text) - 1);
-	if (write(fd, frame, 6 + sizeof(text) - 1) != 6 + sizeof(text) - 1)
+	uint8_t frame[6 + 125] = {0x81, (uint8_t)(0x80 | strlen(text))};
+	size_t n = 6 + strlen(text);
+	memcpy(frame + 6, text, n - 6);
+	if (write(fd, frame, n) != (ssize_t)n)
 		die("bench.subscribe", "why=%s", log_q(strerror(errno)));
 }
 
-static void wait_for(struct subscriber *s, const char *words)
+/* What follows belongs to the next reading, if it is to be kept. */
+static void wait_for(struct subscriber *s, const char *words, bool keep)
 {
-	char *found;
+	uint8_t *found;
 	while (!(found = memmem(s->bytes, s->have, words, strlen(words)))) {
+		struct pollfd answer = {.fd = s->fd, .events = POLLIN};
+		beat();
+		if (poll(&answer, 1, BEAT_MS) == 0)
+			continue;
 		ssize_t n = read(s->fd, s->bytes + s->have, READ_BYTES - s->have);
 		if (n <= 0)
 			die("bench.handshake", "have=%s", log_q((char *)s->bytes));
 		s->have += (size_t)n;
 	}
-	s->have = 0;
+	size_t used = keep ? (size_t)(found - s->bytes) + strlen(words) : s->have;
+	s->have -= used;
+	memmove(s->bytes, s->bytes + used, s->have);
 }
 
-static void join(struct subscriber *s)
+static void ask(struct subscriber *s)
 {
 	char request[512];
-	s->bytes = calloc(1, READ_BYTES);
+	if (!s->bytes)
+		s->bytes = calloc(1, READ_BYTES);
 	s->fd = connect_to(load.socket);
 	int n = snprintf(request, sizeof(request),
 		"GET / HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: %s\r\nUpgrade: websocket\r\n"
@@ -236,14 +260,63 @@ static void join(struct subscriber *s)
 		load.key);
 	if (!s->bytes || write(s->fd, request, (size_t)n) != n)
 		die("bench.join", "why=%s", log_q(strerror(errno)));
-	wait_for(s, "\r\n\r\n");
-	if (load.relay) {
-		subscribe(s->fd);
-		wait_for(s, "subscribed");
-	}
+}
+
+static void listen_to(struct subscriber *s)
+{
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = s};
 	if (epoll_ctl(load.epoll_fd, EPOLL_CTL_ADD, s->fd, &event) < 0)
 		die("bench.join", "why=%s", log_q(strerror(errno)));
+}
+
+/* Until whoever runs us has looked at the server. */
+static void stop_and_look(const char *word)
+{
+	int c;
+	puts(word);
+	(void)fflush(stdout);
+	while ((c = getchar()) != '\n' && c != EOF)
+		;
+	beat();
+}
+
+static void shake_hands(struct subscriber *s, const char *subscription)
+{
+	beat();
+	wait_for(s, "HTTP/1.1 101", true);
+	wait_for(s, "\r\n\r\n", true);
+	if (load.relay)
+		say(s->fd, subscription);
+}
+
+/* One after the other. */
+static void join_all(void)
+{
+	for (int i = 0; i < load.subscribers_n; i++) {
+		struct subscriber *s = &load.subscribers[i];
+		bool reads = !load.deaf || i % 10 != 9;
+		ask(s);
+		shake_hands(s, "{\"type\":\"subscribe\",\"events\":[\"call_started\"]}");
+		if (load.relay)
+			wait_for(s, "subscribed", false);
+		load.readers_n += reads;
+		if (reads)
+			listen_to(s);
+	}
+}
+
+/* All at once: each asks before the first is answered. */
+static void come_back(void)
+{
+	for (int i = 0; i < load.subscribers_n; i++) {
+		beat();
+		ask(&load.subscribers[i]);
+	}
+	for (int i = 0; i < load.subscribers_n; i++) {
+		shake_hands(&load.subscribers[i],
+			"{\"type\":\"subscribe\",\"events\":[\"call_started\"],\"resume_from\":0}");
+		listen_to(&load.subscribers[i]);
+	}
 }
 
 /* ---- the two phases ---- */
@@ -296,6 +369,25 @@ static uint32_t percentile(double q)
 	return load.latencies_n ? load.latencies[(size_t)((double)(load.latencies_n - 1) * q)] : 0;
 }
 
+/* Hang up, miss something, come back. */
+static void storm(void)
+{
+	for (int i = 0; i < load.subscribers_n; i++)
+		(void)close(load.subscribers[i].fd);
+	publish(load.behind);
+	int64_t began = clock_mono_us();
+	come_back();
+	int64_t joined = clock_mono_us();
+	while (load.deliveries < load.behind * (uint64_t)load.subscribers_n)
+		turn(100);
+	printf("{\"deliveries\": %" PRIu64 ", \"joined_ms\": %" PRId64
+	       ", \"caught_up_ms\": %" PRId64 "}\n",
+		load.deliveries, (joined - began) / US_PER_MS,
+		(clock_mono_us() - began) / US_PER_MS);
+	(void)fflush(stdout);
+	(void)getchar();
+}
+
 static void run(void)
 {
 	load.subscribers = calloc((size_t)load.subscribers_n, sizeof(*load.subscribers));
@@ -305,9 +397,11 @@ static void run(void)
 	load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!load.subscribers || !load.reached || !load.published_us || !load.latencies)
 		die("memory.exhausted", "subscribers=%d", load.subscribers_n);
-	for (int i = 0; i < load.subscribers_n; i++) {
-		join(&load.subscribers[i]);
-		turn(0);
+	join_all();
+	stop_and_look("joined");
+	if (load.storm) {
+		storm();
+		return;
 	}
 	at_a_rate();
 	qsort(load.latencies, load.latencies_n, sizeof(*load.latencies), by_value);
@@ -332,10 +426,17 @@ int main(int argc, char **argv)
 	struct err err;
 	struct rlimit files;
 	log_open("ws_load", LOG_INFO);
-	if (argc != 7 && argc != 8)
+	load.storm = argc == 5 && strcmp(argv[1], "storm") == 0;
+	if (!load.storm && argc != 7 && argc != 8)
 		die("usage", "do=%s", log_q("see the head of tests/bench/ws_load.c"));
-	load.relay = argc == 7;
-	read_numbers(&argv[argc - 4]);
+	load.relay = argc != 8;
+	load.deaf = getenv("DEAF") != NULL;
+	if (load.storm) {
+		load.subscribers_n = (int)strtol(argv[3], NULL, 10);
+		load.behind = strtoull(argv[4], NULL, 10);
+	} else {
+		read_numbers(&argv[argc - 4]);
+	}
 	(void)getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -348,13 +449,8 @@ int main(int argc, char **argv)
 	} else {
 		(void)snprintf(load.socket, sizeof(load.socket), "%s", argv[2]);
 	}
-	puts("ready");
-	(void)fflush(stdout);
-	while (getchar() != '\n' && !feof(stdin))
-		;
-	if (load.relay)
-		segment_beat(&load.seg, clock_mono_us());
-	else
+	stop_and_look("ready");
+	if (!load.relay)
 		load.publish_fd = connect_to(argv[3]);
 	run();
 	if (load.relay)

@@ -163,10 +163,12 @@ def test_relay_stopped_says_goodbye(stack, client):
     with listen(stack, client) as events:
         stopping = threading.Thread(target=stack.stop, args=("relay",))
         stopping.start()
+        closing = events.hear()
         closed = events.goodbye()
         stopping.join()
     stack.start("relay")
-    assert closed.code == 1001 and "connect again" in closed.reason
+    assert closing["type"] == "closing" and 0 <= closing["reconnect_after_ms"] < 1000
+    assert closed.code == 1001 and f"connect again in {closing['reconnect_after_ms']} ms" in closed.reason
     stack.wait_until(lambda: can_connect(stack, client), "the relay is back")
 
 

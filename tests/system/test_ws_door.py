@@ -189,6 +189,19 @@ def test_connections_of_one_client_are_limited(stack, client, relay):
         second.hang_up()
 
 
+def test_connections_from_one_address_are_limited(stack, client, relay):
+    def come_from(address):
+        return WebSocket.to_relay(folder, client.key, headers={"X-Client-Address": address})
+
+    with relay(connections_per_address=2) as folder, contextlib.ExitStack() as open_ones:
+        for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
+            open_ones.enter_context(come_from(address))
+        for address in ("192.0.2.1", "2001:db8::3"):
+            answer = refused_by(folder, client.key, headers={"X-Client-Address": address})
+            assert (answer.status, answer.json["code"]) == (429, "too_many_connections")
+        come_from("192.0.2.2").hang_up()
+
+
 def test_connections_are_limited(stack, client, relay):
     with relay(connections=1) as folder:
         with WebSocket.to_relay(folder, client.key):

@@ -149,6 +149,18 @@ struct dnc_file_input {
 extern const struct field dnc_file_fields[];
 extern const size_t dnc_file_fields_n;
 
+/* What `ccsctl batch set' is told: which batch, and the settings that are to be changed. */
+struct batch_set_input {
+	struct batch_settings settings; /* first, as above */
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/batch_set.def"
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field batch_set_fields[];
+extern const size_t batch_set_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -171,11 +183,11 @@ struct ctl {
 		struct rotation_input rotation;
 		struct drain_input drain;
 		struct batch_load_input batch_load;
-		struct batch_settings settings;
 		struct dnc_input dnc;
 		struct dnc_list_input dnc_list;
 		struct dnc_file_input dnc_file;
 		struct events_input events;
+		struct batch_set_input batch_set;
 		struct audit_filter audit;
 		struct subject_input subject;
 		struct audit_verify_input audit_verify;

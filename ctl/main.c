@@ -16,7 +16,7 @@ const char *argp_program_version = "ccsctl " CCS_VERSION;
 #define FIELDS_audit	    audit_fields, &audit_fields_n
 #define FIELDS_audit_verify audit_verify_fields, &audit_verify_fields_n
 #define FIELDS_batch_load   batch_load_fields, &batch_load_fields_n
-#define FIELDS_settings	    settings_fields, &settings_fields_n
+#define FIELDS_batch_set    batch_set_fields, &batch_set_fields_n
 #define FIELDS_client	    client_fields, &client_fields_n
 #define FIELDS_dnc	    dnc_fields, &dnc_fields_n
 #define FIELDS_dnc_file	    dnc_file_fields, &dnc_file_fields_n

@@ -186,7 +186,7 @@ static bool take_option(struct parse *parse, int key, char *arg, struct err *err
 static bool is_edit(const struct command *command)
 {
 	static command_fn *const edits[] = {client_set, user_set, user_delete, server_set,
-		server_remove, alloc_set, alloc_delete};
+		server_remove, alloc_set, alloc_delete, batch_set};
 
 	for (size_t i = 0; i < ARRAY_LEN(edits); i++)
 		if (command->run == edits[i])

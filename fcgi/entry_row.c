@@ -2,6 +2,7 @@
 #include "fcgi/entry_row.h"
 #include "fcgi/put_plan.h"
 #include "registry/call_id.h"
+#include "registry/number.h"
 #include "shm/directory.h"
 #include "sql/db.h"
 
@@ -202,4 +203,90 @@ void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, 
 	put_time_ms(sb, "created_at", row_time(rows, row, CREATED_AT));
 	put_null(sb, "recording_url");
 	put_raw(sb, "custom_data", row_text(rows, row, CUSTOM_DATA));
+}
+
+/* ---- CSV: what is stored of an entry; of a call that goes on only that it does ---- */
+
+static const struct csv_column {
+	const char *name;
+	enum column column;
+	enum cell_kind kind;
+} csv_columns[] = {
+	{"server_code", SERVER_CODE, CELL_TEXT},
+	{"did", DID, CELL_TEXT},
+	{"disposition", DISPOSITION, CELL_TEXT},
+	{"hangup_cause", HANGUP_CAUSE, CELL_NUMBER},
+	{"reason", REASON, CELL_TEXT},
+	{"started_at", STARTED_AT, CELL_TIME},
+	{"answered_at", ANSWERED_AT, CELL_TIME},
+	{"ended_at", ENDED_AT, CELL_TIME},
+	{"duration", DURATION_MS, CELL_MS},
+	{"billsec", BILLSEC_MS, CELL_MS},
+	{"answered_by", ANSWERED_BY, CELL_TEXT},
+	{"result", RESULT, CELL_JSON},
+	{"custom_data", CUSTOM_DATA, CELL_JSON},
+};
+
+static const char *const csv_made[] = {
+	"id", "call_id", "phone_number", "e164", "status", "blocked_reason", "attempts"};
+
+void csv_entry_names(struct strbuf *sb)
+{
+	struct cell name;
+
+	for (size_t i = 0; i < ARRAY_LEN(csv_made); i++) {
+		name = cell_text(str_of(csv_made[i]));
+		csv_cell(sb, &name, CSV_FOR_PROGRAMS);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(csv_columns); i++) {
+		name = cell_text(str_of(csv_columns[i].name));
+		csv_cell(sb, &name, CSV_FOR_PROGRAMS);
+	}
+	csv_end(sb);
+}
+
+static struct cell csv_column(const struct csv_column *column, const struct rows *rows, int row)
+{
+	if (row_is_null(rows, row, column->column))
+		return (struct cell){.kind = CELL_NULL};
+	if (column->kind == CELL_TEXT || column->kind == CELL_JSON)
+		return (struct cell){
+			.kind = column->kind, .text = row_text(rows, row, column->column)};
+	return cell_number(column->kind, column->kind == CELL_TIME
+						 ? row_time(rows, row, column->column)
+						 : row_i64(rows, row, column->column));
+}
+
+void csv_entry_row(struct strbuf *sb, const struct rows *rows, int row, const struct live *live,
+	enum gate gate, enum csv_for whom)
+{
+	uint64_t id = entry_row_id(rows, row), attempts = (uint64_t)row_i64(rows, row, ATTEMPTS);
+	enum state state = entry_row_state(rows, row, live);
+	bool is_told = !going_on(rows, row, live);
+	char call_id[CALL_ID_BYTES], e164[NUMBER_MAX_DIGITS + 2] = "+";
+	bool is_known = row_copy(rows, row, E164, e164 + 1, sizeof(e164) - 1) && e164[1];
+	uint64_t n =
+		is_told && !row_is_null(rows, row, N) ? (uint64_t)row_i64(rows, row, N) : attempts;
+
+	gate = gate_of(rows, row, state, gate);
+	bool is_blocked = state <= STATE_queued && gate != GATE_NONE;
+	const struct cell made[] = {
+		cell_number(CELL_NUMBER, (int64_t)id),
+		cell_text(call_id_text(id, MAX(n, UINT64_C(1)), call_id)),
+		cell_text(row_text(rows, row, PHONE_NUMBER)),
+		cell_text(str_of(is_known ? e164 : NULL)),
+		cell_text(state_name(state)),
+		cell_text(str_of(is_blocked ? gate_texts[gate].name : NULL)),
+		cell_number(CELL_NUMBER, (int64_t)attempts),
+	};
+	_Static_assert(ARRAY_LEN(made) == ARRAY_LEN(csv_made), "each has its name");
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		csv_cell(sb, &made[i], whom);
+	for (size_t i = 0; i < ARRAY_LEN(csv_columns); i++) {
+		bool is_outcome = csv_columns[i].column != CUSTOM_DATA;
+		struct cell cell = is_outcome && !is_told ? (struct cell){.kind = CELL_NULL}
+							  : csv_column(&csv_columns[i], rows, row);
+		csv_cell(sb, &cell, whom);
+	}
+	csv_end(sb);
 }

@@ -3,6 +3,7 @@
 #ifndef CCS_FCGI_ENTRY_ROW_H
 #define CCS_FCGI_ENTRY_ROW_H
 
+#include "fcgi/cell.h"
 #include "fcgi/live.h"
 #include "fcgi/put.h"
 #include "sql/rows.h"
@@ -22,6 +23,11 @@ bool entry_row_is_told(const struct rows *rows, int row);
 /* Its members, into an object that the caller has opened. gate: what a waiting entry waits for. */
 void put_entry_row(struct app *app, struct strbuf *sb, const struct rows *rows, int row,
 	const struct live *live, enum gate gate);
+
+/* Most of it as a line of CSV, and the line that names the columns. */
+void csv_entry_names(struct strbuf *sb);
+void csv_entry_row(struct strbuf *sb, const struct rows *rows, int row, const struct live *live,
+	enum gate gate, enum csv_for whom);
 
 enum state entry_row_state(const struct rows *rows, int row, const struct live *live);
 

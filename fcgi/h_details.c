@@ -1,6 +1,6 @@
 /* GET /client-call-details/details: every finished attempt, page by page, or all of them as CSV or NDJSON. */
-#include "common/log.h"
 #include "fcgi/details.h"
+#include "fcgi/export.h"
 #include "fcgi/put.h"
 #include "fcgi/record.h"
 #include "fcgi/router.h"
@@ -60,7 +60,7 @@ static bool answer_page(
 
 /* So many are in memory at a time; each piece is a transaction of its own, and begins where the last one
  * ended. */
-enum { PIECE_ROWS = 2000, BUSY_RETRY_S = 5 };
+enum { PIECE_ROWS = 2000 };
 
 static const struct format {
 	const char *name, *content_type, *file;
@@ -110,43 +110,6 @@ static bool next_piece(
 	return true;
 }
 
-/* What cannot be told to PostgreSQL ends with the connection. */
-static void end_export(struct app *app)
-{
-	struct err err;
-	if (!db_query(app->db, SQL_EXPORT_END, NULL, NULL, &err))
-		log_warn("export.not_ended", "why=%s", log_q(err.text));
-}
-
-static bool busy(const char *why, struct err *err)
-{
-	(void)fail_code(err, ERR_LIMIT, "too_many_exports", "%s; try again in %d s", why,
-		(int)BUSY_RETRY_S);
-	err->retry_after_s = BUSY_RETRY_S;
-	return false;
-}
-
-static bool begin_export(struct app *app, struct err *err)
-{
-	struct sql_args args = SQL_ARGS_INIT;
-	struct rows rows = ROWS_INIT;
-
-	arg_i64(&args, (int64_t)app->client.id);
-	arg_i64(&args, app->conf->api_exports_at_once);
-	bool ok = db_query(app->db, SQL_EXPORT_BEGIN, &args, &rows, err);
-	args_free(&args);
-	if (!ok)
-		return false;
-	bool alone = row_bool(&rows, 0, 0), room = row_bool(&rows, 0, 1);
-	rows_free(&rows);
-	if (alone && room)
-		return true;
-	end_export(app);
-	return busy(alone ? "as many exports as may be are under way"
-			  : "another export of yours is under way",
-		err);
-}
-
 static bool check_no_pages(const struct req *req, const struct format *format, struct err *err)
 {
 	static const char *const names[] = {"page", "size", "cursor"};
@@ -168,7 +131,7 @@ static bool answer_export(struct app *app, const struct req *req, struct details
 		return fail(err, ERR_TOO_LARGE, "the answer needs too much memory");
 	if (!check_no_pages(req, format, err) ||
 		!req_query_bool(req, "spreadsheet", &for_spreadsheets, err) ||
-		!begin_export(app, err))
+		!export_begin(app, err))
 		return false;
 	export->details = details;
 	export->format = format;
@@ -178,9 +141,9 @@ static bool answer_export(struct app *app, const struct req *req, struct details
 	bool ok = record_export(app, req, "details.export", err) &&
 		  next_piece(app, export, &reply->body, &more, err);
 	if (ok && more)
-		reply_more(reply, next_piece, end_export, export);
+		reply_more(reply, next_piece, export_end, export);
 	else
-		end_export(app);
+		export_end(app);
 	if (!ok)
 		return false;
 	reply->content_type = format->content_type;

@@ -124,7 +124,7 @@ def good_answer(route, piece):
         limits += ("Idempotent-Replayed",)
     return {"description": answer["description"],
             "headers": {**headers(("X-Request-Id", *limits)), **answer.get("headers", {})},
-            "content": {"application/json": {"schema": answer["schema"], "example": answer["example"]},
+            "content": {**({"application/json": {"schema": answer["schema"], "example": answer["example"]}} if "schema" in answer else {}),
                         **answer.get("also", {})}}
 
 

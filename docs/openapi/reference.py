@@ -106,7 +106,8 @@ def operation_text(document, method, path, operation, usual):
         yield operation["description"] + "\n"
     yield from parameter_table(document, operation)
     yield block("sh", example_request(document, method, path, operation))
-    yield block("json", pretty(operation["responses"]["200"]["content"]["application/json"]["example"]))
+    form, good = next(iter(operation["responses"]["200"]["content"].items()))
+    yield block("json", pretty(good["example"])) if form == "application/json" else block("", good["example"].rstrip())
     errors = list(errors_of(operation))
     own = [error for error in errors if error[1] not in usual]
     shown = ", ".join(f"{status} `{code}`" for status, code, _ in errors if code not in usual)

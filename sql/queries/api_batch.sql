@@ -238,6 +238,7 @@ select (select id from told),
    and c.dispatched_at is not null;
 
 -- name: batch_order
+-- role: ccs_api ccs_owner
 -- Pauses, resumes or cancels a batch that is not over, and tells the dispatcher. Columns: the control row, or null when there
 -- was nothing to change; is it canceled, is it finished.
 with changed as (

@@ -3,6 +3,7 @@
 -- separate, because a page, a filter and a single one tell the same. Totals come from counters.
 
 -- name: queue_masters_pick
+-- role: ccs_api ccs_owner
 -- One page of a client's batches, and how many there are; a page behind the end is one row without an id. A batch is
 -- pending until it is dispatched, then active, then finished.
 with range as (
@@ -45,6 +46,7 @@ select coalesce(part_of, id) from queue_master
  limit 1;
 
 -- name: queue_masters_load
+-- role: ccs_api ccs_owner
 -- By id. The columns are read by position: fcgi/queue_row.c; the last ones are those of enum disposition, in its order.
 select m.id, m.batch_id, (m.inserted_count + m.appended_count)::bigint, m.rejected_count::bigint, m.created_at, m.dispatched_at, m.finished_at,
        m.paused_at, m.canceled_at, m.settings::text, m.settings_version,
@@ -107,6 +109,27 @@ with state as not materialized (
 select total.n, page.entry_id
   from (select case when $4 is not null then (select count(*) from state) end as n) total
   left join page on true;
+
+-- name: entries_export
+-- The entries of a batch in its next $4 chunks behind chunk $3, in the order in which they came in; $5: of one state, $6 and $7 as in
+-- entries_find. Columns: the last of these chunks (null: there are no more), the entry or null.
+with part as materialized (
+    select id, dispatched_at from chunk
+     where client_id = $1::bigint and queue_master_id = $2::bigint and id > $3::bigint
+     order by id
+     limit $4::bigint
+), fitting as (
+    select e.entry_id
+      from part c
+      join entry e on e.entry_id between c.id * 1024 and c.id * 1024 + 1023
+      left join call_detail d on d.entry_id = e.entry_id and d.is_final
+      left join unnest($6::bigint[], $7::text[]) as live (entry_id, state) on live.entry_id = e.entry_id
+     where $5::text is null
+        or $5 = coalesce(d.disposition::text, live.state, case when c.dispatched_at is null then 'pending' else 'queued' end)
+)
+select last.id, fitting.entry_id
+  from (select max(id) as id from part) last left join fitting on true
+ order by fitting.entry_id;
 
 -- name: entries_load
 -- By id; $3: the attempt whose outcome is told, 0 = the last one; how the entry has ended, if it has. The columns are read by position: fcgi/entry_row.c.

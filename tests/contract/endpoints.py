@@ -69,6 +69,7 @@ TAKES = {
     "call": Takes(path={"call_id": "call_id"}, query={"wait": "wait"}),
     "dialplan": Takes(path={"call_id": "call_id"}, query={"format": "dialplan_format"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
+    "export_entries": Takes(path={"batch_id": "batch_id"}, query={"format": "file_format", "status": "status", "spreadsheet": "flag"}),
     "change_batch": Takes(path={"batch_id": "batch_id"}, body=_SETTINGS),
     "hang_up": Takes(path={"call_id": "call_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),

@@ -37,6 +37,7 @@ ASKS = {
     "entries_pick": ["$client", "$queue", 10, 0],
     "entries_find": ["$client", "$queue", None, None, None, [], [], 10, 0, False],
     "dialplan_call": ["$client", "$entry"],
+    "entries_export": ["$client", "$queue", 0, 2, None, [], []],
     "entries_load": ["$client", ["$entry"], 0],
     "summary_hours": ["$client", "2026-01-01", "2026-01-01", None, ZONE],
     "summary_total": ["$client", "2026-01-01", "2026-01-01", None, ZONE],

@@ -1,4 +1,6 @@
 """The settings of a batch (registry/batch.def): said when it comes in, shown, part of what makes it the same, and changed later."""
+import csv
+import io
 import json
 
 import pytest
@@ -135,3 +137,45 @@ def test_a_did_is_one_that_the_account_may_show(client, fresh):
     assert refused(change(client, batch_id, {"did": "4711"}), 400, "did_denied")
     [own] = [client.api.get("/clients/me").ok["did"]]
     assert change(client, batch_id, {"did": own}).ok["did"] == own
+
+
+def test_an_operator_lists_shows_and_changes_batches(stack, client, fresh):
+    batch_id = fresh()
+    queue_id = insert(client, batch_id, **GIVEN).ok["queue_id"]
+    which = client.accountcode, str(batch_id)
+    listed = stack.ctl_json("batch", "list", client.accountcode)
+    assert listed["total"] >= len(listed["batches"]) and listed["batches"][0]["batch_id"] == batch_id
+    shown = stack.ctl_json("batch", "show", *which)
+    assert {name: shown[name] for name in GIVEN} == GIVEN and (shown["open"], shown["version"]) == (1, 2)
+    done = stack.ctl_json("batch", "set", *which, "--channels=8", "--name=", "--if-version=2")
+    assert done == {"queue_id": queue_id, "version": 3, "changes": {"channels": {"from": 3, "to": 8},
+                                                                    "name": {"from": GIVEN["name"], "to": None}}}
+    assert settings_of(client, batch_id) == {**NONE, **GIVEN, "channels": 8, "name": None}
+    action, actor, _ = audited(stack, client)
+    assert action == "batch.change" and actor.startswith("ccsctl:")
+    for verb, column in ("pause", "paused_at"), ("cancel", "canceled_at"):
+        assert stack.ctl_json("batch", verb, *which, "--yes") == {"queue_id": queue_id, "changed": True}
+        assert stack.ctl_json("batch", "show", *which)[column]
+        assert audited(stack, client)[0] == f"batch.{verb}"
+
+
+def test_all_entries_of_a_batch_are_exported(stack, client, fresh):
+    """More of them than a piece has, as CSV for programs and for spreadsheets, and as the lists have them, line by line."""
+    batch_id, count = fresh(), 2500
+    entries = [{"phone_number": "+9190200%05d" % i, "custom_data": {"i": i}} for i in range(count)]
+    client.api.post(INSERT, {"batch_id": batch_id, "data": entries}).ok
+    path = f"/queues/batches/{batch_id}/entries"
+    answer = client.api.get(path, format="ndjson")
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    assert [line["custom_data"]["i"] for line in lines] == list(range(count))
+    assert lines[:3] == client.api.get(f"/clients/calling-queue-entries/{client.client_id}/{batch_id}", size=3).ok["items"]
+    rows = list(csv.DictReader(io.StringIO(client.api.get(path).body.decode(), newline="")))
+    assert len(rows) == count and all(rows[0][name] == str(lines[0][name]) for name in ("id", "call_id", "phone_number", "status"))
+    guarded = list(csv.DictReader(io.StringIO(client.api.get(path, spreadsheet=1).body.decode(), newline="")))
+    assert guarded[7]["phone_number"] == "'" + rows[7]["phone_number"]
+    assert client.api.get(path, status="busy", format="ndjson").body == b""
+    assert len(client.api.get(path, status="pending", format="ndjson").body.splitlines()) == count
+    assert refused(client.api.get(path, format="xml"), 400, "bad_request") == "format must be csv or ndjson"
+    assert client.api.get("/queues/batches/999999999/entries").status == 403
+    [(action, actor)] = stack.sql("select action, actor from audit where action = 'entries.export' order by id desc limit 1")
+    assert actor == f"client:{client.accountcode}"

@@ -102,6 +102,10 @@ bool ami_originate(struct strbuf *out, const struct ami_originate *originate, st
 	add(&action, FIELD_CALLER_ID, originate->caller_number);
 	add(&action, FIELD_ACCOUNT, originate->account);
 	add(&action, FIELD_CALL_ID_VARIABLE, originate->call_id);
+	if (originate->record.n)
+		add(&action, FIELD_RECORD_VARIABLE, originate->record);
+	if (originate->amd)
+		add_count(&action, FIELD_AMD_VARIABLE, 1);
 	add_count(&action, FIELD_LIMIT_VARIABLE, originate->max_call_s);
 	add(&action, FIELD_ASYNC, STR("true"));
 	return end(&action);

@@ -19,7 +19,9 @@ struct ami_originate {
 		exten; /* where the answered call goes, priority 1: the server's configuration */
 	struct str caller_number; /* the DID, digits, perhaps a '+' before them */
 	struct str account;	  /* the client's accountcode */
-	uint32_t ring_ms;	  /* at least 1: Asterisk takes 0 as for ever */
+	struct str record;   /* the file that the dialplan is to record into; n 0: it is not to */
+	bool amd;	     /* the dialplan is to find out who answers */
+	uint32_t ring_ms;    /* at least 1: Asterisk takes 0 as for ever */
 	uint32_t max_call_s; /* at least 1: Asterisk hangs up after so long, ringing included */
 };
 

@@ -38,6 +38,17 @@ static bool channel(struct str value)
 	       resource.n >= 1 && resource.n <= 120;
 }
 
+static bool path(struct str value)
+{
+	struct str part;
+	if (value.p[0] != '/')
+		return false;
+	while (str_split(&value, '/', &part))
+		if (str_eq(part, STR("..")))
+			return false;
+	return true;
+}
+
 static bool no_outer_blanks(struct str value)
 {
 	return str_trim(value).n == value.n;

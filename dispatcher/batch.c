@@ -8,6 +8,7 @@
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/dnc.h"
+#include "dispatcher/recording.h"
 
 #include "common/base.h"
 
@@ -336,6 +337,11 @@ static struct str text_or_null(const char *text)
 	return str_of(*text ? text : NULL);
 }
 
+static struct str recording_of(const struct slot *slot, char path[RECORDING_PATH_BYTES])
+{
+	return str_of(recording_path(slot, path));
+}
+
 static void add_results(
 	struct sql_args *args, const struct dispatcher *d, const struct batch *batch)
 {
@@ -380,6 +386,8 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, str_of(call_answered_by(d, slot)));
 	add_results(&args, d, batch);
 	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_OPTED_OUT) != 0);
+	char path[RECORDING_PATH_BYTES];
+	COLUMN(&args, TEXTOID, batch->finishes, array_text, recording_of(slot, path));
 	stream_query(d->commits, SQL_DETAIL_FINISH, &args, NULL, NULL);
 	args_free(&args);
 }

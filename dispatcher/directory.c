@@ -158,6 +158,20 @@ static void take_clients(void *arg, const struct rows *rows)
 	}
 }
 
+/* What is done with their answered calls. */
+static void take_answering(void *arg, const struct rows *rows)
+{
+	struct dispatcher *d = arg;
+	for (struct client *c = d->clients; c; c = c->hh.next)
+		c->answering = 0;
+	for (int i = 0; i < rows->n; i++) {
+		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
+		if (client)
+			client->answering = (row_bool(rows, i, 1) ? (uint32_t)SEEN_RECORD : 0u) |
+					    (row_bool(rows, i, 2) ? (uint32_t)SEEN_AMD : 0u);
+	}
+}
+
 static void client_remove(struct dispatcher *d, struct client *client)
 {
 	work_forget_client(d, client);
@@ -292,7 +306,9 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 	if (!row_copy(rows, i, 1, f.server_code, sizeof(f.server_code)) ||
 		!row_copy(rows, i, 2, f.host, sizeof(f.host)) ||
 		!row_copy(rows, i, 7, server->channel_template, sizeof(server->channel_template)) ||
-		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)))
+		!row_copy(rows, i, 13, server->extension, sizeof(server->extension)) ||
+		!row_copy(rows, i, 23, server->recording_directory,
+			sizeof(server->recording_directory)))
 		return fail(err, ERR_INPUT, "%s", too_long);
 	server_set_facts(d, server, &f);
 	texts_read(rows, i, 11, &server->prefixes);
@@ -544,6 +560,7 @@ void directory_load(struct dispatcher *d)
 	hours_load(d);
 	halts_load(d);
 	redial_rules_load(d);
+	stream_query(d->lookups, SQL_DIRECTORY_ANSWERING, NULL, take_answering, d);
 	stream_query(d->lookups, SQL_DIRECTORY_USERS, NULL, users_take, d);
 	stream_query(d->lookups, SQL_DIRECTORY_KEYS, NULL, take_keys, d);
 	stream_query(d->lookups, SQL_DIRECTORY_SERVERS, NULL, take_servers, d);

@@ -23,7 +23,7 @@
 #include "shm/layout.h"
 #include "shm/redial.h"
 
-enum { TEXT_BYTES = 64, ROUTE_TEXT_BYTES = 84, CALLER_ID_BYTES = 24 };
+enum { TEXT_BYTES = 64, PATH_BYTES = 208, ROUTE_TEXT_BYTES = 84, CALLER_ID_BYTES = 24 };
 
 /* Prefixes, contexts or endpoints of a server: used in turn (route.h). */
 struct texts {
@@ -77,6 +77,8 @@ struct terms {
 	uint32_t channels;	   /* at once; 0: as many as its client may */
 	uint32_t calls_per_second; /* 0: likewise */
 	uint32_t weight;	   /* beside its client's other batches */
+	uint32_t answering;	   /* SEEN_RECORD, SEEN_AMD: what it wants, of what it has said, */
+	uint32_t answering_said;   /* and not left to its client */
 	struct caller_id *did;	   /* to be shown where an entry asks for none; NULL: none */
 	int64_t starts_us;	   /* no call begins before; 0: at once */
 	int64_t expires_us;	   /* no call begins from then on; 0: never */
@@ -210,6 +212,7 @@ struct client {
 	struct heap_node ready;	    /* among those who may dial, by vtime */
 	struct heap_node timer;	    /* among those who are parked for a known time */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
+	uint32_t answering;	    /* SEEN_RECORD, SEEN_AMD: of its answered calls */
 	bool is_halted;		    /* by an operator, it alone */
 	bool halt_seen;		    /* in the load under way */
 	bool seen;
@@ -241,6 +244,7 @@ struct server {
 	struct access access;
 	char channel_template[128];
 	char extension[TEXT_BYTES];
+	char recording_directory[PATH_BYTES];
 	struct texts prefixes, contexts, endpoints;
 	uint64_t routes; /* combinations of them that were used */
 	struct caller_ids dids;

@@ -5,6 +5,7 @@
 #include "dispatcher/call_result.h"
 #include "dispatcher/disposition.h"
 #include "dispatcher/journal.h"
+#include "dispatcher/recording.h"
 #include "dispatcher/redial_rules.h"
 
 #include "common/base.h"
@@ -41,6 +42,11 @@ static void add_result(struct strbuf *sb, const struct dispatcher *d, const stru
 		add_text(sb, "answered_by", by);
 	else
 		strbuf_puts(sb, ",\"answered_by\":null");
+	char path[RECORDING_PATH_BYTES];
+	if (recording_path(slot, path))
+		add_text(sb, "recording", path);
+	else
+		strbuf_puts(sb, ",\"recording\":null");
 	strbuf_puts(sb, ",\"result\":");
 	call_result_json(d, slot, sb);
 	strbuf_puts(sb,

@@ -253,7 +253,9 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 			.sent_us = row_time(rows, i, 6),
 			/* no Response will come any more */
 			.seen = SEEN_RESPONSE | SEEN_REBUILT |
-				(row_bool(rows, i, 14) ? (uint32_t)SEEN_ASKED : 0),
+				(row_bool(rows, i, 14) ? (uint32_t)SEEN_ASKED : 0) |
+				(row_bool(rows, i, 15) ? (uint32_t)SEEN_RECORD : 0) |
+				(row_bool(rows, i, 16) ? (uint32_t)SEEN_AMD : 0),
 			.tried_server_id = id.n > 1 ? id.server_id : 0, /* no third one */
 			.plan = {.country_digits = (uint8_t)row_i64(rows, i, 10),
 				.type = (uint8_t)row_i64(rows, i, 12),

@@ -176,7 +176,7 @@ static struct slot *plan(
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
 	route_pick(edge->server, &facts);
 	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (w->line ? SEEN_WAITED : 0u) |
-		     (asked && !is_wish ? SEEN_ASKED : 0u);
+		     (asked && !is_wish ? SEEN_ASKED : 0u) | terms_answering(w);
 	struct slot *slot = open_slot(d, w, &id, &facts);
 	if (!slot) {
 		caller_id_drop(d, caller_id);

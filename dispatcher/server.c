@@ -16,6 +16,7 @@
 #include "dispatcher/health.h"
 #include "dispatcher/holder_link.h"
 #include "dispatcher/hours.h"
+#include "dispatcher/recording.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
@@ -287,6 +288,7 @@ static bool encode(
 	const struct conf *conf = server->d->conf;
 	const struct shm_call *call = slot->call;
 	char id[AMI_CALL_ID_CHARS + 1], channel[AMI_CHANNEL_BYTES];
+	char record[RECORDING_FILE_BYTES];
 	struct ami_target target = {
 		.number = str_of(call->number),
 		.e164 = str_of(call->e164),
@@ -304,6 +306,8 @@ static bool encode(
 		.exten = str_of(server->extension),
 		.caller_number = str_of(call->did),
 		.account = str_of(slot->client ? slot->client->facts.accountcode : ""),
+		.record = str_of(recording_file(server, slot, record)),
+		.amd = call->seen & SEEN_AMD,
 		.ring_ms = (uint32_t)conf->dispatcher_ring_seconds * 1000,
 		/* Asterisk counts from the dial, ringing included. */
 		.max_call_s = (uint32_t)(conf->dispatcher_ring_seconds +

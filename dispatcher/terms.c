@@ -144,12 +144,24 @@ enum column {
 	CALLS_PER_SECOND,
 	WEIGHT,
 	STARTS_AT,
-	EXPIRES_AT
+	EXPIRES_AT,
+	RECORD,
+	AMD
 };
 
 static int64_t time_or_0(const struct rows *rows, int row, int column)
 {
 	return row_is_null(rows, row, column) ? 0 : row_time(rows, row, column);
+}
+
+/* true: it is wanted; false: it is not; null: as its client has it. */
+static void read_answering(
+	const struct rows *rows, int row, enum column column, uint32_t bit, struct terms *terms)
+{
+	if (row_is_null(rows, row, column))
+		return;
+	terms->answering_said |= bit;
+	terms->answering |= row_bool(rows, row, column) ? bit : 0;
 }
 
 /* The one place that reads a row of queue_terms. */
@@ -158,7 +170,7 @@ static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, 
 	char did[CALLER_ID_BYTES] = "";
 	if (!row_copy(rows, row, DID, did, sizeof(did)))
 		log_error("terms.did_too_long", "queue=%lld", (long long)row_i64(rows, row, ID));
-	return (struct terms){
+	struct terms terms = {
 		.version = (uint64_t)row_i64(rows, row, VERSION),
 		.is_known = true,
 		.channels = (uint32_t)row_i64(rows, row, CHANNELS),
@@ -168,6 +180,9 @@ static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, 
 		.starts_us = time_or_0(rows, row, STARTS_AT),
 		.expires_us = time_or_0(rows, row, EXPIRES_AT),
 	};
+	read_answering(rows, row, RECORD, SEEN_RECORD, &terms);
+	read_answering(rows, row, AMD, SEEN_AMD, &terms);
+	return terms;
 }
 
 /* What was begun under another pace, by an earlier life or before the batch was forgotten, is not known: so nothing begins until

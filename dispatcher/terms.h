@@ -52,6 +52,13 @@ bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct
 /* Batches whose time has come may have their turn again. */
 void terms_wake(struct dispatcher *d);
 
+/* SEEN_RECORD, SEEN_AMD: what is done with the entry's call when it is answered, as its batch has it, else its client. */
+static inline uint32_t terms_answering(const struct waiting *w)
+{
+	const struct terms *terms = &w->chunk->queue->terms;
+	return terms->answering | (w->chunk->client->answering & ~terms->answering_said);
+}
+
 /* What the entry asks to show, or showed before, where its client still may; else what its batch asks for; NULL: nothing. */
 struct caller_id *terms_asked(const struct waiting *w);
 

@@ -35,7 +35,8 @@ enum column {
 	RESULT,
 	OPTED_OUT,
 	ATTEMPTS_LEFT,
-	DUE_AT
+	DUE_AT,
+	RECORDING
 };
 
 bool detail_rows_load(
@@ -141,6 +142,7 @@ static const struct member {
 	{"billsec", NULL, BILLSEC_MS, CELL_MS},
 	{"answered_by", NULL, ANSWERED_BY, CELL_TEXT},
 	{"result", NULL, RESULT, CELL_JSON},
+	{"recording", NULL, RECORDING, CELL_TEXT},
 	{"opted_out", NULL, OPTED_OUT, CELL_BOOL},
 	{.name = "recording_url", .make = nothing},
 	{"custom_data", NULL, CUSTOM_DATA, CELL_JSON},

@@ -38,8 +38,9 @@ enum column {
 	RESULT,
 	OPTED_OUT,
 	ATTEMPTS_LEFT,
-	DUE_AT,	 /* of the next attempt */
-	ENDED_AS /* the entry */
+	DUE_AT,	  /* of the next attempt */
+	ENDED_AS, /* the entry */
+	RECORDING
 };
 
 bool entry_rows_load(struct app *app, uint64_t client_id, const uint64_t *ids, size_t n,
@@ -128,6 +129,7 @@ static void put_outcome(struct strbuf *sb, const struct rows *rows, int row)
 	put_ms(sb, "billsec", row_i64(rows, row, BILLSEC_MS));
 	put_text(sb, "answered_by", row_text(rows, row, ANSWERED_BY));
 	put_raw(sb, "result", row_text(rows, row, RESULT));
+	put_text(sb, "recording", row_text(rows, row, RECORDING));
 	put_bool(sb, "opted_out", row_bool(rows, row, OPTED_OUT));
 }
 
@@ -151,6 +153,7 @@ static void put_progress(struct app *app, struct strbuf *sb, const struct live_c
 	put_null(sb, "billsec");
 	put_null(sb, "answered_by");
 	put_null(sb, "result");
+	put_null(sb, "recording");
 	put_bool(sb, "opted_out", false);
 }
 

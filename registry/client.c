@@ -88,6 +88,8 @@ static bool client_args(struct sql_args *args, const struct secret_key *secret,
 	arg_truth(args, input->callee_zone);
 	arg_list(args, &input->retry);
 	arg_number(args, input->attempts_per_number_per_day);
+	arg_truth(args, input->record);
+	arg_truth(args, input->amd);
 	return true;
 }
 

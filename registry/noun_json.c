@@ -96,6 +96,8 @@ static void set_calling(json_t *o, const struct rows *rows, int row, const struc
 	set(o, "allowed_types", out_words(row_text(rows, row, SHOWN_TYPES)));
 	set(o, "daily_caps", out_words(row_text(rows, row, SHOWN_CAPS)));
 	set_bool(o, "auto_dispatch", c->auto_dispatch);
+	set_bool(o, "record", row_bool(rows, row, SHOWN_RECORD));
+	set_bool(o, "amd", row_bool(rows, row, SHOWN_AMD));
 	set_number_or_null(o, "retention_days", rows, row, SHOWN_RETENTION);
 	set(o, "retry", out_words(row_text(rows, row, SHOWN_RETRY)));
 	set_number_or_null(o, "attempts_per_number_per_day", rows, row, SHOWN_ATTEMPTS_A_DAY);

@@ -353,6 +353,8 @@ enum shm_call_seen {
 	SEEN_ASKED = 512,      /* its entry or batch asked for its did */
 	SEEN_OPTED_OUT = 1024, /* who was called wants no more calls */
 	SEEN_WAITED = 2048,    /* its entry stood in table retry */
+	SEEN_RECORD = 4096,    /* it is to be recorded */
+	SEEN_AMD = 8192,       /* who answers is to be found out */
 };
 
 struct shm_call_head {		/* compact: what counting walks over */

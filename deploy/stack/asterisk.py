@@ -11,12 +11,15 @@ same (numbers.py).
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 import socket
+import struct
 import subprocess
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +65,6 @@ class Server:
     endpoint: str | None  # Channel: <technology>/<number>@<endpoint>
     context: str | None  # where an answered call goes on
     exten: str | None
-    recording_exten: str | None
     folder: str
     recording_dir: str
     cdr_file: str
@@ -248,8 +250,7 @@ def _add_server(rig, name, lease, calls, tls):
         endpoint=None if is_far_end else FAR_END,
         context=None if is_far_end else CONTEXT,
         exten=None if is_far_end else "s",
-        recording_exten=None if is_far_end else "recording",
-        folder=str(folder), recording_dir=str(folder / "spool/monitor/ccs"),
+        folder=str(folder), recording_dir=str(folder / "spool/recordings"),
         cdr_file=str(folder / "log/cdr-csv/Master.csv"), log_file=str(folder / "log/messages"),
         max_calls=max_calls)
     if is_far_end:
@@ -272,7 +273,7 @@ def _process(folder) -> Process:
 
 def _configure(rig, server, tls):
     folder = Path(server.folder)
-    for name in ("etc", "run", "log/cdr-csv", "spool/monitor/ccs", "lib"):
+    for name in ("etc", "run", "log/cdr-csv", "spool/recordings", "lib"):
         (folder / name).mkdir(parents=True)
     layout = _layout(rig.install)
     values = {
@@ -290,9 +291,21 @@ def _configure(rig, server, tls):
         target = folder / "etc" / template.name
         target.touch(0o600)  # manager.conf holds the secret
         target.write_text(text)
+    _speak(folder / "sounds")
     shutil.copy(_HERE / "sample/extensions.conf", folder / "etc/answered.conf")
     for name in _NEEDED_BUT_EMPTY:
         (folder / "etc" / name).touch()
+
+
+def _speak(folder):
+    """What people say who can be heard (numbers.conf): voices for AMD(), a syllable before silence, and many without a pause."""
+    folder.mkdir()
+    for name, voice, silence in (("hello", 0.3, 2), ("greeting", 2.5, 0)):
+        with wave.open(str(folder / f"{name}.wav"), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(b"".join(
+                struct.pack("<h", int(9000 * math.sin(i / 5) * (1.5 + math.sin(i / 300)) / 2.5))
+                for i in range(int(8000 * voice))) + bytes(2 * 8000 * silence))
 
 
 def _launch(rig, server, lease):

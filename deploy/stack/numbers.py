@@ -14,6 +14,15 @@ REGION = "IN"
 DOCUMENT_NUMBERS = ("9876543210", "9876543211", "9876543212")
 DOCUMENT_TALK = 3
 
+# People who can be heard, on a real Asterisk only: numbers.conf.
+PERSON, MACHINE = "9876543220", "9876543221"
+
+
+def presses(digit) -> str:
+    """Whoever has this number presses that key."""
+    return f"987654323{digit}"
+
+
 # numbers() of neighbouring seeds start this far apart, so up to so many of an outcome are disjoint.
 SEED_STEP = 1000
 

@@ -210,7 +210,7 @@ class Stack:
                 "ami_user": server.ami_user, "context": server.context, "extension": server.exten,
                 "channel_template": f"{server.technology}/{{national}}@{server.endpoint}",
                 "allowed_active_calls": self.plan.channels, "rate_limit": self.plan.rate_limit,
-                "did": DID,
+                "did": DID, "recording_directory": server.recording_dir,
             }), "--ami-secret-stdin", text=server.ami_secret)
 
     def _way_to(self, server) -> dict:

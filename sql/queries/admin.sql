@@ -19,7 +19,7 @@ select f.*, r.active_time_start::text, r.active_time_end::text,
          where k.client_id = f.id and k.revoked_at is null and coalesce(k.expires_at > now(), true)),
        coalesce(array_to_string(r.daily_caps, ' '), ''), r.retention_days, coalesce(array_to_string(r.retry, ' '), ''),
        r.attempts_per_number_per_day, r.asyncdatabaseurl is not null, r.syncdatabaseurl is not null,
-       r.version, t.total
+       r.version, r.record, r.amd, t.total
   from (select count(*) as total from matching) t
   left join (picked p join client r on r.id = p.id join client_facts f on f.id = p.id) on true
  order by case when $7 then -f.id else f.id end;

@@ -137,7 +137,7 @@ select e.entry_id, q.id, q.batch_id, e.phone_number, e.custom_data, c.created_at
        coalesce(a.n, 0)::bigint, d.n::bigint, s.server_code, d.did, d.disposition::text, d.is_final,
        d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
        q.paused_at is not null, q.canceled_at is not null, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text,
-       coalesce(d.opted_out, false), d.attempts_left::bigint, r.due_at, f.disposition::text
+       coalesce(d.opted_out, false), d.attempts_left::bigint, r.due_at, f.disposition::text, d.recording
   from entry e
   join chunk c on c.id = e.entry_id / 1024
   left join queue_master q on q.id = e.queue_master_id

@@ -151,7 +151,7 @@ select total.n, page.entry_id, page.n::bigint
 select d.entry_id, d.n::bigint, q.batch_id, e.phone_number, s.server_code, d.did, d.disposition::text, d.is_final,
        d.hangup_cause::bigint, d.reason, d.estimated, d.started_at, d.answered_at, d.ended_at, d.duration_ms, d.billsec_ms,
        e.custom_data, e.e164, e.number_type::bigint, e.region, d.answered_by, d.result::text, d.opted_out,
-       coalesce(d.attempts_left, 0)::bigint, r.due_at
+       coalesce(d.attempts_left, 0)::bigint, r.due_at, d.recording
   from unnest($2::bigint[], $3::bigint[]) with ordinality as p (entry_id, n, place)
   join call_detail d on d.entry_id = p.entry_id and d.n = p.n
   join entry e on e.entry_id = p.entry_id

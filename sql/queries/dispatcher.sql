@@ -51,6 +51,10 @@ select id, coalesce(array_to_string(retry, ' '), ''), coalesce(attempts_per_numb
  where retry is not null or attempts_per_number_per_day is not null
  order by id;
 
+-- name: directory_answering
+-- What is done with the answered calls of clients where something is: is each recorded, is it found out who answers?
+select id, record, amd from client where record or amd;
+
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
 -- tell that there were more than a row of the directory holds. Last column: the youngest of all that ended.
@@ -78,7 +82,7 @@ select 0, client_id, fingerprint, not_after, 'read dial admin', ''
 -- name: directory_servers
 select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
        calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text,
-       tls, tls_verify, tls_ca, tls_name, count_foreign_calls, is_sandbox
+       tls, tls_verify, tls_ca, tls_name, count_foreign_calls, is_sandbox, recording_directory
   from server
  order by id;
 
@@ -119,7 +123,7 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 -- has been added to may have been finished a moment ago.
 select id, settings_version, appended_count > 0, settings ->> 'did', (settings ->> 'channels')::bigint,
        (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint, batch_starts_at(settings),
-       batch_expires_at(settings, created_at)
+       batch_expires_at(settings, created_at), (settings ->> 'record')::boolean, (settings ->> 'amd')::boolean
   from queue_master
  where id = any ($1::bigint[]);
 
@@ -292,17 +296,17 @@ with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                          $8::bigint[], $9::text[], $10::bigint[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
                          $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[],
-                         $20::boolean[])
+                         $20::boolean[], $21::text[])
         as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, attempts_left,
               estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result,
-              opted_out)
+              opted_out, recording)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
                              is_final, attempts_left, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
-                             number, answered_by, result, opted_out)
+                             number, answered_by, result, opted_out, recording)
     select entry_id, n::smallint, client_id, queue_master_id, server_id, did, disposition::disposition,
            hangup_cause::smallint, reason, attempts_left is null, attempts_left::smallint, estimated, started_at, answered_at,
-           ended_at, duration_ms, billsec_ms, number, answered_by, result::jsonb, opted_out
+           ended_at, duration_ms, billsec_ms, number, answered_by, result::jsonb, opted_out, recording
       from done
     on conflict do nothing
     returning *
@@ -470,8 +474,10 @@ select a.entry_id, a.n::bigint
 -- After the segment was lost: journalled, not finished.
 select a.entry_id, a.n::bigint, a.client_id, coalesce(a.queue_master_id, 0), a.server_id, a.did, a.armed_at,
        e.phone_number, e.number, coalesce(e.e164, ''), coalesce(e.country_digits, 0), coalesce(q.batch_id, 0),
-       coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(e.did, c.did, q.settings ->> 'did') is not null
+       coalesce(e.number_type, 0), coalesce(e.region, ''), coalesce(e.did, c.did, q.settings ->> 'did') is not null,
+       coalesce((q.settings ->> 'record')::boolean, k.record), coalesce((q.settings ->> 'amd')::boolean, k.amd)
   from chunk c
+  join client k on k.id = c.client_id
   left join queue_master q on q.id = c.queue_master_id
   join attempt a on a.entry_id between c.id << 10 and (c.id << 10) + 1023
   join entry e on e.entry_id = a.entry_id

@@ -51,13 +51,15 @@ select c.*
 insert into client (accountcode, name, did, phone_number, allocated_channels, rate_limit, calls_per_second,
                     requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
                     auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl, number_check, allowed_regions,
-                    allowed_types, daily_caps, retention_days, calling_days, callee_zone, retry, attempts_per_number_per_day)
+                    allowed_types, daily_caps, retention_days, calling_days, callee_zone, retry, attempts_per_number_per_day,
+                    record, amd)
 values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($7::bigint, 0), $8::bigint, $9::bigint,
         nullif($10::text, ''), $11::text, $12::text, $13::text::time, $14::text::time,
         coalesce($15::boolean, false), coalesce($16::boolean, true), coalesce($17::text::client_status, 'active'),
         nullif($18::bytea, ''), nullif($19::bytea, ''), nullif($20::text, ''), nullif($21::text[], '{}'),
         nullif($22::text[], '{}'), nullif($23::text[], '{}'), nullif($24::bigint, 0),
-        nullif($25::text[], '{}'), coalesce($26::boolean, false), nullif($27::text[], '{}'), nullif($28::bigint, 0))
+        nullif($25::text[], '{}'), coalesce($26::boolean, false), nullif($27::text[], '{}'), nullif($28::bigint, 0),
+        coalesce($29::boolean, false), coalesce($30::boolean, false))
 returning id;
 
 -- name: client_update
@@ -91,6 +93,8 @@ update client
        callee_zone = coalesce($26::boolean, callee_zone),
        retry = nullif(coalesce($27::text[], retry), '{}'),
        attempts_per_number_per_day = nullif(coalesce($28::bigint, attempts_per_number_per_day), 0),
+       record = coalesce($29::boolean, record),
+       amd = coalesce($30::boolean, amd),
        updated_at = now()
  where accountcode = $1::text
 returning id;

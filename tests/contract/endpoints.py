@@ -32,7 +32,7 @@ _DATES = {"start_date": "date", "end_date": "date"}
 _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
 _SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page",
-             "start_at": "past", "deadline": "future", "ttl_seconds": "page"}
+             "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 # Some of their members, by which nothing is made: one of them is taken or missing.

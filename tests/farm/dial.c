@@ -61,8 +61,7 @@ static bool read_timeout(struct str text, struct originate *asked)
 
 static bool is_extension(struct str context, struct str exten)
 {
-	return str_eq(context, STR(FARM_CONTEXT)) &&
-	       (str_eq(exten, STR("s")) || str_eq(exten, STR("recording")));
+	return str_eq(context, STR(FARM_CONTEXT)) && str_eq(exten, STR("s"));
 }
 
 /* What Asterisk does not look at, it does not refuse either: see there. */

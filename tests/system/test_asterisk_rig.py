@@ -219,18 +219,22 @@ def test_numbers_of_the_document_are_answered_for_three_seconds(server, ami):
         assert 2.9 < ended - up[0] < 4.5
 
 
-def test_recording_is_named_after_the_call_and_holds_sound(server, ami):
+def test_recording_is_where_it_is_asked_for_and_holds_sound(server, ami):
+    file = Path(server.recording_dir) / "ACME/2026-11-22/a-call.wav"
     number = next(numbers.numbers("speaks", 1, talk=0))
-    names = {attempt_id(0x400): {}, "call-77": {"Variable": "CCS_CALL_ID=call-77"},
-             "etcpasswd": {"Variable": "CCS_CALL_ID=../etc/passwd"}}
-    for i, variable in enumerate(names.values()):
-        originate(ami, server, number, attempt_id(0x400 + i), exten=server.recording_exten,
-                  **variable)
-    wait_finished(ami, [attempt_id(0x400 + i) for i in range(len(names))])
-    for name in names:
-        file = Path(server.recording_dir) / f"{name}.wav"
-        wait_until(lambda: file.exists() and file.stat().st_size > 8000, seconds=5,
-                   what=f"{file} holds half a second")
+    originate(ami, server, number, attempt_id(0x400), Variable=f"CCS_RECORD={file}")
+    wait_finished(ami, [attempt_id(0x400)])
+    wait_until(lambda: file.exists() and file.stat().st_size > 8000, seconds=5, what=f"{file} holds half a second")
+
+
+@pytest.mark.parametrize("name, passes", [("CcsResult", True), ("CcsOptOut", True), ("Hangup", False), ("CcsResults", False)])
+def test_U24_of_the_dialplans_events_exactly_two_pass_the_filter(server, ami, name, passes):
+    attempt = attempt_id(0x480 + len(name), 1 + passes)
+    ami.action("Originate", ActionID=attempt, ChannelId=attempt, Async="true", Application="UserEvent",
+               Channel=f"{server.technology}/9000010000@{server.endpoint}", Data=f"{name},CallId: {attempt}")
+    wait_finished(ami, [attempt])  # what is told on a channel comes before its end
+    told = [event for event in ami.events if event.get("Event") == "UserEvent" and event.get("CallId") == attempt]
+    assert [event["UserEvent"] for event in told] == [name] * passes
 
 
 # -- the account --------------------------------------------------------------------------------

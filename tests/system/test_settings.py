@@ -6,9 +6,9 @@ import json
 import pytest
 
 INSERT = "/queues/insertdataincallqueue/"
-GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5}
+GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5, "record": True, "amd": False}
 NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None, "start_at": None, "deadline": None,
-        "ttl_seconds": None}
+        "ttl_seconds": None, "record": None, "amd": None}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,9 @@ def test_a_file_takes_them_as_parameters(client, fresh):
     batch_id = fresh()
     path = f"/queues/batches/{batch_id}/entries"
     load = lambda **query: client.api.request("POST", path, b"phone_number\n9020000001\n",  # noqa: E731
-                                              headers={"Content-Type": "text/csv"}, **query)
+                                              headers={"Content-Type": "text/csv"},
+                                              **{name: str(value).lower() if isinstance(value, bool) else value
+                                                 for name, value in query.items()})
     assert refused(load(channels="many"), 400, "invalid_field").startswith("channels")
     first = load(**GIVEN).ok
     assert settings_of(client, batch_id) == {**NONE, **GIVEN}

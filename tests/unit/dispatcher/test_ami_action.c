@@ -171,11 +171,17 @@ static void each_type_ends_where_it_says(void **state)
 
 	memset(value, '1', sizeof(value));
 	for (int type = 0; type < AMI_TYPE__N; type++) {
-		if (type == AMI_TYPE_CALL_ID || type == AMI_TYPE_CHANNEL)
+		if (type == AMI_TYPE_CALL_ID || type == AMI_TYPE_CHANNEL || type == AMI_TYPE_PATH)
 			continue;
 		assert_true(ami_fits((enum ami_type)type, (struct str){value, max[type]}));
 		assert_false(ami_fits((enum ami_type)type, (struct str){value, max[type] + 1}));
 	}
+	value[0] = '/';
+	assert_true(ami_fits(AMI_TYPE_PATH, (struct str){value, max[AMI_TYPE_PATH]}));
+	assert_false(ami_fits(AMI_TYPE_PATH, (struct str){value, max[AMI_TYPE_PATH] + 1}));
+	assert_false(ami_fits(AMI_TYPE_PATH, STR("rec/1.wav")));
+	assert_false(ami_fits(AMI_TYPE_PATH, STR("/rec/../1.wav")));
+	assert_false(ami_fits(AMI_TYPE_PATH, STR("/rec/a,b.wav")));
 	memcpy(value, "PJSIP/", 6);
 	assert_true(ami_fits(AMI_TYPE_CHANNEL, (struct str){value, 126}));
 	assert_false(ami_fits(AMI_TYPE_CHANNEL, (struct str){value, 127}));

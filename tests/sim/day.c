@@ -184,6 +184,16 @@ static void roll_settings(struct sim_batch *b)
 		.active = true};
 }
 
+/* It begins later, or ends before the day does: with some luck while it is dialled. */
+static void roll_times(struct sim_batch *b)
+{
+	roll_settings(b);
+	if (dice_chance(500))
+		b->starts_us = sim.now_us + dice_skewed(1, 600) * US_PER_S;
+	if (!b->starts_us || dice_chance(500))
+		b->expires_us = MAX(b->starts_us, sim.now_us) + dice_skewed(1, 600) * US_PER_S;
+}
+
 static void insert_batch(void)
 {
 	if (sim.batches_n == BATCHES_MAX)
@@ -195,6 +205,8 @@ static void insert_batch(void)
 	sim.batches_n++;
 	if (dice_chance(300))
 		roll_settings(b);
+	if (dice_chance(150))
+		roll_times(b);
 	for (uint32_t i = 0; i < chunks; i++)
 		b->open_chunks +=
 			insert_chunk(client, sim.batches_n - 1, dice_skewed(1, 60), b->dispatched);
@@ -440,6 +452,8 @@ static void calm_down(void)
 	}
 	for (uint32_t i = 0; i < sim.batches_n; i++) {
 		sim.batches[i].paused = false;
+		sim.batches[i].starts_us = sim.batches[i].expires_us = 0;
+		sim.batches[i].settings_version += sim.batches[i].settings_version > 0;
 		control("resume", sim.clients[sim.batches[i].client].id, 0);
 		release(&sim.batches[i]);
 	}

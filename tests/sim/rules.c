@@ -214,6 +214,15 @@ static void judge_batch(const struct sim_entry *e, int64_t armed_us)
 			(unsigned long long)sim.batches[batch].id, planned + 1, w.per_second);
 }
 
+/* May calls of its batch begin? */
+static bool is_its_time(const struct sim_entry *e, int64_t at_us)
+{
+	uint32_t batch = sim.chunks[e->chunk].batch;
+	const struct sim_batch *b = &sim.batches[batch];
+	return batch == BATCHES_MAX ||
+	       (at_us >= b->starts_us && (!b->expires_us || at_us < b->expires_us));
+}
+
 static void judge_number(const struct sim_entry *entry)
 {
 	for (uint32_t i = 0; i < sim.entries_n; i++) {
@@ -259,6 +268,8 @@ void rules_written(uint64_t entry_id, uint32_t n, uint32_t server)
 	if (e->finals || a->has_detail)
 		violated("entry %llu: written after its end", (unsigned long long)entry_id);
 	bool late = sim.now_us - a->armed_us > PLAN_GOOD + 100 * US_PER_MS;
+	if (!sim.calm && (!is_its_time(e, a->armed_us) || (late && !is_its_time(e, sim.now_us))))
+		violated("entry %llu: outside the time of its batch", (unsigned long long)entry_id);
 	if (!sim.calm && (!window_open(c, a->armed_us) || (late && !window_open(c, sim.now_us))))
 		violated("entry %llu: outside its client's hours", (unsigned long long)entry_id);
 	judge_number(e);

@@ -97,7 +97,8 @@ struct sim_batch {
 	uint32_t open_chunks;
 	struct limited limited; /* channels and calls a second, 0: none; the rest does not count */
 	uint32_t weight;
-	uint64_t settings_version; /* 0: it has none */
+	uint64_t settings_version;     /* 0: it has none */
+	int64_t starts_us, expires_us; /* of its calls; 0: at once, never */
 };
 
 struct sim_attempt {

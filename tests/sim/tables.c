@@ -85,7 +85,9 @@ static void chunks_open(struct table *t)
 {
 	for (uint32_t i = 0; i < sim.chunks_n; i++) {
 		const struct sim_chunk *c = &sim.chunks[i];
-		if (c->closed || c->rests || (!c->dispatched && !is_canceled(c)))
+		bool is_over = batch_of(c) && batch_of(c)->expires_us &&
+			       batch_of(c)->expires_us <= sim.now_us;
+		if (c->closed || c->rests || (!c->dispatched && !is_canceled(c) && !is_over))
 			continue;
 		table_row(t);
 		put_i64(t, (int64_t)c->id);
@@ -96,8 +98,16 @@ static void chunks_open(struct table *t)
 		put_i64(t, batch_of(c) && batch_of(c)->paused);
 		put_i64(t, is_canceled(c));
 		put_i64(t, batch_of(c) ? (int64_t)batch_of(c)->settings_version : 0);
-		put_i64(t, false); /* no batch expires */
+		put_i64(t, is_over);
 	}
+}
+
+static void put_time_or_null(struct table *t, int64_t at_us)
+{
+	if (at_us)
+		put_time(t, at_us);
+	else
+		put_null(t);
 }
 
 static void queue_terms(struct table *t, const struct sql_args *args)
@@ -114,8 +124,8 @@ static void queue_terms(struct table *t, const struct sql_args *args)
 		put_i64(t, l->channels);
 		put_i64(t, l->per_second);
 		put_i64(t, b->weight);
-		put_null(t);
-		put_null(t);
+		put_time_or_null(t, b->starts_us);
+		put_time_or_null(t, b->expires_us);
 	}
 }
 
@@ -369,14 +379,15 @@ static void finish(struct sim_entry *e, uint32_t n, struct str disposition, bool
 static void entries_cancel(const struct sql_args *args)
 {
 	struct column clients = arg_column(args, 0), first = arg_column(args, 1);
-	struct column last = arg_column(args, 2);
-	while (column_next(&clients) && column_next(&first) && column_next(&last))
+	struct column last = arg_column(args, 2), expired = arg_column(args, 3);
+	while (column_next(&clients) && column_next(&first) && column_next(&last) &&
+		column_next(&expired))
 		for (uint64_t id = (uint64_t)first.i64; id <= (uint64_t)last.i64; id++) {
 			struct sim_entry *e = entry_of(id);
 			if (!e || sim.clients[e->client].id != (uint64_t)clients.i64)
 				continue;
 			if (tables_may_be_tried(e))
-				finish(e, 0, STR("canceled"), true);
+				finish(e, 0, expired.i64 ? STR("expired") : STR("canceled"), true);
 			if (e->due_us)
 				sim.chunks[e->chunk].rests = false;
 			e->due_us = 0;

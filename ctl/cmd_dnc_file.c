@@ -257,7 +257,7 @@ static bool load_leads(struct ctl *ctl, enum number_format format, struct err *e
 	if (!ctl_db(ctl, err) || !client_by_accountcode(ctl->db, input->client, &client, err))
 		return false;
 	leads.rules = client_number_rules(&client, &ctl->conf);
-	const struct load_spec spec = {.client = &client,
+	struct load_spec spec = {.client = &client,
 		.rules = leads.rules,
 		.batch_id = (uint64_t)input->batch_id,
 		.format = LOAD_NDJSON,
@@ -265,6 +265,7 @@ static bool load_leads(struct ctl *ctl, enum number_format format, struct err *e
 		.max_entries = (uint64_t)ctl->conf.api_max_load_entries,
 		.actor = ctl_actor()};
 	bool dry_run = input->dry_run == 1;
+	settings_clear(&spec.settings);
 	leads.load = dry_run ? NULL : load_new(ctl->db, &spec);
 	leads.rejected = json_array();
 	bool ok = (dry_run || load_begin(leads.load, err)) &&

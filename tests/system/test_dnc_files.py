@@ -137,6 +137,7 @@ def test_U16_vicidials_leads_become_a_batch(db, written, separator):
 def test_U16_an_export_of_vicidial_names_its_columns(db, client, written):
     path = written("export.txt", "lead_id\tstatus\tphone_code\tphone_number\tfirst_name\n7\tNEW\t91\t9876543210\tAsha\n")
     db.ctl("import", "vicidial-leads", path, client, "--batch-id=2")
+    assert db.value("select settings from queue_master order by id desc limit 1") is None
     assert entries(db, client, 2) == [("+919876543210", {"lead_id": "7", "status": "NEW", "first_name": "Asha"}, "waits")]
 
 

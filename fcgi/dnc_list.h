@@ -21,4 +21,8 @@ MUST_USE bool dnc_of_batch(
 MUST_USE bool dnc_of_all(
 	struct app *app, const struct req *req, struct dnc_whose *whose, struct err *err);
 
+/* All of the list as CSV, piece by piece: h_dnc_file.c. */
+MUST_USE bool dnc_export(struct app *app, const struct req *req, const struct dnc_whose *whose,
+	struct reply *reply, struct err *err);
+
 #endif

@@ -145,7 +145,7 @@ static bool read_part(const struct req *req, const struct dnc_whose *whose, stru
 	if (part->offset > OFFSET_MAX)
 		return fail(err, ERR_INPUT,
 			"a page begins at most %d numbers behind the first; for all of them ask "
-			"for /dnc/export",
+			"for format=csv",
 			(int)OFFSET_MAX);
 	if (!number.p)
 		return true;
@@ -154,7 +154,7 @@ static bool read_part(const struct req *req, const struct dnc_whose *whose, stru
 	       fail_code(err, why.kind, why.code, "number %s", why.text);
 }
 
-static bool show(struct app *app, const struct req *req, const struct dnc_whose *whose,
+static bool show_page(struct app *app, const struct req *req, const struct dnc_whose *whose,
 	struct reply *reply, struct err *err)
 {
 	struct strbuf *sb = &reply->body;
@@ -178,6 +178,20 @@ static bool show(struct app *app, const struct req *req, const struct dnc_whose 
 	put_end(sb, '}');
 	rows_free(&rows);
 	return true;
+}
+
+static bool show(struct app *app, const struct req *req, const struct dnc_whose *whose,
+	struct reply *reply, struct err *err)
+{
+	struct str format = req_query(req, "format");
+
+	if (!format.p || str_eq(format, STR("json")))
+		return show_page(app, req, whose, reply, err);
+	if (!str_eq(format, STR("csv")))
+		return fail(err, ERR_INPUT, "format must be json or csv");
+	return !whose->list.client_id
+		       ? fail(err, ERR_INPUT, "everybody's list is exported by ccsctl dnc export")
+		       : dnc_export(app, req, whose, reply, err);
 }
 
 /* ---- whose ---- */

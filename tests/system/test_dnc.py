@@ -200,3 +200,21 @@ def test_U16_who_asks_in_the_call_is_not_called_again(stack, client, asterisk):
     assert (listed["number"], listed["source"], listed["added_by"]) == (e164(number), "call", call)
     assert client.api.post("/queues/quickcall", {"phone_number": number}).ok["state"] == "suppressed"
     assert other.api.post("/queues/quickcall", {"phone_number": number}, dry_run=1).ok["state"] is None
+
+
+def test_U16_a_list_goes_in_and_out_by_the_file(client):
+    def load(text, kind, **query):
+        return client.api.request("POST", f"{LIST}/load", text.encode(), headers={"Content-Type": kind}, **query)
+
+    said = load("phone_number\n9876543210\n12\n", "text/csv").ok
+    assert (said["added_count"], said["read_count"], said["rejected_count"]) == (1, 2, 1)
+    assert said["rejected"] == [{"line": 3, "phone_number": "12", "detail": "line 3 has fewer than 3 digits; send 3 to 15"}]
+    assert load("9876543211\n9876543210\n", "text/plain").ok["added_count"] == 1
+    assert load('{"phone_number": "+442079460000"}\n', "application/octet-stream", format="ndjson").ok["added_count"] == 1
+    broken = load("phone_number\n9876543212\na,b\n", "text/csv")
+    assert (broken.status, broken.json["code"]) == (400, "invalid_csv")
+    assert load("9876543210\n", "application/octet-stream").status == 400
+    exported = client.api.get(LIST, format="csv")
+    assert exported.headers["Content-Type"].startswith("text/csv")
+    assert exported.body.decode().split() == ["phone_number", "442079460000", "919876543210", "919876543211", "919876543212"]
+    assert client.api.get(LIST).ok["items"][0]["source"] == "file"

@@ -86,6 +86,7 @@ static bool insert_key(const char *name, size_t digest_bytes)
 	arg_text(&args, STR("read"));
 	arg_text(&args, STR(""));
 	arg_i64(&args, 50);
+	arg_i64(&args, 0);
 	bool ok = db_query(db, SQL_KEY_INSERT, &args, NULL, &err);
 	args_free(&args);
 	return ok;
@@ -129,6 +130,7 @@ static void add_too_much(struct sql_args *args)
 	arg_null(args, INT8OID);
 	arg_null(args, TEXTOID);
 	arg_null(args, TEXTARRAYOID);
+	arg_null(args, BOOLOID);
 }
 
 static void commit_that_fails(void)

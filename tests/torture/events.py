@@ -68,6 +68,8 @@ class Load(threading.Thread):
 
 
 def strike(live, part):
+    """The dispatcher's child may be between two lives."""
+    wait_until(lambda: part != "dispatcher" or live.children(part), seconds=60, what=f"there is a {part} to kill")
     live.kill(part)
     if part != "dispatcher":
         live.start(part.removesuffix("-holder"))

@@ -13,6 +13,7 @@ const address = `${process.env.CCS_URL.replace(/^http/, 'ws').replace(/\/$/, '')
 const ccs = fromEnvironment();
 let position; // all events up to this seq have been shown
 let hearing = Promise.resolve(); // one message after the other
+let pause; // seconds that the server has asked us to wait before we connect again
 
 // An event that comes a second time is left out.
 function take(event) {
@@ -46,6 +47,8 @@ async function hear(message) {
 	} else if (message.type !== 'connected') {
 		console.log(JSON.stringify(message)); // subscribed, gap, closing, error
 	}
+	if (message.type === 'closing')
+		pause = message.reconnect_after_ms / 1000;
 }
 
 // Until the connection ends; true when it had begun.
@@ -71,6 +74,7 @@ function listen() {
 	for (let attempt = 1; ; attempt++) {
 		if (await listen())
 			attempt = 0;
-		await sleep(backoff(attempt + 1));
+		await sleep(pause ?? backoff(attempt + 1));
+		pause = undefined;
 	}
 })();

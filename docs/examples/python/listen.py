@@ -27,6 +27,7 @@ class Listener:
     def __init__(self, ccs, position=None):
         self.ccs = ccs
         self.position = position  # all events up to this seq have been shown
+        self.pause = None  # seconds that the server has asked us to wait before we connect again
         if position is None:
             self.position = ccs.get("/events", limit=1)["last_seq"]
 
@@ -60,6 +61,8 @@ class Listener:
             self.fill(message["before"])
         elif kind != "connected":  # subscribed, gap, closing, error
             print(json.dumps(message), flush=True)
+        if kind == "closing":
+            self.pause = message["reconnect_after_ms"] / 1000
 
     async def listen(self, socket):
         """Until the connection ends."""
@@ -77,7 +80,8 @@ class Listener:
                     await self.listen(socket)
             except (OSError, websockets.WebSocketException) as failure:
                 log.warning("disconnected: %s", failure)
-            await asyncio.sleep(backoff(attempt + 1))
+            pause, self.pause = self.pause, None
+            await asyncio.sleep(backoff(attempt + 1) if pause is None else pause)
 
 
 def connect():

@@ -100,12 +100,13 @@ endef
 # SQL is embedded by name; sql/embed.awk turns the .sql files into one header and one source.
 QUERIES    := $(sort $(wildcard sql/queries/*.sql))
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+TEXTS      := $(sort $(wildcard sql/*.sql))
 EXTRA.sql  := $(OUT)/sql/embedded.c.o
-$(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRATIONS) sql/roles.sql
+$(OUT)/sql/embedded.h $(OUT)/sql/embedded.c &: sql/embed.awk $(QUERIES) $(MIGRATIONS) $(TEXTS)
 	$(call say,EMBED,sql)
 	@mkdir -p $(@D)
 	$(Q)awk -f sql/embed.awk -v header=$(OUT)/sql/embedded.h -v source=$(OUT)/sql/embedded.c \
-		$(QUERIES) $(MIGRATIONS) sql/roles.sql
+		$(QUERIES) $(MIGRATIONS) $(TEXTS)
 $(OUT)/sql/embedded.c.o: $(OUT)/sql/embedded.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<

@@ -27,6 +27,7 @@
 
 struct post;
 struct settle;
+struct export;
 
 enum { HOOK_SECRETS = 2, HOOK_URL_BYTES = 512, HOOK_ACCOUNTCODE_BYTES = 48 };
 
@@ -95,6 +96,7 @@ struct courier {
 	struct stream *stream;
 	struct post *post;
 	struct settle *settle;
+	struct export *export;
 
 	bool is_chosen; /* we hold the lock: nobody else delivers */
 	bool stopping;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "courier/body.h"
+#include "courier/export.h"
 #include "courier/hook.h"
 #include "courier/settle.h"
 
@@ -21,7 +22,9 @@ enum {
 
 const enum sql_query feed_queries[] = {SQL_COURIER_LOCK, SQL_WEBHOOK_LOAD, SQL_WEBHOOK_FETCH,
 	SQL_WEBHOOK_RETRIES, SQL_WEBHOOK_NEXT_RETRY, SQL_WEBHOOK_ADVANCE, SQL_WEBHOOK_PUT_OFF,
-	SQL_WEBHOOK_ARRIVED, SQL_WEBHOOK_LOG, SQL_WEBHOOK_DISABLE, SQL_WEBHOOK_CLEAN, SQL_QUERY__N};
+	SQL_WEBHOOK_ARRIVED, SQL_WEBHOOK_LOG, SQL_WEBHOOK_DISABLE, SQL_WEBHOOK_CLEAN,
+	SQL_CLIENT_DATABASE_LOAD, SQL_CLIENT_DATABASE_FETCH, SQL_CLIENT_DATABASE_ADVANCE,
+	SQL_CLIENT_DATABASE_FAIL, SQL_QUERY__N};
 
 /* ---- who may deliver ---- */
 
@@ -41,12 +44,20 @@ static void on_load(void *arg, const struct rows *rows)
 		hooks_take(c, rows);
 }
 
+static void on_databases(void *arg, const struct rows *rows)
+{
+	struct courier *c = arg;
+	if (c->is_chosen && !c->stopping)
+		export_take(c->export, rows);
+}
+
 static void load_ended(void *arg, bool ok, const struct err *err)
 {
 	struct courier *c = arg;
 	(void)err;
 	c->loading = false;
 	c->news = true;
+	export_news(c->export);
 	c->load_at_us = c->now_mono_us + (ok && c->is_chosen ? LOAD_PAUSE_S : 1) * US_PER_S;
 }
 
@@ -57,6 +68,8 @@ static void load(struct courier *c)
 	c->loading = true;
 	stream_query(c->stream, SQL_COURIER_LOCK, NULL, on_lock, c);
 	stream_query(c->stream, SQL_WEBHOOK_LOAD, NULL, on_load, c);
+	export_expect(c->export);
+	stream_query(c->stream, SQL_CLIENT_DATABASE_LOAD, NULL, on_databases, c);
 	stream_end(c->stream, load_ended, c);
 }
 

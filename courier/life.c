@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/token.h"
+#include "courier/export.h"
 #include "courier/feed.h"
 #include "courier/hook.h"
 #include "courier/post.h"
@@ -30,6 +31,7 @@ uint32_t noise(void)
 void life_forget(struct courier *c)
 {
 	hooks_forget(c);
+	export_forget(c->export);
 	post_abort(c->post);
 	settle_reset(c);
 	feed_reset(c);
@@ -124,6 +126,7 @@ static void on_bell(void *arg, uint32_t events)
 	(void)events;
 	bell_drain(&c->bell);
 	c->news = true;
+	export_news(c->export);
 }
 
 struct signals {
@@ -168,6 +171,8 @@ static int64_t next_deadline(const struct courier *c)
 	next = MIN(next, feed_deadline(c));
 	if (!c->stopping)
 		next = MIN(next, circuits_deadline(c));
+	if (!c->stopping && stream_is_up(c->stream) && c->is_chosen)
+		next = MIN(next, export_deadline(c->export));
 	return c->stopping ? MIN(next, c->stop_at_us) : next;
 }
 
@@ -178,8 +183,11 @@ static void turn(struct courier *c)
 	stream_tick(c->stream, c->now_mono_us);
 	post_turn(c->post, c->now_mono_us);
 	feed_turn(c);
-	if (!c->stopping)
+	if (!c->stopping) {
 		send_ready(c);
+		if (stream_is_up(c->stream) && c->is_chosen)
+			export_turn(c->export);
+	}
 	settle_turn(c);
 }
 
@@ -222,6 +230,7 @@ static bool set_up(struct courier *c, struct signals *signals, struct err *err)
 		return false;
 	c->settle = settle_new();
 	c->post = post_new(c, on_done);
+	c->export = export_new(c);
 	c->stream = stream_new(c->poll, conf->database_courier_dsn, "ccs-courier", "ccs_courier",
 		feed_queries, &ops, c);
 	return true;
@@ -244,6 +253,7 @@ int courier_run(const struct conf *conf)
 		(unsigned long long)c.failed);
 	hooks_forget(&c);
 	post_free(c.post);
+	export_free(c.export);
 	stream_free(c.stream);
 	settle_free(c.settle);
 	poll_free(c.poll);

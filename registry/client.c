@@ -13,6 +13,7 @@
 #include "shm/policy.h"
 #include "shm/redial.h"
 #include "shm/scope.h"
+#include "sql/client_url.h"
 
 #include "common/base.h"
 
@@ -170,6 +171,32 @@ static bool has_key_for(
 	       fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
 }
 
+static bool check_database(const struct address_wall *wall, const char *member, struct str text,
+	struct client_url *url, struct err *err)
+{
+	struct err why;
+
+	if (text.n == 0 || (client_url_read(text, url, &why) &&
+				   wall_check_host(wall, str_of(url->host), &why)))
+		return true;
+	return fail_code(err, ERR_INPUT, "invalid_field", "%s: %s", member, why.text);
+}
+
+static bool check_databases(
+	const struct address_wall *wall, const struct client_input *input, struct err *err)
+{
+	struct client_url one, other;
+	bool ok = check_database(wall, "asyncdatabaseurl", input->asyncdatabaseurl, &one, err) &&
+		  check_database(wall, "syncdatabaseurl", input->syncdatabaseurl, &other, err);
+	if (ok && input->asyncdatabaseurl.n && input->syncdatabaseurl.n &&
+		!client_url_same_database(&one, &other))
+		ok = fail_code(err, ERR_INPUT, "invalid_field",
+			"syncdatabaseurl must name the same database as asyncdatabaseurl");
+	secret_wipe(&one, sizeof(one));
+	secret_wipe(&other, sizeof(other));
+	return ok;
+}
+
 /* What we shall connect to is public, or the operator lets it be reached. The courier looks at each address again. */
 static bool check_reach(const struct conf *conf, const struct client_input *input, struct err *err)
 {
@@ -177,7 +204,8 @@ static bool check_reach(const struct conf *conf, const struct client_input *inpu
 
 	return wall_open(&wall, conf->courier_private_networks, err) &&
 	       (input->callbackurl.n == 0 ||
-		       wall_check_url(&wall, "callbackurl", input->callbackurl, err));
+		       wall_check_url(&wall, "callbackurl", input->callbackurl, err)) &&
+	       check_databases(&wall, input, err);
 }
 
 static bool days_differ(const struct str_list *days, struct err *err)

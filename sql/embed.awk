@@ -1,4 +1,4 @@
-# Turns sql/queries/*.sql, sql/migrations/*.sql and sql/roles.sql into one C header and one C source (POSIX awk; see the
+# Turns sql/queries/*.sql, sql/migrations/*.sql and whole texts (sql/*.sql) into one C header and one C source (POSIX awk; see the
 # Makefile). A query file looks so:
 #
 #   -- role: ccs_api                  who runs what follows; before the first name: the whole file's default
@@ -37,7 +37,11 @@ FNR == 1 {
 	name = file_role = migration = ""
 	base = FILENAME
 	sub(/^.*\//, "", base)
-	kind = FILENAME ~ /\/migrations\// ? "migration" : base == "roles.sql" ? "roles" : "query"
+	kind = FILENAME ~ /\/migrations\// ? "migration" : FILENAME ~ /\/queries\// ? "query" : "text"
+	if (kind == "text") {
+		sub(/\.sql$/, "", base)
+		texts[++texts_n] = base
+	}
 	if (kind == "migration") {
 		if (base !~ /^[0-9][0-9][0-9][0-9]_[a-z0-9_]+\.sql$/)
 			refuse("a migration is named NNNN_what.sql")
@@ -49,8 +53,8 @@ FNR == 1 {
 	}
 }
 
-kind == "roles" {
-	roles = roles quoted($0)
+kind == "text" {
+	whole[base] = whole[base] quoted($0)
 	next
 }
 
@@ -111,7 +115,9 @@ END {
 	print "struct sql_migration {\n\tint number;\n\tconst char *name;\n\tconst char *text;\n};" > header
 	print "extern const struct sql_migration sql_migrations[];" > header
 	print "extern const int sql_migrations_n;\n" > header
-	print "extern const char sql_roles[]; /* sql/roles.sql */\n\n#endif" > header
+	for (i = 1; i <= texts_n; i++)
+		printf "extern const char sql_%s[]; /* sql/%s.sql */\n", texts[i], texts[i] > header
+	print "\n#endif" > header
 	close(header)
 
 	print "/* Made by sql/embed.awk. */\n#include \"sql/embedded.h\"\n" > source
@@ -122,6 +128,7 @@ END {
 	for (i = 1; i <= migrations; i++)
 		printf "\t{%d, \"%s\",\n%s\t},\n", i, migration_name[i], migration_text[i] > source
 	printf "};\nconst int sql_migrations_n = %d;\n\n", migrations > source
-	printf "const char sql_roles[] =\n%s\t\"\";\n", roles > source
+	for (i = 1; i <= texts_n; i++)
+		printf "const char sql_%s[] =\n%s\t\"\";\n", texts[i], whole[texts[i]] > source
 	close(source)
 }

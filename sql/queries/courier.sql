@@ -81,3 +81,33 @@ update webhook set disabled_at = now(), disabled_why = $2::text where client_id 
 -- Old rows of the log, a piece at a time.
 delete from webhook_delivery
  where id in (select id from webhook_delivery where at < now() - $1::bigint * interval '1 day' limit 20000);
+
+-- name: client_database_load
+-- Clients with a database of their own: position, sealed addresses.
+select d.client_id, d.seq, c.accountcode, c.asyncdatabaseurl, c.syncdatabaseurl
+  from client_database d
+  join client c on c.id = d.client_id
+ where c.asyncdatabaseurl is not null or c.syncdatabaseurl is not null;
+
+-- name: client_database_fetch
+-- The next $3 events of these clients behind these positions: the last one's seq, how many of them are ends of calls, and these as
+-- the elements of a JSON array.
+select c.client_id, l.last, l.calls, coalesce(l.elements, '')
+  from unnest($1::bigint[], $2::bigint[]) as c (client_id, after)
+  join client_seq s on s.client_id = c.client_id and s.seq > c.after
+ cross join lateral (
+       select max(e.seq) as last, count(*) filter (where e.type in ('call_ended', 'call_failed')) as calls,
+              string_agg('{"event_id":"' || e.client_id || '-' || e.seq || '","seq":' || e.seq || ',"custom_data":'
+                         || coalesce(t.custom_data, 'null') || ',' || substr(e.payload, 2), ',' order by e.seq)
+                  filter (where e.type in ('call_ended', 'call_failed')) as elements
+         from (select * from event v where v.client_id = c.client_id and v.seq > c.after order by v.seq limit $3::bigint) e
+         left join entry t on t.entry_id = e.entry_id) l
+ where l.last is not null;
+
+-- name: client_database_advance
+-- From position $4 to $2. A replay that has set it back meanwhile stays.
+update client_database set seq = $2::bigint, calls = calls + $3::bigint, stored_at = now(), error = null, error_at = null
+ where client_id = $1::bigint and seq = $4::bigint;
+
+-- name: client_database_fail
+update client_database set error = $2::text, error_at = now() where client_id = $1::bigint;

@@ -333,7 +333,9 @@ FORBIDDEN = {
     """,
     "ccs_courier": """
         select * from client
-        select asyncdatabaseurl from client
+        select did from client
+        insert into client_database (client_id, seq) values (1, 1)
+        delete from client_database
         select phone_number from client
         select * from entry
         select phone_number from entry

@@ -2,6 +2,7 @@
 #include <utlist.h>
 
 #include "dispatcher/health.h"
+#include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 
 #include "common/base.h"
@@ -29,8 +30,11 @@ void servers_flush(struct dispatcher *d)
 		server_write_armed(server);
 		if (server->conn)
 			ami_conn_flush(server->conn);
-		if (!server->armed)
-			flushed(server);
+		if (server->armed)
+			continue;
+		flushed(server);
+		if (server->waiters.n) /* who found it with something to be written */
+			sched_server_freed(d, server);
 	}
 }
 

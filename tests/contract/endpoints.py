@@ -31,8 +31,8 @@ _ACCOUNT = {"accountcode": "accountcode"}
 _DATES = {"start_date": "date", "end_date": "date"}
 _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
-_SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page",
-             "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off"}
+SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page",
+            "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 # Some of their members, by which nothing is made: one of them is taken or missing.
@@ -53,9 +53,9 @@ TAKES = {
     "server_status": Takes(query={**_ACCOUNT, "server_code": "server_code"}),
     "client_me": Takes(),
     "allocated_servers": Takes(),
-    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id", **_SETTINGS}),
+    "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id", **SETTINGS}),
     "load_batch": Takes(path={"batch_id": "new"}, query={"strict": "flag", "queue_id": "queue_master_id", "format": "file_format",
-                                                         "separator": "separator", **_SETTINGS},
+                                                         "separator": "separator", **SETTINGS},
                         file=b"phone_number\n9020000001\n", kind="text/csv"),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),
@@ -70,7 +70,7 @@ TAKES = {
     "dialplan": Takes(path={"call_id": "call_id"}, query={"format": "dialplan_format"}),
     "batch": Takes(path={"batch_id": "batch_id"}),
     "export_entries": Takes(path={"batch_id": "batch_id"}, query={"format": "file_format", "status": "status", "spreadsheet": "flag"}),
-    "change_batch": Takes(path={"batch_id": "batch_id"}, body=_SETTINGS),
+    "change_batch": Takes(path={"batch_id": "batch_id"}, body=SETTINGS),
     "hang_up": Takes(path={"call_id": "call_id"}),
     "pause_batch": Takes(path={"batch_id": "batch_id"}),
     "resume_batch": Takes(path={"batch_id": "batch_id"}),

@@ -37,6 +37,7 @@ class Server:
     context: str
     exten: str
     asterisk: str  # whose manners it has: 22 or 16
+    recording_dir: str = "/var/spool/asterisk/recordings"  # where it would record
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@
 #include "common/base.h"
 
 enum {
-	PULL_PART = 8,	 /* of the backlog: more is not framed before listeners could take some */
-	WALK_MAX = 1000, /* events looked back through for the one before an audience's first */
+	PULL_PART = 8, /* of the backlog: more is not framed before listeners could take some */
+	WALK_MAX =
+		TRAIL_MOST, /* events looked back through for the one before an audience's first */
 	AHEAD_S = 5,
 };
 

@@ -33,6 +33,12 @@ struct digest secret_mac(const struct secret_key *key, struct str text)
 	return mac;
 }
 
+void secret_pseudonym(const struct secret_key *key, struct str text, char out[PSEUDONYM_BYTES])
+{
+	struct digest mac = secret_mac(key, text);
+	hex_encode(mac.b, PSEUDONYM_BYTES / 2, out);
+}
+
 bool secret_create_key(const char *path, struct err *err)
 {
 	struct secret_key key;

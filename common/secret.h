@@ -36,6 +36,11 @@ MUST_USE bool secret_open(
 /* HMAC-SHA256: tells whether two texts are one, to whoever has the key, and nothing to others. */
 struct digest secret_mac(const struct secret_key *key, struct str text);
 
+enum { PSEUDONYM_BYTES = 32 + 1 };
+
+/* What stands in the place of a text that must not stand there: half of secret_mac, as hex. */
+void secret_pseudonym(const struct secret_key *key, struct str text, char out[PSEUDONYM_BYTES]);
+
 /* Overwrites a secret in memory; the compiler may not leave that out. */
 void secret_wipe(void *bytes, size_t n);
 

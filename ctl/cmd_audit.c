@@ -79,15 +79,15 @@ bool audit_list_acts(struct ctl *ctl, struct err *err)
 bool audit_verify_chain(struct ctl *ctl, struct err *err)
 {
 	struct str given = ctl->input.audit_verify.anchor;
-	struct audit_anchor known = {0}, head;
-	char anchor[AUDIT_ANCHOR_BYTES];
+	struct anchor known = {0}, head;
+	char anchor[ANCHOR_BYTES];
 
 	if (!fields_check(
 		    audit_verify_fields, audit_verify_fields_n, &ctl->input.audit_verify, err) ||
-		(given.p && !audit_anchor_read(given, &known, err)) || !ctl_db(ctl, err) ||
+		(given.p && !anchor_read(given, &known, err)) || !ctl_db(ctl, err) ||
 		!audit_verify(ctl->db, &known, &head, err))
 		return false;
-	audit_anchor_text(&head, anchor);
+	anchor_text(&head, anchor);
 	if (ctl->json)
 		out_json(json_pack("{s:I, s:o, s:b}", "acts", (json_int_t)head.position, "anchor",
 			head.position ? json_string(anchor) : json_null(), "held_against_anchor",

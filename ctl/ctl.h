@@ -161,6 +161,35 @@ struct batch_set_input {
 extern const struct field batch_set_fields[];
 extern const size_t batch_set_fields_n;
 
+/* What is looked for in the decision ledger: ctl/ledger_find.def. */
+struct ledger_find_input {
+#define TEXT(member, ...)   struct str member;
+#define NUMBER(member, ...) int64_t member;
+#include "ctl/ledger_find.def"
+#undef TEXT
+#undef NUMBER
+};
+extern const struct field ledger_find_fields[];
+extern const size_t ledger_find_fields_n;
+
+/* A copy of it: ctl/ledger_check.def. */
+struct ledger_check_input {
+#define TEXT(member, ...) struct str member;
+#include "ctl/ledger_check.def"
+#undef TEXT
+};
+extern const struct field ledger_check_fields[];
+extern const size_t ledger_check_fields_n;
+
+/* What it is held against: ctl/ledger_verify.def. */
+struct ledger_verify_input {
+#define TEXT(member, ...) struct str member;
+#include "ctl/ledger_verify.def"
+#undef TEXT
+};
+extern const struct field ledger_verify_fields[];
+extern const size_t ledger_verify_fields_n;
+
 struct ctl {
 	const char *conf_path; /* NULL: the default */
 	struct conf conf;
@@ -193,6 +222,9 @@ struct ctl {
 		struct audit_verify_input audit_verify;
 		struct webhook_secret_input webhook_secret;
 		struct webhook_replay_input webhook_replay;
+		struct ledger_check_input ledger_check;
+		struct ledger_find_input ledger_find;
+		struct ledger_verify_input ledger_verify;
 	} input;
 	/* What input borrows from: a JSON file, and secrets, which are wiped at the end. */
 	json_t *file;

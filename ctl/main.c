@@ -12,30 +12,33 @@
 
 const char *argp_program_version = "ccsctl " CCS_VERSION;
 
-#define FIELDS_none	    NULL, NULL
-#define FIELDS_audit	    audit_fields, &audit_fields_n
-#define FIELDS_audit_verify audit_verify_fields, &audit_verify_fields_n
-#define FIELDS_batch_load   batch_load_fields, &batch_load_fields_n
-#define FIELDS_batch_set    batch_set_fields, &batch_set_fields_n
-#define FIELDS_client	    client_fields, &client_fields_n
-#define FIELDS_dnc	    dnc_fields, &dnc_fields_n
-#define FIELDS_dnc_file	    dnc_file_fields, &dnc_file_fields_n
-#define FIELDS_dnc_list	    dnc_list_fields, &dnc_list_fields_n
-#define FIELDS_drain	    drain_fields, &drain_fields_n
-#define FIELDS_events	    events_fields, &events_fields_n
-#define FIELDS_halt	    halt_fields, &halt_fields_n
-#define FIELDS_holiday	    holiday_fields, &holiday_fields_n
-#define FIELDS_holiday_file holiday_file_fields, &holiday_file_fields_n
-#define FIELDS_holidays	    holidays_fields, &holidays_fields_n
-#define FIELDS_hook_replay  webhook_replay_fields, &webhook_replay_fields_n
-#define FIELDS_hook_secret  webhook_secret_fields, &webhook_secret_fields_n
-#define FIELDS_key	    key_fields, &key_fields_n
-#define FIELDS_person	    person_fields, &person_fields_n
-#define FIELDS_subject	    subject_fields, &subject_fields_n
-#define FIELDS_rotation	    rotation_fields, &rotation_fields_n
-#define FIELDS_server	    server_fields, &server_fields_n
-#define FIELDS_setup	    setup_fields, &setup_fields_n
-#define FIELDS_allocation   allocation_fields, &allocation_fields_n
+#define FIELDS_none	     NULL, NULL
+#define FIELDS_audit	     audit_fields, &audit_fields_n
+#define FIELDS_audit_verify  audit_verify_fields, &audit_verify_fields_n
+#define FIELDS_batch_load    batch_load_fields, &batch_load_fields_n
+#define FIELDS_batch_set     batch_set_fields, &batch_set_fields_n
+#define FIELDS_client	     client_fields, &client_fields_n
+#define FIELDS_dnc	     dnc_fields, &dnc_fields_n
+#define FIELDS_dnc_file	     dnc_file_fields, &dnc_file_fields_n
+#define FIELDS_dnc_list	     dnc_list_fields, &dnc_list_fields_n
+#define FIELDS_drain	     drain_fields, &drain_fields_n
+#define FIELDS_events	     events_fields, &events_fields_n
+#define FIELDS_halt	     halt_fields, &halt_fields_n
+#define FIELDS_holiday	     holiday_fields, &holiday_fields_n
+#define FIELDS_holiday_file  holiday_file_fields, &holiday_file_fields_n
+#define FIELDS_holidays	     holidays_fields, &holidays_fields_n
+#define FIELDS_hook_replay   webhook_replay_fields, &webhook_replay_fields_n
+#define FIELDS_hook_secret   webhook_secret_fields, &webhook_secret_fields_n
+#define FIELDS_key	     key_fields, &key_fields_n
+#define FIELDS_ledger_check  ledger_check_fields, &ledger_check_fields_n
+#define FIELDS_ledger_find   ledger_find_fields, &ledger_find_fields_n
+#define FIELDS_ledger_verify ledger_verify_fields, &ledger_verify_fields_n
+#define FIELDS_person	     person_fields, &person_fields_n
+#define FIELDS_subject	     subject_fields, &subject_fields_n
+#define FIELDS_rotation	     rotation_fields, &rotation_fields_n
+#define FIELDS_server	     server_fields, &server_fields_n
+#define FIELDS_setup	     setup_fields, &setup_fields_n
+#define FIELDS_allocation    allocation_fields, &allocation_fields_n
 
 const struct command commands[] = {
 #define COMMAND(noun, verb, arguments, fields, needs_conf, run, help)                              \

@@ -245,6 +245,26 @@ static void array_id_or_null(struct sql_array *array, uint64_t id)
 		array_null(array);
 }
 
+/* What the ledger calls the numbers of these calls; of those that were not refused nothing, when only refused ones count. */
+static void add_pseudonyms(struct sql_args *args, const struct dispatcher *d,
+	const struct batch_call *calls, size_t n, bool only_refused)
+{
+	char pseudonym[PSEUDONYM_BYTES];
+	struct sql_array column = arg_array(args, TEXTOID);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct shm_call *call = calls[i].slot->call;
+		if (only_refused && call->disposition != DISPOSITION_SUPPRESSED &&
+			call->disposition != DISPOSITION_EXPIRED) {
+			array_null(&column);
+			continue;
+		}
+		secret_pseudonym(&d->secret_key, dnc_number(call), pseudonym);
+		array_text(&column, str_of(pseudonym));
+	}
+	array_end(&column);
+}
+
 static void send_arms(struct dispatcher *d, struct batch *batch)
 {
 	struct sql_args args = SQL_ARGS_INIT;
@@ -266,6 +286,7 @@ static void send_arms(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, TEXTOID, batch->arms, array_text,
 		str_of(region_text(call->plan.region, region)));
 	COLUMN(&args, TEXTOID, batch->arms, array_text, dnc_number(call));
+	add_pseudonyms(&args, d, batch->arms.v, batch->arms.n, false);
 	stream_query(d->commits, SQL_ATTEMPT_ARM, &args, take_armed, batch);
 	args_free(&args);
 }
@@ -296,6 +317,7 @@ static void send_cancels(struct dispatcher *d, const struct batch *batch)
 	CANCEL_COLUMN(INT8OID, array_i64, int64_t, last);
 	CANCEL_COLUMN(BOOLOID, array_bool, bool, is_expired);
 #undef CANCEL_COLUMN
+	arg_text(&args, str_of(d->conf->common_node));
 	stream_query(d->commits, SQL_ENTRIES_CANCEL, &args, NULL, NULL);
 	args_free(&args);
 }
@@ -388,6 +410,8 @@ static void send_finishes(struct dispatcher *d, struct batch *batch)
 	COLUMN(&args, BOOLOID, batch->finishes, array_bool, (call->seen & SEEN_OPTED_OUT) != 0);
 	char path[RECORDING_PATH_BYTES];
 	COLUMN(&args, TEXTOID, batch->finishes, array_text, recording_of(slot, path));
+	add_pseudonyms(&args, d, batch->finishes.v, batch->finishes.n, true);
+	arg_text(&args, str_of(d->conf->common_node));
 	stream_query(d->commits, SQL_DETAIL_FINISH, &args, NULL, NULL);
 	args_free(&args);
 }

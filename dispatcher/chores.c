@@ -24,16 +24,34 @@ static void run(struct dispatcher *d, const struct chore *chore)
 	args_free(&args);
 }
 
-/* The log leaves the machine, where it is kept for that: somebody who cuts off the end of the audit, or makes its chain
- * anew, cannot change what stands there (`ccsctl audit verify --anchor`). */
-static void log_anchor(void *arg, const struct rows *rows)
-{
+/* The log leaves the machine, where it is kept for that: somebody who cuts off the end of a chain, or makes it anew, cannot
+ * change what stands there (`verify --anchor`). */
+struct link_text {
 	char hex[2 * DIGEST_BYTES + 1];
+};
+
+static struct link_text link_text(struct str hash)
+{
+	struct link_text text;
+	hex_encode(hash.p, MIN(hash.n, (size_t)DIGEST_BYTES), text.hex);
+	return text;
+}
+
+static void log_audit(void *arg, const struct rows *rows)
+{
+	(void)arg;
+	for (int i = 0; i < rows->n; i++)
+		log_info("audit.anchor", "anchor=%lld:%s", (long long)row_i64(rows, i, 0),
+			link_text(row_bytes(rows, i, 1)).hex);
+}
+
+static void log_ledger(void *arg, const struct rows *rows)
+{
 	(void)arg;
 	for (int i = 0; i < rows->n; i++) {
-		struct str hash = row_bytes(rows, i, 1);
-		hex_encode(hash.p, MIN(hash.n, (size_t)DIGEST_BYTES), hex);
-		log_info("audit.anchor", "anchor=%lld:%s", (long long)row_i64(rows, i, 0), hex);
+		struct str node = row_text(rows, i, 0);
+		log_info("ledger.anchor", "node=%.*s anchor=%lld:%s", (int)node.n, node.p,
+			(long long)row_i64(rows, i, 1), link_text(row_bytes(rows, i, 2)).hex);
 	}
 }
 
@@ -52,9 +70,11 @@ void chores_turn(struct dispatcher *d)
 	const struct chore chores[CHORES] = {
 		{SQL_IDEMPOTENCY_EXPIRE, 60, NULL, NULL},
 		{SQL_PARTITIONS_ADVANCE, 3600, NULL, NULL},
-		{SQL_AUDIT_ANCHOR, 3600, log_anchor, NULL},
+		{SQL_AUDIT_ANCHOR, 3600, log_audit, NULL},
+		{SQL_LEDGER_ANCHORS, 3600, log_ledger, NULL},
 		{SQL_EVENTS_RETIRE, 3600, NULL, &d->conf->dispatcher_event_retention_days},
 		{SQL_NUMBER_DAYS_EXPIRE, 3600, NULL, NULL},
+		{SQL_LEDGER_RETIRE, 3600, NULL, &d->conf->dispatcher_ledger_retention_days},
 		[RETENTION] = {SQL_RETENTION_STEP, 10, go_on_erasing, NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(chores); i++) {

@@ -19,7 +19,7 @@ struct known_key;
 struct region_holidays;
 struct seen_user;
 
-enum { CHORES = 6 };
+enum { CHORES = 8 };
 
 struct dispatcher {
 	const struct conf *conf;

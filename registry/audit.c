@@ -53,26 +53,6 @@ bool audit_count(struct db *db, const struct audit_filter *filter, uint64_t *n, 
 	return ok;
 }
 
-/* ---- anchors ---- */
-
-void audit_anchor_text(const struct audit_anchor *anchor, char out[AUDIT_ANCHOR_BYTES])
-{
-	int n = snprintf(out, AUDIT_ANCHOR_BYTES, "%" PRIu64 ":", anchor->position);
-	hex_encode(anchor->hash.b, DIGEST_BYTES, out + n);
-}
-
-bool audit_anchor_read(struct str text, struct audit_anchor *anchor, struct err *err)
-{
-	struct str rest = text, position;
-
-	return (str_split(&rest, ':', &position) && rest.p &&
-		       str_to_u64(position, 1, INT64_MAX, &anchor->position) &&
-		       hex_decode(rest, anchor->hash.b, DIGEST_BYTES)) ||
-	       fail(err, ERR_INPUT,
-		       "an anchor is a position, ':' and 64 hex digits, as `ccsctl audit verify' "
-		       "prints it");
-}
-
 /* ---- verifying ---- */
 
 /* The columns of audit_page. */
@@ -90,7 +70,7 @@ static void add_part(struct strbuf *out, struct str part)
 
 /* The link of a row behind before: audit_text of migration 0017, in our own words. */
 static struct digest link_of(
-	const struct rows *rows, int row, const struct audit_anchor *before, struct strbuf *text)
+	const struct rows *rows, int row, const struct anchor *before, struct strbuf *text)
 {
 	strbuf_reset(text);
 	strbuf_add(text, before->hash.b, DIGEST_BYTES);
@@ -101,13 +81,8 @@ static struct digest link_of(
 	return digest_of(strbuf_view(text));
 }
 
-static bool fits_anchor(const struct audit_anchor *link, const struct audit_anchor *known)
-{
-	return link->position != known->position || digest_eq(&link->hash, &known->hash);
-}
-
-static bool check_link(const struct rows *rows, int row, const struct audit_anchor *known,
-	struct audit_anchor *head, struct strbuf *text, struct err *err)
+static bool check_link(const struct rows *rows, int row, const struct anchor *known,
+	struct anchor *head, struct strbuf *text, struct err *err)
 {
 	uint64_t position = (uint64_t)row_i64(rows, row, POSITION);
 	struct str hash = row_bytes(rows, row, HASH);
@@ -120,13 +95,13 @@ static bool check_link(const struct rows *rows, int row, const struct audit_anch
 		return fail(err, ERR_CONFLICT,
 			"position %" PRIu64 ": row %" PRId64 " of the audit is gone", position,
 			row_i64(rows, row, LINK_OF));
-	struct audit_anchor next = {position, link_of(rows, row, head, text)};
+	struct anchor next = {position, link_of(rows, row, head, text)};
 	if (hash.n != DIGEST_BYTES || memcmp(hash.p, next.hash.b, DIGEST_BYTES) != 0)
 		return fail(err, ERR_CONFLICT,
 			"position %" PRIu64 ": row %" PRId64
 			" of the audit, or its link, is not what it was",
 			position, row_i64(rows, row, ROW_ID));
-	if (!fits_anchor(&next, known))
+	if (!anchor_fits(known, &next))
 		return fail(err, ERR_CONFLICT,
 			"position %" PRIu64
 			" is not the anchor's: the chain was made anew up to here",
@@ -135,7 +110,7 @@ static bool check_link(const struct rows *rows, int row, const struct audit_anch
 	return true;
 }
 
-static bool check_page(struct db *db, const struct audit_anchor *known, struct audit_anchor *head,
+static bool check_page(struct db *db, const struct anchor *known, struct anchor *head,
 	struct strbuf *text, bool *more, struct err *err)
 {
 	struct sql_args args = SQL_ARGS_INIT;
@@ -163,21 +138,16 @@ static bool check_all_linked(struct db *db, struct err *err)
 	return ok;
 }
 
-bool audit_verify(
-	struct db *db, const struct audit_anchor *known, struct audit_anchor *head, struct err *err)
+bool audit_verify(struct db *db, const struct anchor *known, struct anchor *head, struct err *err)
 {
 	struct strbuf text = STRBUF_INIT;
 	bool ok = true, more = true;
 
-	*head = (struct audit_anchor){0};
+	*head = (struct anchor){0};
 	while (ok && more)
 		ok = check_page(db, known, head, &text, &more, err);
 	strbuf_free(&text);
 	if (!ok || !check_all_linked(db, err))
 		return false;
-	return head->position >= known->position ||
-	       fail(err, ERR_CONFLICT,
-		       "the chain ends with position %" PRIu64 ", before the anchor's %" PRIu64
-		       ": its end was removed",
-		       head->position, known->position);
+	return anchor_is_reached(known, head, err);
 }

@@ -7,7 +7,7 @@
 #ifndef CCS_REGISTRY_AUDIT_H
 #define CCS_REGISTRY_AUDIT_H
 
-#include "common/token.h"
+#include "registry/anchor.h"
 #include "registry/field.h"
 #include "sql/db.h"
 
@@ -30,20 +30,9 @@ MUST_USE bool audit_list(struct db *db, const struct audit_filter *filter, int64
 MUST_USE bool audit_count(
 	struct db *db, const struct audit_filter *filter, uint64_t *n, struct err *err);
 
-struct audit_anchor {
-	uint64_t position; /* 0: none; of a whole chain: it has no link */
-	struct digest hash;
-};
-
-enum { AUDIT_ANCHOR_BYTES = 20 + 1 + 2 * DIGEST_BYTES + 1 };
-
-/* "17:9f86d0...": how an anchor is printed, and read again. Reading fails with INPUT. */
-void audit_anchor_text(const struct audit_anchor *anchor, char out[AUDIT_ANCHOR_BYTES]);
-MUST_USE bool audit_anchor_read(struct str text, struct audit_anchor *anchor, struct err *err);
-
 /* Computes every link again, in constant memory; for the owner's connection. known (position 0: none) is an anchor that was kept; head becomes the last
  * link, which is the next anchor. CONFLICT says what does not fit, and where. */
-MUST_USE bool audit_verify(struct db *db, const struct audit_anchor *known,
-	struct audit_anchor *head, struct err *err);
+MUST_USE bool audit_verify(
+	struct db *db, const struct anchor *known, struct anchor *head, struct err *err);
 
 #endif

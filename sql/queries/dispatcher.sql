@@ -199,11 +199,11 @@ delete from number_day where local_date < current_date - 2;
 -- The journal: only what stands in a chunk that we own, has not ended (been called off) and does not wait to be called later.
 -- Answers what is journalled, also from an earlier run of the same group: those are looked for only when something is missing;
 -- before them what is not, because its number is on a do-not-call list, which the third column names. What is new counts on
--- its client's day.
+-- its client's day, and stands in the ledger with what was known: $12 are the pseudonyms of the numbers.
 with planned as materialized (
     select * from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
-                         $10::text[]) with ordinality
-        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region, ord)
+                         $10::text[], $12::text[]) with ordinality
+        as p (entry_id, n, client_id, queue_master_id, server_id, did, armed_at, region, pseudonym, ord)
 ), listed as materialized (
     select ord, list from dnc_listed($5, $6, $11::text[]) where (select exists (select from dnc_list where numbers > 0))
 ), ours as materialized (
@@ -235,8 +235,16 @@ with planned as materialized (
      group by 1, 2, 3
      order by 1, 2, 3
     on conflict (client_id, local_date, region) do update set calls = r.calls + excluded.calls
+), told as (
+    select ledger_add($1, string_agg(
+               concat_ws(' ', 'dial', call_name(p.entry_id, p.n), 'client=' || p.client_id, 'batch=' || p.queue_master_id,
+                         'number=' || p.pseudonym, 'did=' || p.did, 'server=' || p.server_id, 'zone=' || c.timezone,
+                         'local=' || to_char(p.armed_at at time zone c.timezone, 'YYYY-MM-DD"T"HH24:MI:SS'),
+                         'dnc=' || dnc_versions(p.client_id, p.queue_master_id)),
+               E'\n' order by p.ord)) as seq
+      from added a join planned p on p.entry_id = a.entry_id and p.n = a.n join client c on c.id = p.client_id
 )
-select entry_id, n::bigint, null from added
+select entry_id, n::bigint, null from added where (select count(*) from told) = 1
 union all
 select entry_id, n, list from ours where list is not null
 union all
@@ -257,7 +265,7 @@ select attempt_withdraw($1::bigint[], $2::bigint[], $3::timestamptz[])::text;
 
 -- name: entries_cancel
 -- What of these entries is not finished and has no attempt under way ends here: called off, or expired ($4); also when it waited
--- to be called again. No row of rollup_hour: nothing was dialled.
+-- to be called again. No row of rollup_hour: nothing was dialled. Node $5's ledger says what has expired.
 -- "offset 0" keeps each range together: a plan that was made while the tables were empty would join all that is in them.
 with added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, disposition, reason, is_final, started_at, ended_at,
@@ -278,7 +286,15 @@ with added as (
                                     and not exists (select from call_detail d where d.entry_id = a.entry_id and d.n = a.n))
          offset 0) e
     on conflict do nothing
-    returning queue_master_id, disposition
+    returning entry_id, client_id, queue_master_id, disposition, ended_at
+), told as (
+    select ledger_add($5::text, string_agg(
+               concat_ws(' ', 'refuse', call_name(a.entry_id, 0), 'client=' || a.client_id, 'batch=' || a.queue_master_id,
+                         'gate=expired', 'zone=' || c.timezone, 'local=' || to_char(a.ended_at at time zone c.timezone,
+                                                                                   'YYYY-MM-DD"T"HH24:MI:SS')),
+               E'\n' order by a.entry_id)) as seq
+      from added a join client c on c.id = a.client_id
+     where a.disposition = 'expired'
 ), waited as (
     delete from retry r using unnest($1, $2, $3) as c (client_id, first, last)
      where r.client_id = c.client_id and r.entry_id between c.first and c.last
@@ -287,19 +303,22 @@ with added as (
     update chunk set rests = false where id in (select entry_id >> 10 from waited) and rests
 )
 insert into rollup_batch as r (queue_master_id, disposition, entries)
-select queue_master_id, disposition, count(*) from added where queue_master_id is not null group by 1, 2
+select queue_master_id, disposition, count(*) from added
+ where queue_master_id is not null and (select count(*) from told) = 1
+ group by 1, 2
 on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries;
 
 -- name: detail_finish
--- Details, and the rollups of those that are new. No attempts left: it was the last.
+-- Details, and the rollups of those that are new; of node $23 the ledger's word about those that were refused ($22: their
+-- numbers' pseudonyms). No attempts left: it was the last.
 with done as (
     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                          $8::bigint[], $9::text[], $10::bigint[], $11::boolean[], $12::timestamptz[], $13::timestamptz[],
                          $14::timestamptz[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[],
-                         $20::boolean[], $21::text[])
+                         $20::boolean[], $21::text[], $22::text[])
         as d (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason, attempts_left,
               estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms, number, answered_by, result,
-              opted_out, recording)
+              opted_out, recording, pseudonym)
 ), added as (
     insert into call_detail (entry_id, n, client_id, queue_master_id, server_id, did, disposition, hangup_cause, reason,
                              is_final, attempts_left, estimated, started_at, answered_at, ended_at, duration_ms, billsec_ms,
@@ -345,8 +364,18 @@ with done as (
      where is_final and queue_master_id is not null
      group by 1, 2
     on conflict (queue_master_id, disposition) do update set entries = r.entries + excluded.entries
+), told as (
+    select ledger_add($23::text, string_agg(
+               concat_ws(' ', 'refuse', call_name(a.entry_id, a.n), 'client=' || a.client_id, 'batch=' || a.queue_master_id,
+                         'number=' || d.pseudonym, 'gate=' || refusing_gate(d.disposition, d.reason),
+                         'zone=' || c.timezone, 'local=' || to_char(a.ended_at at time zone c.timezone,
+                                                                    'YYYY-MM-DD"T"HH24:MI:SS'),
+                         'dnc=' || dnc_versions(a.client_id, a.queue_master_id), 'reason=' || to_json(d.reason)),
+               E'\n' order by a.entry_id, a.n)) as seq
+      from added a join done d on d.entry_id = a.entry_id and d.n = a.n join client c on c.id = a.client_id
+     where a.disposition in ('suppressed', 'expired')
 )
-select count(*) from added;
+select count(*) from added where (select count(*) from told) = 1;
 
 -- name: event_append
 -- Numbers the events of one turn per client, dense and in commit order. Answers position and seq.

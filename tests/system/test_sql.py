@@ -102,6 +102,8 @@ def test_an_older_schema_is_named_with_the_remedy(server):
 
 FORBIDDEN = {
     "ccs_api": """
+        select * from ledger
+        select ledger_add('x', 'x')
         select ami_secret from server
         select ami_user from server
         select * from server
@@ -180,6 +182,7 @@ FORBIDDEN = {
         insert into schema_version values (3, 'x')
     """,
     "ccs_login": """
+        select * from ledger
         select * from server
         select asyncdatabaseurl from client
         select * from audit
@@ -217,6 +220,8 @@ FORBIDDEN = {
         select partitions_advance()
     """,
     "ccs_admin": """
+        insert into ledger_head values ('x', 1, 'x')
+        select ledger_add('x', 'x')
         select password_hash from app_user
         select * from report.call
         select * from entries_erase(1, '{1}')
@@ -252,6 +257,8 @@ FORBIDDEN = {
         insert into schema_version values (3, 'x')
     """,
     "reader": """
+        select * from public.ledger
+        select * from public.ledger_head
         select * from public.client
         select * from public.entry
         select * from public.call_detail
@@ -297,6 +304,9 @@ FORBIDDEN = {
         set session_replication_role = replica
     """,
     "ccs_owner": """
+        update ledger set decisions = 'x'
+        delete from ledger
+        truncate ledger
         update audit set actor = 'x'
         update audit set at = now() where id = -1
         delete from audit
@@ -332,6 +342,7 @@ FORBIDDEN = {
         checkpoint
     """,
     "ccs_courier": """
+        select * from ledger
         select * from client
         select did from client
         insert into client_database (client_id, seq) values (1, 1)
@@ -371,6 +382,10 @@ FORBIDDEN = {
         select * from pg_authid
     """,
     "ccs_dispatcher": """
+        insert into ledger select * from ledger
+        update ledger_head set seq = 1
+        delete from ledger
+        select weeks_retire('event', 1)
         select password_hash from app_user
         select username from app_user
         select refresh_id from user_session

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 INDIA = zoneinfo.ZoneInfo("Asia/Kolkata")
-OPEN = ["pending", "queued", "dialing", "ringing", "answered"]
+OPEN = ["pending", "queued", "retry_wait", "dialing", "ringing", "answered"]
 STATES = OPEN + ["completed", "busy", "no_answer", "rejected", "invalid", "congestion", "failed",
                  "canceled", "expired", "suppressed", "unknown"]
 LARGE = 2500  # two chunks and a part of a third

@@ -186,6 +186,7 @@ static void client_remove(struct dispatcher *d, struct client *client)
 	dir_remove_client(d->seg, client->id);
 	HASH_DEL(d->clients, client);
 	day_free(client);
+	heap_free(&client->again_batches);
 	hours_forget(client);
 	free(client);
 }

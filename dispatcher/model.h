@@ -89,9 +89,11 @@ struct queue {
 	struct client *client;
 	struct waiting *waiting; /* in line, oldest first */
 	uint32_t waiting_n;
-	struct chunk *known; /* oldest first */
-	uint32_t loading;    /* chunks */
-	uint32_t chunks_n;   /* that refer to it */
+	struct waiting *again;	     /* those that are called again, in their client's line */
+	struct heap_node again_turn; /* among its client's again_batches, while it may have turns */
+	struct chunk *known;	     /* oldest first */
+	uint32_t loading;	     /* chunks */
+	uint32_t chunks_n;	     /* that refer to it */
 	enum queue_place place;
 	bool brought;		   /* a chunk into the window, since it is open */
 	struct queue *prev, *next; /* the client's open ones, by age, those behind or those shut */
@@ -139,6 +141,7 @@ struct waiting {
 	int64_t avoids_until_us;     /* the server where its last attempt failed */
 	bool held;		     /* waits for a live number, not in the client's queue */
 	enum dnc_list listed;	     /* when its chunk was read: it is not dialled */
+	int64_t again_place;	     /* in the line of those that are called again */
 	struct waiting *prev, *next; /* its queue's line, a number's held list, or the free list */
 };
 
@@ -184,8 +187,10 @@ struct client {
 	struct starts starts;
 	struct edge *edges;
 	struct queue quick;
-	struct queue again;   /* entries that are called again, of all its batches */
-	uint32_t again_turns; /* of these in a row */
+	struct queue again; /* entries that are called again: in its batches' lists, counted here */
+	struct heap again_batches;	 /* that may have turns, by the place of their first */
+	int64_t again_front, again_back; /* places of the line that were given last */
+	uint32_t again_turns;		 /* of these in a row */
 	struct redial_policy redial;
 	uint32_t number_limit; /* calls to one number on a day; 0 = no limit */
 	struct queue *open;    /* batches with entries in the window, oldest first */

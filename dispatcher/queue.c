@@ -34,6 +34,24 @@ void queue_hold(struct queue *queue)
 	queue->chunks_n++;
 }
 
+/* ---- called again ---- */
+
+void queue_settle_again(struct queue *queue)
+{
+	struct heap *batches = &queue->client->again_batches;
+	if (queue->again && queue->place != QUEUE_SHUT && terms_known(queue))
+		heap_put(batches, &queue->again_turn, queue->again->again_place);
+	else
+		heap_remove(batches, &queue->again_turn);
+}
+
+/* The first of those that are called again whose batch may have turns. */
+static struct waiting *first_again(const struct client *client)
+{
+	struct heap_node *first = heap_first(&client->again_batches);
+	return first ? CONTAINER(first, struct queue, again_turn)->again : NULL;
+}
+
 /* ---- in the window, or behind ---- */
 
 static void queue_open(struct queue *queue)
@@ -80,6 +98,7 @@ void queue_shut(struct queue *queue)
 	queue->place = QUEUE_SHUT;
 	queue->is_full = queue->waiting || queue->loading;
 	queue->client->shut_full_n += queue->is_full;
+	queue_settle_again(queue);
 }
 
 void queue_reopen(struct queue *queue)
@@ -94,6 +113,7 @@ void queue_reopen(struct queue *queue)
 	} else if (queue->known) {
 		queue_stand_behind(queue);
 	}
+	queue_settle_again(queue);
 }
 
 void queue_drop(struct dispatcher *d, struct queue *queue)
@@ -216,22 +236,46 @@ struct queue *queue_of_waiting(const struct waiting *w)
 	return w->line ? &w->chunk->client->again : w->chunk->queue;
 }
 
+/* The list that it stands in: of those that are called again each batch has its own, which are one line by their places. */
+static struct waiting **list_of(const struct waiting *w)
+{
+	struct queue *queue = w->chunk->queue;
+	return w->line ? &queue->again : &queue->waiting;
+}
+
 void queue_add(struct waiting *w)
 {
-	DL_APPEND(queue_of_waiting(w)->waiting, w);
+	w->again_place = ++w->chunk->client->again_back;
+	DL_APPEND(*list_of(w), w);
 	be_seen(queue_of_waiting(w));
+	if (w->line)
+		queue_settle_again(w->chunk->queue);
 }
 
 void queue_return(struct waiting *w)
 {
-	DL_PREPEND(queue_of_waiting(w)->waiting, w);
+	w->again_place = --w->chunk->client->again_front;
+	DL_PREPEND(*list_of(w), w);
 	be_seen(queue_of_waiting(w));
+	if (w->line)
+		queue_settle_again(w->chunk->queue);
 }
 
 void queue_remove(struct waiting *w)
 {
-	DL_DELETE(queue_of_waiting(w)->waiting, w);
+	DL_DELETE(*list_of(w), w);
 	queue_of_waiting(w)->waiting_n--;
+	if (w->line)
+		queue_settle_again(w->chunk->queue);
+}
+
+const struct waiting *queue_again(
+	const struct dispatcher *d, const struct client *client, uint64_t queue_master_id)
+{
+	const struct queue *queue = &client->quick;
+	if (queue_master_id)
+		HASH_FIND(hh, d->queues, &queue_master_id, sizeof(queue_master_id), queue);
+	return queue ? queue->again : NULL;
 }
 
 /* ---- turns ---- */
@@ -281,15 +325,6 @@ static struct queue *next_batch(const struct client *client)
 	struct queue *younger =
 		first && client->oldest_ahead > 0 ? next_younger(client, first) : NULL;
 	return younger ? younger : first;
-}
-
-/* The first of those that are called again whose batch may have turns. */
-static struct waiting *first_again(const struct client *client)
-{
-	struct waiting *w = client->again.waiting;
-	while (w && (w->chunk->queue->place == QUEUE_SHUT || !terms_known(w->chunk->queue)))
-		w = w->next;
-	return w;
 }
 
 struct waiting *queue_first(const struct client *client)

@@ -44,11 +44,18 @@ void queue_remove(struct waiting *w);
 void queue_shut(struct queue *queue);
 void queue_reopen(struct queue *queue);
 
+/* The batch's terms are known: those of its entries that are called again may have turns. */
+void queue_settle_again(struct queue *queue);
+
 /* A weight has changed: what was owed under the old ones is forgotten. */
 void queue_weighed(struct client *client);
 
 /* The entry whose turn it is; NULL when none is in line. */
 struct waiting *queue_first(const struct client *client);
+
+/* The first of the queue's entries that are called again, in line or not; NULL when it has none. */
+const struct waiting *queue_again(
+	const struct dispatcher *d, const struct client *client, uint64_t queue_master_id);
 
 /* In whose line it stands: its batch's, its client's quick calls', or that of entries that are called again. */
 struct queue *queue_of_waiting(const struct waiting *w);

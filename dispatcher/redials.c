@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "dispatcher/directory.h"
 #include "dispatcher/lookups.h"
+#include "dispatcher/queue.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/slot.h"
 #include "dispatcher/terms.h"
@@ -134,7 +135,7 @@ static bool is_here(struct dispatcher *d, const struct client *client, const str
 	const struct waiting *w;
 	if (slot_of_entry(d, row->entry_id))
 		return true;
-	for (w = client->again.waiting; w; w = w->next)
+	for (w = queue_again(d, client, row->queue_master_id); w; w = w->next)
 		if (w->row->entry_id == row->entry_id)
 			return true;
 	for (w = number ? number->held : NULL; w; w = w->next)

@@ -124,6 +124,7 @@ void terms_heard(struct dispatcher *d, struct queue *queue, uint64_t version)
 		return;
 	}
 	*terms = (struct terms){.is_known = true, .weight = 1};
+	queue_settle_again(queue);
 }
 
 void terms_forget(struct dispatcher *d, struct queue *queue)
@@ -205,6 +206,7 @@ static void take_row(struct dispatcher *d, struct queue *queue, const struct row
 		caller_id_drop(d, before.did);
 	owe_pace(d, queue, &before, row_bool(rows, row, WAS_HERE));
 	queue_weighed(queue->client);
+	queue_settle_again(queue);
 	settle(d, queue);
 	client_refill(d, queue->client);
 	sched_client_ready(d, queue->client);

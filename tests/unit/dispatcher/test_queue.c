@@ -1,9 +1,11 @@
 /* Turns inside a client: entries go in by chunks, as PostgreSQL hands them out, and are dialled one by one. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "dispatcher/queue.h"
 #include "dispatcher/terms.h"
@@ -62,8 +64,9 @@ static uint64_t dial(struct world *w)
 		return UINT64_MAX;
 	struct chunk *chunk = entry->chunk;
 	uint64_t batch = chunk->queue->id;
+	struct queue *queue = queue_of_waiting(entry);
 	queue_remove(entry);
-	queue_served(&w->client, chunk->queue);
+	queue_served(&w->client, queue);
 	free(entry);
 	if (--chunk->waiting == 0) {
 		queue_drop(&w->d, chunk->queue);
@@ -78,6 +81,8 @@ static int tear_down(void **state)
 	while (dial(w) != UINT64_MAX)
 		;
 	assert_null(w->d.queues);
+	assert_int_equal(w->client.again_batches.n, 0);
+	heap_free(&w->client.again_batches);
 	free(w);
 	return 0;
 }
@@ -262,6 +267,95 @@ static void batches_that_are_shut_keep_nobody_out(void **state)
 			queue_reopen(queue_of(&w->d, &w->client, batch));
 }
 
+/* ---- called again ---- */
+
+/* An entry of the batch that comes back. Its chunk is there for it alone. */
+static struct waiting *call_again(struct world *w, uint64_t batch, struct waiting *entry)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	assert_non_null(chunk);
+	chunk->client = &w->client;
+	chunk->queue = queue_of(&w->d, &w->client, batch);
+	chunk->waiting = 1;
+	queue_hold(chunk->queue);
+	*entry = (struct waiting){
+		.chunk = chunk, .line = (struct redial_line *)w}; /* never looked into */
+	queue_add(entry);
+	return entry;
+}
+
+static struct waiting *call_again_known(struct world *w, uint64_t batch)
+{
+	struct waiting *entry = calloc(1, sizeof(*entry));
+	assert_non_null(entry);
+	terms_heard(&w->d, queue_of(&w->d, &w->client, batch), 0);
+	return call_again(w, batch, entry);
+}
+
+/* One line over all batches, first come, first served; one whose batch was shut has kept its place. */
+static void who_is_called_again_keeps_his_place(void **state)
+{
+	struct world *w = *state;
+	static const uint64_t in[] = {3, 0, 1, 3, 2, 1}, with_3_shut[] = {0, 1};
+	static const uint64_t then[] = {1, 3, 3, 2, 1};
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		(void)call_again_known(w, in[i]);
+	queue_shut(queue_of(&w->d, &w->client, 3));
+	assert_int_equal(dial(w), with_3_shut[0]);
+	struct waiting *back = queue_first(&w->client);
+	assert_int_equal(back->chunk->queue->id, with_3_shut[1]);
+	queue_remove(back);
+	queue_reopen(queue_of(&w->d, &w->client, 3));
+	queue_return(back);
+	for (size_t i = 0; i < ARRAY_LEN(then); i++)
+		assert_int_equal(dial(w), then[i]);
+	assert_int_equal(dial(w), UINT64_MAX);
+}
+
+/* Until its batch's terms are known nothing of it is called again. */
+static void unknown_terms_hold_back_who_is_called_again(void **state)
+{
+	struct world *w = *state;
+	struct waiting *entry = calloc(1, sizeof(*entry));
+	assert_non_null(entry);
+	(void)call_again(w, 1, entry);
+	(void)call_again_known(w, 2);
+	assert_int_equal(dial(w), 2);
+	assert_int_equal(dial(w), UINT64_MAX);
+	terms_heard(&w->d, queue_of(&w->d, &w->client, 1), 0);
+	assert_int_equal(dial(w), 1);
+}
+
+/* Whose turn it is is found without a look at any of a shut batch's: here none of them could be read. */
+static void a_shut_batch_is_not_walked_past(void **state)
+{
+	enum { WAITING = 1000 };
+	struct world *w = *state;
+	size_t bytes = WAITING * sizeof(struct waiting);
+	struct waiting *shut =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(shut, MAP_FAILED);
+	terms_heard(&w->d, queue_of(&w->d, &w->client, 1), 0);
+	for (size_t i = 0; i < WAITING; i++)
+		(void)call_again(w, 1, &shut[i]);
+	(void)call_again_known(w, 2);
+	(void)call_again_known(w, 2);
+	queue_shut(queue_of(&w->d, &w->client, 1));
+	assert_return_code(mprotect(shut, bytes, PROT_NONE), errno);
+	assert_int_equal(dial(w), 2);
+	assert_int_equal(dial(w), 2);
+	assert_int_equal(dial(w), UINT64_MAX);
+	assert_return_code(mprotect(shut, bytes, PROT_READ | PROT_WRITE), errno);
+	queue_reopen(queue_of(&w->d, &w->client, 1));
+	for (size_t i = 0; i < WAITING; i++) {
+		assert_ptr_equal(queue_first(&w->client), &shut[i]);
+		queue_remove(&shut[i]);
+		queue_drop(&w->d, shut[i].chunk->queue);
+		free(shut[i].chunk);
+	}
+	munmap(shut, bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +368,9 @@ int main(void)
 		WORLD_TEST(weights_divide_the_turns),
 		WORLD_TEST(a_batch_that_is_shut_has_no_turn),
 		WORLD_TEST(batches_that_are_shut_keep_nobody_out),
+		WORLD_TEST(who_is_called_again_keeps_his_place),
+		WORLD_TEST(unknown_terms_hold_back_who_is_called_again),
+		WORLD_TEST(a_shut_batch_is_not_walked_past),
 	};
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

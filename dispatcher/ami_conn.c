@@ -111,6 +111,7 @@ void ami_conn_flush(struct ami_conn *conn)
 
 	if (conn->sock.out.n == 0 || conn->broken)
 		return;
+	bool was_blocked = conn->blocked;
 	enum ami_sent sent = ami_sock_send(&conn->sock, &err);
 	conn->blocked = sent == AMI_SENT_NOTHING;
 	conn->retry_us = conn->now_us + RETRY_SEND_US;
@@ -119,6 +120,8 @@ void ami_conn_flush(struct ami_conn *conn)
 		set_error(conn, err.text);
 	}
 	tell_deadline(conn);
+	if (was_blocked && sent == AMI_SENT_ALL && conn->ops->drained)
+		conn->ops->drained(conn->arg);
 }
 
 static void closed(struct ami_conn *conn)

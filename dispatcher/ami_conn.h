@@ -62,6 +62,9 @@ struct ami_conn_ops {
 
 	/* ami_conn_deadline may say something else than before; may be NULL. */
 	void (*timed)(void *arg);
+
+	/* What the kernel had no room for has left: ami_conn_can_send may be true again. May be NULL. */
+	void (*drained)(void *arg);
 };
 
 /* Starts DOWN; the first tick connects. poll, ops and arg are borrowed. Fails with INPUT when user

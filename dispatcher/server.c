@@ -215,11 +215,18 @@ static void on_timed(void *arg)
 	server_set_deadline(arg);
 }
 
+void server_drained(void *arg)
+{
+	struct server *server = arg;
+	sched_server_freed(server->d, server);
+}
+
 static const struct ami_conn_ops conn_ops = {.up = on_up,
 	.down = on_down,
 	.message = on_message,
 	.probed = on_probed,
-	.timed = on_timed};
+	.timed = on_timed,
+	.drained = server_drained};
 
 void server_start(struct dispatcher *d, struct server *server, int fd)
 {

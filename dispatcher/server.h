@@ -19,6 +19,9 @@ bool server_takes_calls(const struct server *server);
 /* Writes armed calls, oldest first, as far as the window of unanswered Originates allows. */
 void server_write_armed(struct server *server);
 
+/* Its connection (arg: the server) has room again: who found it full is woken. */
+void server_drained(void *arg);
+
 /* A Response to an Originate has come. */
 void server_answered(struct server *server);
 

@@ -173,7 +173,8 @@ static void on_probed(void *arg)
 	say("probed");
 }
 
-static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed, NULL};
+static const struct ami_conn_ops ops = {
+	.up = on_up, .down = on_down, .message = on_message, .probed = on_probed};
 
 static struct str decode(char *text)
 {

@@ -96,7 +96,8 @@ static inline void on_probed(void *arg)
 	((struct rig *)arg)->probes++;
 }
 
-static const struct ami_conn_ops ops = {on_up, on_down, on_message, on_probed, NULL};
+static const struct ami_conn_ops ops = {
+	.up = on_up, .down = on_down, .message = on_message, .probed = on_probed};
 
 static inline uint16_t listen_somewhere(int *listener)
 {

@@ -77,7 +77,7 @@ static void rig_segment(struct rig *rig)
 	rig_must(worker_slot_take(&rig->seg, POOL_SQL, &err), &err);
 }
 
-static const struct ami_conn_ops rig_deaf = {0};
+static const struct ami_conn_ops rig_deaf = {.drained = server_drained};
 
 static void rig_server(struct rig *rig, uint32_t i)
 {

@@ -116,6 +116,43 @@ static void a_freed_channel_goes_to_who_waits(void **state)
 	assert_int_equal(live(w, 1), 1);
 }
 
+/* Nothing leaves the server's connection any more: its Asterisk does not read. */
+static void fill(struct server *server)
+{
+	static char action[8192];
+	memset(action, 'x', sizeof(action));
+	while (ami_conn_can_send(server->conn)) {
+		assert_true(ami_conn_send(server->conn, (struct str){action, sizeof(action)}));
+		ami_conn_flush(server->conn);
+	}
+}
+
+static void read_all(int fd)
+{
+	char bytes[65536];
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* No call of the server, and so no event, has to come for that. */
+static void a_connection_that_has_room_again_wakes_who_found_it_full(void **state)
+{
+	struct rig *w = *state;
+	struct server *server = &w->servers[0];
+	fill(server);
+	announce(w, 0, 1, 9000000000);
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 0);
+	assert_int_equal(atomic_load(&w->clients[0].usage->gate), GATE_server_down);
+	assert_false(sched_wants_turn(&w->d));
+	read_all(w->far_ends[0]);
+	w->d.now_mono_us = ami_conn_deadline(server->conn);
+	server_tick(server);
+	assert_true(sched_wants_turn(&w->d));
+	sched_pass(&w->d);
+	assert_int_equal(live(w, 0), 1);
+}
+
 /* When the channel was freed that the oldest call refills. */
 static int64_t refilled_us(const struct rig *w)
 {
@@ -284,6 +321,7 @@ int main(void)
 		WORLD_TEST(who_cannot_use_a_channel_lets_the_next_have_it),
 		WORLD_TEST(a_servers_rate_wakes_as_many_as_may_begin),
 		WORLD_TEST(a_freed_channel_goes_to_who_waits),
+		WORLD_TEST(a_connection_that_has_room_again_wakes_who_found_it_full),
 		WORLD_TEST(a_refill_is_measured_from_when_somebody_waits),
 		WORLD_TEST(no_limit_is_exceeded),
 		WORLD_TEST(calls_per_hour_hold_and_go_on_in_time),

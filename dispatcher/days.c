@@ -151,7 +151,7 @@ void day_free(struct client *client)
 /* Counted here since the day began, calls on their way to the journal included: better than what PostgreSQL says. */
 static bool counts_are_known(const struct day *day, int64_t ends_us)
 {
-	return day->ends_us == ends_us || (day->ends_us == 0 && day->round > 0);
+	return day->ends_us == ends_us || (day->ends_us == 0 && day->is_counted);
 }
 
 /* Another day (its zone has changed), or other caps: what waited for the end of the day may go now. */
@@ -159,9 +159,10 @@ static void take_day(struct dispatcher *d, struct client *client, int64_t ends_u
 {
 	struct day *day = &client->day;
 	bool known = counts_are_known(day, ends_us);
-	bool same = known && day->round > 0 && str_eq(strbuf_view(&day->caps), caps);
+	bool same = known && day->is_counted && str_eq(strbuf_view(&day->caps), caps);
 	if (!known)
 		start_again(day);
+	day->is_counted = true;
 	day->ends_us = ends_us;
 	if (!same) {
 		strbuf_reset(&day->caps);

@@ -173,7 +173,7 @@ def test_a_daily_cap_of_a_region_holds_back_its_calls_only(stack, asterisk):
     batch_id = client.insert(asterisk.numbers("busy", 5))
     client.dispatch()
     stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
-    assert used_today(stack, client) == {"IN": 2}
+    stack.wait_until(lambda: used_today(stack, client) == {"IN": 2}, "what is planned is journalled")
     abroad = client.insert(["+12025550100"])  # no such telephone here, but a call
     client.dispatch()
     assert client.wait_finished(abroad).dispositions == {"invalid": 1}
@@ -183,7 +183,7 @@ def test_a_daily_cap_of_a_region_holds_back_its_calls_only(stack, asterisk):
     stack.wait_ready()
     late = client.call(asterisk.numbers("busy")[0])
     stack.wait_until(lambda: client.dispatch()["blocked_reason"] == "daily_cap", "the cap is the reason")
-    assert client.attempts() == 3
+    assert (client.attempts(), used_today(stack, client)) == (3, {"IN": 2, "US": 1})
 
     set_client(stack, client, "--daily-caps=IN:4,US:1")
     stack.wait_until(lambda: client.attempts() == 5, "two more may be called")

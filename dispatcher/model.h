@@ -173,8 +173,8 @@ struct day {
 	uint32_t regions_n, regions_cap;
 	struct strbuf caps;    /* as SQL has them: "US:500 other:50 all:9000" */
 	struct shm_day *shown; /* in the segment */
-	bool is_counted; /* PostgreSQL has said what is used */
-	uint32_t round;	 /* counts up when what was put off may be tried again */
+	bool is_counted;       /* PostgreSQL has said what is used */
+	uint32_t round;	       /* counts up when what was put off may be tried again */
 };
 
 struct number_hours;

@@ -67,7 +67,7 @@ def test_head_is_get_without_a_body(client, path):
 
 @pytest.mark.parametrize("path, allow", [(ME, "GET, HEAD, OPTIONS"), (CALL, "POST, OPTIONS"),
                                          ("/clients/regenerate-api-key", "POST, PUT, OPTIONS"),
-                                         ("/queues/batches/1", "GET, HEAD, OPTIONS")])
+                                         ("/queues/batches/1", "GET, HEAD, PATCH, OPTIONS")])
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_X4_options_says_what_an_address_takes(client, path, allow, slash):
     answer = client.api.as_client(None).request("OPTIONS", path.rstrip("/") + slash)

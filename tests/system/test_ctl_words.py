@@ -22,7 +22,7 @@ def completed(*words) -> list:
 
 def test_nouns_then_verbs_then_options():
     assert {noun for noun, _, _ in COMMANDS} <= set(completed(""))
-    assert completed("cli") == ["client", "client-cert"]
+    assert completed("cli") == ["client", "client-db", "client-cert"]
     assert completed("client", "") == [verb for noun, verb, _ in COMMANDS if noun == "client"]
     assert completed("-c", "/etc/ccs.conf", "server", "dr") == ["drain"]
     assert completed("--config", "=", "/etc/ccs.conf", "server", "dr") == ["drain"]

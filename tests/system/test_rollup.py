@@ -37,7 +37,7 @@ class Ended(NamedTuple):
     disposition: str
     hangup_cause: int
     reason: str
-    is_final: bool
+    attempts_left: int | None
     estimated: bool
     started_at: datetime
     answered_at: datetime | None
@@ -45,6 +45,11 @@ class Ended(NamedTuple):
     duration_ms: int
     billsec_ms: int
     number: str | None = None
+    answered_by: str | None = None
+    result: str | None = None
+    opted_out: bool = False
+    recording: str | None = None
+    pseudonym: str | None = None
 
 
 class Caller:
@@ -67,7 +72,7 @@ class Caller:
             started_at = datetime.fromisoformat(started_at).replace(tzinfo=timezone.utc)
         answered = disposition == "completed"
         return Ended(entry_id or self.new_entry(), n, self.client_id, self.batch,
-                     self.server_id if n else None, "1", disposition, 16, "test", is_final, False,
+                     self.server_id if n else None, "1", disposition, 16, "test", None if is_final else 1, False,
                      started_at, started_at if answered else None,
                      started_at + timedelta(seconds=seconds), seconds * 1000,
                      seconds * 1000 if answered else 0)
@@ -79,12 +84,12 @@ class Caller:
         """Writes details and rollups as the dispatcher does; how many details were new."""
         finish = statement("detail_finish")
         holes = ", ".join(["%s"] * finish.parameters)
-        casts = re.findall(r"(\$\d+::\w+\[\])", finish.text)
+        casts = re.findall(r"(\$\d+::\w+(?:\[\])?)", finish.text)
         types = {int(number): kind for number, kind in (cast[1:].split("::") for cast in casts)}
         with self.db.committing("ccs_dispatcher") as cursor:
             kinds = ", ".join(types[n] for n in range(1, finish.parameters + 1))
             cursor.execute(f"prepare finish ({kinds}) as {finish.text}")
-            cursor.execute(f"execute finish ({holes})", [list(column) for column in zip(*calls)])
+            cursor.execute(f"execute finish ({holes})", [*map(list, zip(*calls)), "node"])
             return cursor.fetchone()[0]
 
     def hours(self) -> dict:

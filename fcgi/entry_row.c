@@ -272,7 +272,7 @@ void csv_entry_row(struct strbuf *sb, const struct rows *rows, int row, const st
 		is_told && !row_is_null(rows, row, N) ? (uint64_t)row_i64(rows, row, N) : attempts;
 
 	gate = gate_of(rows, row, state, gate);
-	bool is_blocked = state <= STATE_queued && gate != GATE_NONE;
+	bool is_blocked = state <= STATE_retry_wait && gate != GATE_NONE;
 	const struct cell made[] = {
 		cell_number(CELL_NUMBER, (int64_t)id),
 		cell_text(call_id_text(id, MAX(n, UINT64_C(1)), call_id)),

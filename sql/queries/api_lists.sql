@@ -125,7 +125,10 @@ with part as materialized (
       left join call_detail d on d.entry_id = e.entry_id and d.is_final
       left join unnest($6::bigint[], $7::text[]) as live (entry_id, state) on live.entry_id = e.entry_id
      where $5::text is null
-        or $5 = coalesce(d.disposition::text, live.state, case when c.dispatched_at is null then 'pending' else 'queued' end)
+        or $5 = coalesce(d.disposition::text, live.state,
+                         case when c.dispatched_at is null then 'pending'
+                              when exists (select from retry w where w.entry_id = e.entry_id) then 'retry_wait'
+                              else 'queued' end)
 )
 select last.id, fitting.entry_id
   from (select max(id) as id from part) last left join fitting on true

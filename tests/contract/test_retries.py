@@ -1,5 +1,6 @@
 """Calling again: what may be, as often as was asked for and no sooner; what must not be, never."""
 import collections
+import csv
 from datetime import datetime, timedelta
 
 import pytest
@@ -84,6 +85,10 @@ def test_Q23_who_waits_says_until_when(stack, patient, asterisk):
         assert (said["status"], said["blocked_by"]["gate"]) == ("retry_wait", "retry_wait")
         assert said["blocked_by"]["next_at"][:19] == entry["next_attempt_at"][:19]
     assert {row["status"] for row in entries(patient, batch)} == {"retry_wait"}
+    path = f"/queues/batches/{batch}/entries"
+    rows = list(csv.DictReader(patient.api.get(path, status="retry_wait").body.decode().splitlines()))
+    assert [(row["status"], row["blocked_reason"]) for row in rows] == [("retry_wait", "retry_wait")] * 2
+    assert patient.api.get(path, status="queued", format="ndjson").body == b""
     said = patient.api.get(f"/queues/queue-masters/{batch}/explain").ok
     assert said["blocked_by"]["gate"] == "retry_wait"
     # nothing of it is in memory, or swept

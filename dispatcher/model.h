@@ -82,6 +82,8 @@ struct terms {
 	struct caller_id *did;	   /* to be shown where an entry asks for none; NULL: none */
 	int64_t starts_us;	   /* no call begins before; 0: at once */
 	int64_t expires_us;	   /* no call begins from then on; 0: never */
+	bool has_redial;	   /* what is called again is its own to say: */
+	struct redial_policy redial;
 };
 
 struct queue {

@@ -16,6 +16,7 @@
 #include "dispatcher/recover.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/work.h"
 
 #include "common/base.h"
@@ -73,6 +74,7 @@ static void bind(struct dispatcher *d, struct slot *slot)
 		slot->chunk = chunk_of_entry(d, slot->client, slot->entry_id,
 			slot->call->queue_master_id, slot->call->batch_id);
 		slot->chunk->live++;
+		terms_want(d, slot->chunk->queue);
 	}
 	enum shm_call_state state = slot_state(slot);
 	if (slot->call->did[0])
@@ -181,6 +183,29 @@ static void retry_from_start(struct dispatcher *d)
 	d->recovering = false;
 }
 
+static void known(void *arg, bool ok, const struct err *err);
+
+/* Whether a call that ends is the last one of its entry is for its batch to say: that is known before anything is heard of it. */
+static void ask_about_batches(struct dispatcher *d)
+{
+	if (!d->asking) {
+		finish_recovery(d);
+		return;
+	}
+	terms_ask(d);
+	stream_end(d->lookups, known, d);
+}
+
+static void known(void *arg, bool ok, const struct err *err)
+{
+	struct dispatcher *d = arg;
+	(void)err;
+	if (ok)
+		ask_about_batches(d);
+	else
+		retry_from_start(d);
+}
+
 /* Planned and in the journal: armed. Planned and not: the entry waits again in its chunk. */
 static void take_known(void *arg, const struct rows *rows)
 {
@@ -206,7 +231,7 @@ static void planned_known(void *arg, bool ok, const struct err *err)
 		if (slot_state(slot) == CALL_PLANNED)
 			(void)call_step(d, slot, EV_NOT_JOURNALLED,
 				&(struct call_cause){.at_us = d->now_us});
-	finish_recovery(d);
+	ask_about_batches(d);
 }
 
 static void ask_about_planned(struct dispatcher *d)
@@ -276,22 +301,12 @@ static void take_open_attempts(void *arg, const struct rows *rows)
 	}
 }
 
-static void rebuilt(void *arg, bool ok, const struct err *err)
-{
-	struct dispatcher *d = arg;
-	(void)err;
-	if (ok)
-		finish_recovery(d);
-	else
-		retry_from_start(d);
-}
-
 static void rebuild_from_journal(struct dispatcher *d)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	arg_text(&args, str_of(d->conf->common_node));
 	stream_query(d->lookups, SQL_ATTEMPTS_OPEN, &args, take_open_attempts, d);
-	stream_end(d->lookups, rebuilt, d);
+	stream_end(d->lookups, known, d);
 	args_free(&args);
 }
 

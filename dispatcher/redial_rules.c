@@ -32,9 +32,16 @@ void redial_rules_load(struct dispatcher *d)
 	stream_query(d->lookups, SQL_DIRECTORY_RETRY_RULES, NULL, take_rules, d);
 }
 
+/* Its batch's, and where that has none its client's. */
+static const struct redial_policy *rules_of(const struct slot *slot)
+{
+	const struct terms *terms = slot->chunk ? &slot->chunk->queue->terms : NULL;
+	return terms && terms->has_redial ? &terms->redial : &slot->client->redial;
+}
+
 uint32_t redial_rules_budget(const struct slot *slot)
 {
-	return slot->client ? redial_budget(&slot->client->redial) : 1;
+	return slot->client ? redial_budget(rules_of(slot)) : 1;
 }
 
 /* What its batch wants no more of. */
@@ -53,8 +60,7 @@ void redial_rules_judge(const struct slot *slot, struct shm_call *facts)
 	struct str name = str_of(disposition_name((enum disposition)facts->disposition));
 	int64_t due_us;
 	if (!(facts->seen & SEEN_NOT_FINAL) && budget > 1 &&
-		redial_due(
-			&slot->client->redial, redial_outcome(name), n, facts->ended_us, &due_us) &&
+		redial_due(rules_of(slot), redial_outcome(name), n, facts->ended_us, &due_us) &&
 		!is_too_late(slot, due_us)) {
 		facts->redial_us = due_us;
 		facts->seen |= SEEN_NOT_FINAL;

@@ -1,4 +1,4 @@
-/* Is an attempt the last one of its entry? By the rules of its client (shm/redial.h), when it ends. */
+/* Is an attempt the last one of its entry? By the rules (shm/redial.h) that its batch has when it ends, or else its client. */
 #ifndef CCS_DISPATCHER_REDIAL_RULES_H
 #define CCS_DISPATCHER_REDIAL_RULES_H
 

@@ -114,6 +114,12 @@ static void asked(struct dispatcher *d, struct queue *queue)
 	DL_DELETE2(d->asking, queue, asks_prev, asks_next);
 }
 
+void terms_want(struct dispatcher *d, struct queue *queue)
+{
+	if (!terms_known(queue))
+		ask(d, queue);
+}
+
 void terms_heard(struct dispatcher *d, struct queue *queue, uint64_t version)
 {
 	struct terms *terms = &queue->terms;
@@ -147,7 +153,8 @@ enum column {
 	STARTS_AT,
 	EXPIRES_AT,
 	RECORD,
-	AMD
+	AMD,
+	RETRY
 };
 
 static int64_t time_or_0(const struct rows *rows, int row, int column)
@@ -163,6 +170,17 @@ static void read_answering(
 		return;
 	terms->answering_said |= bit;
 	terms->answering |= row_bool(rows, row, column) ? bit : 0;
+}
+
+/* null: as its client has it. */
+static void read_redial(const struct rows *rows, int row, struct terms *terms)
+{
+	if (row_is_null(rows, row, RETRY))
+		return;
+	terms->has_redial = true;
+	if (!redial_read(row_text(rows, row, RETRY), &terms->redial))
+		log_error("terms.retry", "queue=%lld why=%s", (long long)row_i64(rows, row, ID),
+			log_q("a rule that this version does not know: nothing is called again"));
 }
 
 /* The one place that reads a row of queue_terms. */
@@ -183,6 +201,7 @@ static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, 
 	};
 	read_answering(rows, row, RECORD, SEEN_RECORD, &terms);
 	read_answering(rows, row, AMD, SEEN_AMD, &terms);
+	read_redial(rows, row, &terms);
 	return terms;
 }
 
@@ -234,13 +253,12 @@ static void loaded(void *arg, bool ok, const struct err *err)
 		lookups_pause(d);
 }
 
-void terms_load(struct dispatcher *d)
+void terms_ask(struct dispatcher *d)
 {
 	struct sql_args args = SQL_ARGS_INIT;
 	struct queue *queue, *next;
 	int n = 0;
 
-	d->terms_running = true;
 	struct sql_array ids = arg_array(&args, INT8OID);
 	DL_FOREACH_SAFE2(d->asking, queue, next, asks_next)
 	{
@@ -251,6 +269,12 @@ void terms_load(struct dispatcher *d)
 	}
 	array_end(&ids);
 	stream_query(d->lookups, SQL_QUEUE_TERMS, &args, take_terms, d);
-	stream_end(d->lookups, loaded, d);
 	args_free(&args);
+}
+
+void terms_load(struct dispatcher *d)
+{
+	d->terms_running = true;
+	terms_ask(d);
+	stream_end(d->lookups, loaded, d);
 }

@@ -15,6 +15,12 @@
 /* PostgreSQL has this version of the queue's terms. Asks for them when we have another. */
 void terms_heard(struct dispatcher *d, struct queue *queue, uint64_t version);
 
+/* A call of it is adopted: they are asked for, whatever their version is. */
+void terms_want(struct dispatcher *d, struct queue *queue);
+
+/* Adds the statement that reads what was asked for, or the first thousand, to those under way on the lookup stream. */
+void terms_ask(struct dispatcher *d);
+
 /* Reads what was asked for. */
 void terms_load(struct dispatcher *d);
 

@@ -7,11 +7,11 @@
 #include "registry/field_args.h"
 #include "registry/fine.h"
 #include "registry/password.h"
+#include "registry/retry_rules.h"
 #include "registry/setup.h"
 #include "shm/hours.h"
 #include "shm/network.h"
 #include "shm/policy.h"
-#include "shm/redial.h"
 #include "shm/scope.h"
 #include "sql/client_url.h"
 
@@ -146,24 +146,6 @@ static bool check_timezone(struct db *db, struct str name, struct err *err)
 		       exists ? "this machine's tzdata" : "PostgreSQL");
 }
 
-static bool check_retry(const struct str_list *rules, struct err *err)
-{
-	struct redial_rule rule;
-	bool seen[REDIAL__N] = {false};
-	for (int i = 0; i < rules->n; i++) {
-		enum redial_outcome outcome;
-		if (!redial_read_rule(rules->v[i], &outcome, &rule))
-			return fail(err, ERR_INTERNAL, "an unchecked rule");
-		if (seen[outcome])
-			return fail_code(err, ERR_INPUT, "invalid_field",
-				"retry[%d] speaks of an outcome that another rule has spoken of: "
-				"one rule each",
-				i);
-		seen[outcome] = true;
-	}
-	return true;
-}
-
 static bool has_key_for(
 	const struct secret_key *secret, const struct client_input *input, struct err *err)
 {
@@ -274,9 +256,10 @@ bool client_create(struct db *db, const struct conf *conf, const struct secret_k
 	struct client_input full = with_defaults(input, conf);
 
 	if (!fields_check(client_fields, client_fields_n, input, err) ||
-		!days_differ(&input->calling_days, err) || !check_retry(&input->retry, err) ||
-		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
-		!db_ready(db, err) || !check_timezone(db, full.timezone, err) ||
+		!days_differ(&input->calling_days, err) ||
+		!retry_rules_differ(&input->retry, err) || !check_reach(conf, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
+		!check_timezone(db, full.timezone, err) ||
 		!password_hash(input->password, hash, err))
 		return false;
 	if (!store(db, secret, actor, &full, hash, &made, err)) {
@@ -316,9 +299,9 @@ bool client_change(struct db *db, const struct conf *conf, const struct secret_k
 
 	if (!is_change(input, err) ||
 		!fields_check_given(client_fields, client_fields_n, input, err) ||
-		!days_differ(&input->calling_days, err) || !check_retry(&input->retry, err) ||
-		!check_reach(conf, input, err) || !has_key_for(secret, input, err) ||
-		!db_ready(db, err) ||
+		!days_differ(&input->calling_days, err) ||
+		!retry_rules_differ(&input->retry, err) || !check_reach(conf, input, err) ||
+		!has_key_for(secret, input, err) || !db_ready(db, err) ||
 		(input->timezone.p && !check_timezone(db, input->timezone, err)) ||
 		!edit_begin(db, NOUN_CLIENT, which, edit, err))
 		return false;

@@ -1,6 +1,7 @@
 /* Settings of batches: see settings.h. */
 #include "registry/settings.h"
 #include "registry/fine.h"
+#include "registry/retry_rules.h"
 
 #include "common/base.h"
 
@@ -102,7 +103,7 @@ static bool ends_after_its_start(const struct batch_settings *settings, struct e
 bool settings_check(const struct batch_settings *settings, struct err *err)
 {
 	return fields_check_given(settings_fields, settings_fields_n, settings, err) &&
-	       ends_after_its_start(settings, err);
+	       ends_after_its_start(settings, err) && retry_rules_differ(&settings->retry, err);
 }
 
 /* ---- out ---- */
@@ -145,7 +146,6 @@ static void put_list(const struct str_list *list, struct strbuf *out)
 static void put_value(const struct field *field, void *in, struct strbuf *out)
 {
 	const struct str *text;
-	const struct str_list *list;
 
 	switch (field->type) {
 	case FIELD_TEXT:
@@ -162,11 +162,7 @@ static void put_value(const struct field *field, void *in, struct strbuf *out)
 		strbuf_puts(out, *field_number(field, in) ? "true" : "false");
 		break;
 	case FIELD_LIST:
-		list = field_list(field, in);
-		if (list->n)
-			put_list(list, out);
-		else
-			strbuf_puts(out, "null");
+		put_list(field_list(field, in), out);
 		break;
 	}
 }

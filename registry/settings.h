@@ -43,7 +43,7 @@ bool settings_any(const struct batch_settings *settings);
 /* A batch that is added to another has none but its did: the others are the queue's, which is changed for itself. */
 MUST_USE bool settings_of_part(const struct batch_settings *settings, struct err *err);
 
-/* Adds the JSON object of those that are given, in the order of the table; what is taken back, or empty, is null. */
+/* Adds the JSON object of those that are given, in the order of the table; what is taken back, or an empty text, is null. */
 void settings_json(const struct batch_settings *settings, struct strbuf *out);
 
 /* What PostgreSQL has of a batch (p NULL: nothing) as one object with a member for each setting: null, where it is not given. */

@@ -123,7 +123,8 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 -- has been added to may have been finished a moment ago.
 select id, settings_version, appended_count > 0, settings ->> 'did', (settings ->> 'channels')::bigint,
        (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint, batch_starts_at(settings),
-       batch_expires_at(settings, created_at), (settings ->> 'record')::boolean, (settings ->> 'amd')::boolean
+       batch_expires_at(settings, created_at), (settings ->> 'record')::boolean, (settings ->> 'amd')::boolean,
+       case when settings ? 'retry' then array_to_string(array(select jsonb_array_elements_text(settings -> 'retry')), ' ') end
   from queue_master
  where id = any ($1::bigint[]);
 

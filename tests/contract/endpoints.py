@@ -32,7 +32,8 @@ _DATES = {"start_date": "date", "end_date": "date"}
 _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
 SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page",
-            "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off"}
+            "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off",
+            "retry": "rules"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 # Some of their members, by which nothing is made: one of them is taken or missing.
@@ -55,7 +56,7 @@ TAKES = {
     "allocated_servers": Takes(),
     "insert_batch": Takes(query={"strict": "flag", "dedupe": "flag", "dry_run": "off"}, body={"batch_id": "new", "data": "entries", "queue_id": "queue_master_id", **SETTINGS}),
     "load_batch": Takes(path={"batch_id": "new"}, query={"strict": "flag", "queue_id": "queue_master_id", "format": "file_format",
-                                                         "separator": "separator", **SETTINGS},
+                                                         "separator": "separator", **SETTINGS, "retry": "rule"},
                         file=b"phone_number\n9020000001\n", kind="text/csv"),
     "quick_call": Takes(body=_ENTRY),
     "dispatch_calls": Takes(query=_ACCOUNT, body=_ACCOUNT),

@@ -12,7 +12,7 @@ FILLED = {"date": "2026-01-01", "page": 1, "size": 10, "flag": 1, "off": False, 
           "sort": "-id", "batch_status": "pending", "status": "busy", "number": "9020000001",
           "object": {}, "entries": [{"phone_number": "9020000001"}], "new": 4711, "username": "nobody-at-all",
           "password": "a-good-password", "token": "x.y.z", "grant": None, "text": "text",
-          "past": "2026-01-01T09:00:00Z", "future": "2036-01-01T09:00:00+05:30", "scopes": ["read"], "networks": ["127.0.0.0/8"], "days": 1, "grace": 60,
+          "past": "2026-01-01T09:00:00Z", "future": "2036-01-01T09:00:00+05:30", "scopes": ["read"], "networks": ["127.0.0.0/8"], "days": 1, "grace": 60, "rules": ["busy:1:60"], "rule": "busy:1:60",
           "unwanted": "+442079460000", "all_unwanted": ["+442079460000"],  # nobody calls it
           # An administrator's may be anybody's: these are nobody's.
           "any_account": "NOBODY-AT-ALL", "any_key": 8_888_888_881}

@@ -67,6 +67,27 @@ def test_Q23_without_a_rule_every_entry_is_called_once(stack, asterisk):
     assert client.wait_finished(batch).attempts == 2
 
 
+def insert_with(client, batch_id, numbers, **settings):
+    data = [{"phone_number": number} for number in numbers]
+    client.api.post("/queues/insertdataincallqueue/", {"batch_id": batch_id, "data": data, **settings}).ok
+    return batch_id
+
+
+def test_Q23_a_batch_has_rules_of_its_own_or_none(stack, asterisk):
+    client = stack.new_client("PARTLY", channels=10, retry="busy:1:1")
+    wanted = {2_000_001: ({"retry": ["busy:2:1"]}, 3), 2_000_002: ({"retry": []}, 1),
+              2_000_003: ({"retry": ["no_answer:5:1"]}, 1), 2_000_004: ({}, 2)}
+    numbers = dict(zip(wanted, asterisk.numbers("busy", len(wanted))))
+    for batch, (settings, _) in wanted.items():
+        insert_with(client, batch, [numbers[batch]], **settings)
+    client.dispatch()
+    for batch, (_, attempts) in wanted.items():
+        client.wait_finished(batch)
+        rows = attempts_of(client, batch)[numbers[batch]]
+        assert [(row["attempt"], row["is_final"], row["attempts_left"]) for row in rows] == [
+            (n, n == attempts, attempts - n) for n in range(1, attempts + 1)], batch
+
+
 @pytest.fixture(scope="module")
 def patient(stack):
     """Its numbers are called again in an hour."""
@@ -127,6 +148,21 @@ def test_Q23_no_retry_is_lost_or_doubled_when_the_dispatcher_dies(stack, patient
     wait_for_retries(stack, patient, batch, 3)
     assert asterisk.times_rung(numbers) == dict.fromkeys(numbers, 3)
     cancel(stack, patient, batch)
+
+
+def test_Q23_rules_that_change_are_for_attempts_to_come(stack, patient, asterisk):
+    """Also when the dispatcher dies meanwhile: what waits keeps its time, what ends from then on is ended by the new ones."""
+    number, = asterisk.numbers("busy")
+    batch = insert_with(patient, 2_000_011, [number], retry=["busy:9:1800"])
+    patient.dispatch()
+    wait_for_retries(stack, patient, batch, 1)
+    [before] = entries(patient, batch)
+    assert moment(before["next_attempt_at"]) - moment(before["ended_at"]) == timedelta(minutes=30)
+    patient.api.request("PATCH", f"/queues/batches/{batch}", {"retry": []}, headers={"If-Match": "*"}).ok
+    assert [entry["next_attempt_at"] for entry in entries(patient, batch)] == [before["next_attempt_at"]]
+    make_due(stack, patient)
+    patient.wait_finished(batch)
+    assert [row["is_final"] for row in attempts_of(patient, batch)[number]] == [False, True]
 
 
 def test_Q23_Q28_a_paused_batch_is_not_called_again(stack, patient, asterisk):

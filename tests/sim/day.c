@@ -54,6 +54,14 @@ static struct limits roll_limits(uint32_t channels)
 		.active = true};
 }
 
+static const char *roll_retry(void)
+{
+	static const char *const rules[] = {"", "busy:1:1", "busy:3:20:linear failed:1:5",
+		"no_answer:2:60:exponential busy:2:30",
+		"congestion:3:2 no_answer:3:200 failed:2:10"};
+	return rules[dice_chance(500) ? 0 : dice(ARRAY_LEN(rules))];
+}
+
 static void roll_clients(void)
 {
 	sim.clients_n = dice_skewed(1, CLIENTS_MAX);
@@ -68,11 +76,8 @@ static void roll_clients(void)
 		}
 		if (dice_chance(100))
 			c->cap = 5 + dice(40);
-		static const char *const rules[] = {"", "busy:1:1", "busy:3:20:linear failed:1:5",
-			"no_answer:2:60:exponential busy:2:30",
-			"congestion:3:2 no_answer:3:200 failed:2:10"};
 		c->number_limit = dice_chance(100) ? 1 + dice(3) : 0;
-		c->retry = rules[dice_chance(500) ? 0 : dice(ARRAY_LEN(rules))];
+		c->retry = roll_retry();
 	}
 }
 
@@ -207,6 +212,10 @@ static void insert_batch(void)
 		roll_settings(b);
 	if (dice_chance(150))
 		roll_times(b);
+	if (dice_chance(200)) {
+		roll_settings(b);
+		b->retry = roll_retry();
+	}
 	for (uint32_t i = 0; i < chunks; i++)
 		b->open_chunks +=
 			insert_chunk(client, sim.batches_n - 1, dice_skewed(1, 60), b->dispatched);

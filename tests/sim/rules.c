@@ -319,14 +319,21 @@ void rules_over(uint64_t entry_id, uint32_t n)
 
 /* ---- rows are committed ---- */
 
-/* Called again: only after what may be, as often as its client wants, or once elsewhere; and not before the gap is over. */
+static const char *rules_of(const struct sim_entry *e)
+{
+	uint32_t batch = sim.chunks[e->chunk].batch;
+	bool its_own = batch != BATCHES_MAX && sim.batches[batch].retry;
+	return its_own ? sim.batches[batch].retry : sim.clients[e->client].retry;
+}
+
+/* Called again: only after what may be, as often as its batch or its client wants, or once elsewhere; and not before the gap is over. */
 static void judge_redial(const struct sim_entry *e, uint32_t n)
 {
 	const struct sim_attempt *before = &e->attempts[n - 1];
 	struct redial_policy policy;
 	int64_t due_us;
-	if (!redial_read(str_of(sim.clients[e->client].retry), &policy))
-		violated("a client whose rules are none");
+	if (!redial_read(str_of(rules_of(e)), &policy))
+		violated("rules that are none");
 	enum redial_outcome outcome = redial_outcome(before->disposition);
 	if (!before->has_detail || before->is_final || outcome == REDIAL__N)
 		violated("entry %llu: attempt %u follows one that is %s%.*s",

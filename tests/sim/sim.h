@@ -99,6 +99,7 @@ struct sim_batch {
 	uint32_t weight;
 	uint64_t settings_version;     /* 0: it has none */
 	int64_t starts_us, expires_us; /* of its calls; 0: at once, never */
+	const char *retry;	       /* what is called again; NULL: what its client has */
 };
 
 struct sim_attempt {

@@ -126,6 +126,12 @@ static void queue_terms(struct table *t, const struct sql_args *args)
 		put_i64(t, b->weight);
 		put_time_or_null(t, b->starts_us);
 		put_time_or_null(t, b->expires_us);
+		put_null(t);
+		put_null(t);
+		if (b->retry)
+			put_text(t, str_of(b->retry));
+		else
+			put_null(t);
 	}
 }
 

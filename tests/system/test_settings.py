@@ -6,9 +6,10 @@ import json
 import pytest
 
 INSERT = "/queues/insertdataincallqueue/"
-GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5, "record": True, "amd": False}
+GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5, "record": True, "amd": False,
+         "retry": ["busy:3:600:linear", "no_answer:1:60"]}
 NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None, "start_at": None, "deadline": None,
-        "ttl_seconds": None, "record": None, "amd": None}
+        "ttl_seconds": None, "record": None, "amd": None, "retry": None}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,8 @@ def test_settings_are_part_of_what_makes_a_batch_the_same(client, fresh):
     ("calls_per_second", -1), ("calls_per_second", []), ("weight", 0), ("start_at", "2026-12-01"), ("start_at", "2026-12-01T09:00:00"), ("start_at", 1795446000),
     ("deadline", "2026-02-30T09:00:00Z"), ("deadline", "2026-12-01T24:00:00Z"), ("deadline", "2026-12-01T09:00:00+99:00"),
     ("deadline", "2026-12-01 09:00:00Z"), ("ttl_seconds", -1), ("ttl_seconds", 31_622_401), ("weight", 1_000_001), ("name", 7), ("name", "x" * 201),
-    ("name", "a\x07b"), ("did", 91)])
+    ("name", "a\x07b"), ("did", 91), ("retry", "busy:1:60"), ("retry", [7]), ("retry", ["busy"]), ("retry", ["rejected:1:60"]),
+    ("retry", ["busy:1:60", "failed:1:60", "busy:2:60"])])
 def test_a_bad_setting_is_named_and_nothing_is_stored(client, fresh, name, value):
     batch_id = fresh()
     assert refused(insert(client, batch_id, **{name: value}), 400, "invalid_field").startswith(name)
@@ -87,18 +89,36 @@ def test_a_bad_setting_is_named_and_nothing_is_stored(client, fresh, name, value
     assert settings_of(client, batch_id) == NONE
 
 
+def as_parameter(value):
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def test_a_file_takes_them_as_parameters(client, fresh):
     batch_id = fresh()
     path = f"/queues/batches/{batch_id}/entries"
     load = lambda **query: client.api.request("POST", path, b"phone_number\n9020000001\n",  # noqa: E731
                                               headers={"Content-Type": "text/csv"},
-                                              **{name: str(value).lower() if isinstance(value, bool) else value
-                                                 for name, value in query.items()})
+                                              **{name: as_parameter(value) for name, value in query.items()})
     assert refused(load(channels="many"), 400, "invalid_field").startswith("channels")
     first = load(**GIVEN).ok
     assert settings_of(client, batch_id) == {**NONE, **GIVEN}
     assert load(**GIVEN).ok["queue_id"] == first["queue_id"]
     assert refused(load(**{**GIVEN, "weight": 6}), 409, "batch_id_used")
+
+
+def test_no_rules_is_not_the_same_as_nothing_said(stack, client, fresh):
+    batch_id = fresh()
+    insert(client, batch_id, retry=[]).ok
+    assert settings_of(client, batch_id)["retry"] == []
+    assert refused(insert(client, batch_id), 409, "batch_id_used")
+    assert change(client, batch_id, {"retry": ["failed:2:5"]}).ok["retry"] == ["failed:2:5"]
+    assert change(client, batch_id, {"retry": None}).ok["retry"] is None
+    stack.ctl_json("batch", "set", client.accountcode, str(batch_id), "--retry=busy:1:60,failed:2:5:exponential")
+    assert settings_of(client, batch_id)["retry"] == ["busy:1:60", "failed:2:5:exponential"]
+    stack.ctl_json("batch", "set", client.accountcode, str(batch_id), "--retry=")
+    assert settings_of(client, batch_id)["retry"] == []
 
 
 def test_a_part_has_none_but_a_did(client, fresh):

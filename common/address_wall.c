@@ -168,7 +168,8 @@ static bool is_local_name(struct str host)
 	return !memchr(host.p, '.', host.n);
 }
 
-static bool check_name(const struct address_wall *wall, struct str host, struct err *err)
+/* A name, or an IPv4 address. */
+static bool check_spelling(const struct address_wall *wall, struct str host, struct err *err)
 {
 	char terminated[256];
 	struct in_addr ipv4;
@@ -183,27 +184,44 @@ static bool check_name(const struct address_wall *wall, struct str host, struct 
 	if (!host.n || !str_copy(terminated, sizeof(terminated), host))
 		return fail(err, ERR_INPUT, "its host is missing or too long");
 	/* As a resolver would: 2130706433, 0x7f.1 and 0177.0.0.1 are addresses, too. */
-	if (inet_aton(terminated, &ipv4)) {
-		map(bytes, &ipv4);
-		return admits(wall, bytes) ||
-		       fail(err, ERR_INPUT, "its host is an address that is not public");
-	}
-	return wall->n || !is_local_name(host) ||
-	       fail(err, ERR_INPUT, "its host is no public name");
+	if (!inet_aton(terminated, &ipv4))
+		return true;
+	map(bytes, &ipv4);
+	return admits(wall, bytes) ||
+	       fail(err, ERR_INPUT, "its host is an address that is not public");
 }
 
-bool wall_check_host(const struct address_wall *wall, struct str host, struct err *err)
+bool wall_check_address(const struct address_wall *wall, struct str host, struct err *err)
 {
 	char terminated[INET6_ADDRSTRLEN];
 	uint8_t bytes[16];
 
 	if (!host.n || !memchr(host.p, ':', host.n))
-		return check_name(wall, host, err);
+		return check_spelling(wall, host, err);
 	if (!str_copy(terminated, sizeof(terminated), host) ||
 		inet_pton(AF_INET6, terminated, bytes) != 1)
 		return fail(err, ERR_INPUT, "its host is no IPv6 address");
 	return admits(wall, bytes) ||
 	       fail(err, ERR_INPUT, "its host is an address that is not public");
+}
+
+/* Digits, dots and hexadecimal are an address that has been looked at. */
+static bool is_address(struct str host)
+{
+	char terminated[256];
+	struct in_addr ipv4;
+	return memchr(host.p, ':', host.n) ||
+	       (str_copy(terminated, sizeof(terminated), host) && inet_aton(terminated, &ipv4));
+}
+
+bool wall_check_host(const struct address_wall *wall, struct str host, struct err *err)
+{
+	if (!wall_check_address(wall, host, err))
+		return false;
+	if (host.p[host.n - 1] == '.')
+		host.n--;
+	return wall->n || is_address(host) || !is_local_name(host) ||
+	       fail(err, ERR_INPUT, "its host is no public name");
 }
 
 /* "host", "host:port", "[address]:port" */

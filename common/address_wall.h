@@ -30,8 +30,10 @@ MUST_USE bool wall_open(struct address_wall *wall, const char *allowed, struct e
 bool wall_admits(const struct address_wall *wall, const struct sockaddr *address);
 
 /* Of a URL or connection string, before it is stored: a name, or an address in any spelling (IPv6 without brackets). INPUT
- * when it is an address that wall_admits refuses, a name that only means something here (unless the operator allows
- * anything), or neither. A name that resolves to a refused address is for wall_admits to see. */
+ * when it is an address that wall_admits refuses, or neither. What a name resolves to is for wall_admits to see. */
+MUST_USE bool wall_check_address(const struct address_wall *wall, struct str host, struct err *err);
+
+/* The same; INPUT also for a name that only means something here, unless the operator allows anything. */
 MUST_USE bool wall_check_host(const struct address_wall *wall, struct str host, struct err *err);
 
 /* The same for a whole https:// URL. what names it in the error. Refuses a login, odd ports (443 and those from 1024 on are

@@ -274,6 +274,7 @@ static void take(struct export *export, const struct rows *rows, int row)
 	}
 	bool ok =
 		choose_url(export->c, row_bytes(rows, row, 3), row_bytes(rows, row, 4), &url, &err);
+	bool is_logged = copy && !copy->is_usable; /* each load finds such an address again */
 	/* Another address, or a position that was set back for a replay: begun anew. */
 	if (copy && ((seq != copy->seq && !copy->moved) || !ok ||
 			    memcmp(&url, &copy->outlet.url, sizeof(url)) != 0)) {
@@ -286,6 +287,7 @@ static void take(struct export *export, const struct rows *rows, int row)
 			die("client_database.row", "client=%llu", (unsigned long long)client_id);
 		copy->is_usable = ok;
 		copy->lags = true;
+		copy->pause_us = ok || !is_logged ? 0 : FIRST_PAUSE_US;
 		if (ok)
 			copy->outlet.url = url;
 		else

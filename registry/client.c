@@ -153,13 +153,14 @@ static bool has_key_for(
 	       fail(err, ERR_INTERNAL, "no key to encrypt the database address with");
 }
 
+/* Not whether the host has an address or the port is one: that shows, and is told, when it is connected to. */
 static bool check_database(const struct address_wall *wall, const char *member, struct str text,
 	struct client_url *url, struct err *err)
 {
 	struct err why;
 
-	if (text.n == 0 || (client_url_read(text, url, &why) &&
-				   wall_check_host(wall, str_of(url->host), &why)))
+	if (text.n == 0 || (client_url_parse(text, url, &why) &&
+				   wall_check_address(wall, str_of(url->host), &why)))
 		return true;
 	return fail_code(err, ERR_INPUT, "invalid_field", "%s: %s", member, why.text);
 }

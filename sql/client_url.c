@@ -48,10 +48,22 @@ static bool take(struct client_url *url, const PQconninfoOption *option, struct 
 	return fail(err, ERR_INPUT, "%s may not stand in it", option->keyword);
 }
 
+static bool has_port(const struct client_url *url, struct err *err)
+{
+	uint64_t port;
+	return str_to_u64(str_of(url->port), FREE_PORTS, UINT16_MAX, &port) ||
+	       fail(err, ERR_INPUT, "its port must be from 1024 to 65535");
+}
+
+/* A word in the port's place is a number still to come: registrations say ":port". */
+static bool is_word(const char *text)
+{
+	return *text && text[strspn(text, "abcdefghijklmnopqrstuvwxyz")] == '\0';
+}
+
 static bool is_sound(const struct client_url *url, struct err *err)
 {
 	static const char *const modes[] = {"disable", "require", "verify-ca", "verify-full"};
-	uint64_t port;
 	bool known_mode = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
@@ -61,13 +73,13 @@ static bool is_sound(const struct client_url *url, struct err *err)
 			"its sslmode must be verify-full, verify-ca, require or disable");
 	if (!url->host[0] || strpbrk(url->host, "/@,"))
 		return fail(err, ERR_INPUT, "it must name one host");
-	if (!str_to_u64(str_of(url->port), FREE_PORTS, UINT16_MAX, &port))
-		return fail(err, ERR_INPUT, "its port must be from 1024 to 65535");
+	if (!is_word(url->port) && !has_port(url, err))
+		return false;
 	return (url->user[0] && url->dbname[0]) ||
 	       fail(err, ERR_INPUT, "it must name a user and a database");
 }
 
-bool client_url_read(struct str text, struct client_url *out, struct err *err)
+bool client_url_parse(struct str text, struct client_url *out, struct err *err)
 {
 	struct client_url url = {.port = "5432", .sslmode = "verify-full"};
 	char plain[URL_BYTES], *why = NULL;
@@ -88,6 +100,11 @@ bool client_url_read(struct str text, struct client_url *out, struct err *err)
 		return false;
 	*out = url;
 	return true;
+}
+
+bool client_url_read(struct str text, struct client_url *out, struct err *err)
+{
+	return client_url_parse(text, out, err) && has_port(out, err);
 }
 
 bool client_url_same_database(const struct client_url *a, const struct client_url *b)

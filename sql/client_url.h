@@ -19,6 +19,9 @@ struct client_url {
 /* postgresql://user:password@host:port/database?sslmode=verify-full, or postgresql+driver:// as SQLAlchemy writes it. One
  * host, by name or address; nothing of libpq's but host, port, user, password, dbname and sslmode (disable, require,
  * verify-ca or, by default, verify-full). INPUT, naming what is wrong, never with the password. */
+MUST_USE bool client_url_parse(struct str text, struct client_url *out, struct err *err);
+
+/* One to connect with: parse lets a word stand for the port, as in the onboarding document's "host:port", this does not. */
 MUST_USE bool client_url_read(struct str text, struct client_url *out, struct err *err);
 
 bool client_url_same_database(const struct client_url *a, const struct client_url *b);

@@ -191,6 +191,15 @@ def test_addresses_that_are_refused_when_they_are_stored(stack, url, why):
     assert ":p@" not in str(refused.value)
 
 
+def test_F2_an_address_as_the_document_prints_it_is_stored_and_what_is_wrong_is_told(stack):
+    client = stack.new_client("PRINTED")
+    set_urls(stack, client, asyncdatabaseurl="postgresql://user:pass@host:port/db")
+    with pytest.raises(StackError, match="its port must be"):
+        stack.ctl_json("client-db", "check", client.accountcode)
+    stack.wait_until(lambda: "its port must be" in (state(stack, client)["error"] or ""), "the courier tells it, too")
+    set_urls(stack, client, asyncdatabaseurl="")
+
+
 def test_two_addresses_must_name_one_database(stack):
     client = stack.new_client("TWO")
     with pytest.raises(StackError, match="same database"):

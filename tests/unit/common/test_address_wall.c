@@ -108,6 +108,23 @@ static void an_address_is_seen_in_every_spelling(void **state)
 			fail_msg("%s is let through", refused[i]);
 }
 
+static void a_name_may_be_left_to_resolution_and_an_address_not(void **state)
+{
+	static const char *const fine[] = {
+		"host", "db.internal", "localhost", "example.com.", "1.1.1.1"};
+	static const char *const refused[] = {
+		"", ".", "a b", "127.0.0.1", "2130706433", "0x7f.1.", "::1"};
+	struct address_wall wall;
+	struct err err;
+
+	(void)state;
+	assert_true(wall_open(&wall, "", NULL));
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+		assert_true(wall_check_address(&wall, str_of(fine[i]), &err));
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		assert_false(wall_check_address(&wall, str_of(refused[i]), &err));
+}
+
 static void a_url_is_read_in_one_way_only(void **state)
 {
 	static const char *const refused[] = {"http://example.com/", "HTTPS://example.com/",
@@ -146,6 +163,7 @@ int main(void)
 		cmocka_unit_test(what_the_operator_allows_is_reached_and_nothing_beside_it),
 		cmocka_unit_test(a_list_that_is_none_is_refused),
 		cmocka_unit_test(an_address_is_seen_in_every_spelling),
+		cmocka_unit_test(a_name_may_be_left_to_resolution_and_an_address_not),
 		cmocka_unit_test(a_url_is_read_in_one_way_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,22 @@ static void what_may_not_stand_there_is_refused_without_the_password(void **stat
 	}
 }
 
+static void a_word_stands_for_a_port_until_it_is_connected_to(void **state)
+{
+	struct client_url url;
+	struct err err;
+
+	(void)state;
+	assert_true(client_url_parse(STR("postgresql://user:pass@host:port/db"), &url, NULL));
+	assert_string_equal(url.host, "host");
+	assert_string_equal(url.port, "port");
+	assert_false(client_url_read(STR("postgresql://user:pass@host:port/db"), &url, &err));
+	assert_non_null(strstr(err.text, "port"));
+	assert_false(client_url_parse(STR("postgresql://user:pass@host:22/db"), &url, &err));
+	assert_false(client_url_parse(STR("postgresql://user:pass@host:22x/db"), &url, &err));
+	assert_false(client_url_parse(STR("postgresql://user:pass@host:a,b/db"), &url, &err));
+}
+
 static void two_may_name_one_database(void **state)
 {
 	struct client_url a, b;
@@ -85,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_read_with_or_without_a_driver),
 		cmocka_unit_test(what_may_not_stand_there_is_refused_without_the_password),
+		cmocka_unit_test(a_word_stands_for_a_port_until_it_is_connected_to),
 		cmocka_unit_test(two_may_name_one_database),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

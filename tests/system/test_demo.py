@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from places import PROGRAMS, ROOT
 from stack.api import Api
+from stack.ccs import PROGRAMS as NAMES
 from stack.proc import wait_until
 
 DEMO = ROOT / "deploy/demo"
@@ -149,7 +150,7 @@ def test_interrupted(folder, number, moment):
 
 def test_failure_names_the_log_and_leaves_nothing(folder):
     with tempfile.TemporaryDirectory(prefix="ccs-t-") as broken:
-        for name in ("ccs-api", "ccsctl", "ccs-dispatcher", "ccs-relay"):
+        for name in NAMES:
             os.symlink(PROGRAMS.resolve() / name, Path(broken) / name)
         (Path(broken) / "ccs-api").unlink()
         (Path(broken) / "ccs-api").write_text(

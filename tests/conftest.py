@@ -71,12 +71,14 @@ def asterisk(stack):
 
 @pytest.fixture(scope="module", autouse=True)
 def segment_is_sound():
-    """No module leaves the shared memory in a state that breaks a rule, or a crash in a log."""
+    """No module leaves the shared memory in a state that breaks a rule, a crash in a log, or a part down."""
     yield
     if _current:
         global _unsound
         _unsound = True
+        left_down = _current.revive()
         _current.wait_ready()
+        assert not left_down, f"the module has left down {', '.join(left_down)}"
         _current.check_segment()
         _current.check_logs()
         _unsound = False

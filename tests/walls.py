@@ -37,16 +37,16 @@ def wall(stack, *, plain_http=False, pages=None, **options):
     server = nginx.Nginx(folder, ccs, None)
     with ports.Lease() as lease:
         plain = f"{ports.HOST}:{lease.port()}" if plain_http else ""
-        server.configure(certs.Certs(tls / "ca.pem", tls / "server.pem", tls / "server.key"),
-                         HTTP_LISTEN=plain, **more)
-        server.start()
         try:
+            server.configure(certs.Certs(tls / "ca.pem", tls / "server.pem", tls / "server.key"),
+                             HTTP_LISTEN=plain, **more)
+            server.start()
             yield types.SimpleNamespace(
                 base_url=f"https://{ports.HOST}:{server.port}", http_url=f"http://{plain}",
                 ca_file=stack.ca_file,
                 access_log=folder / "access.log", error_log=folder / "error.log")
         finally:
-            server.stop()
+            server.down()
 
 
 def address(url):

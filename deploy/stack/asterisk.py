@@ -8,7 +8,6 @@ Profile "pjsip" has a further Asterisk as far end, reached by SIP over UDP. Prof
 UDP: every server plays the called party itself, through Local/ channels. The number plan is the
 same (numbers.py).
 """
-import contextlib
 import dataclasses
 import json
 import math
@@ -143,24 +142,21 @@ def start(install, base, count, *, profile="pjsip", calls=120, tls=None, seconds
     tls: certs.Certs to show on a second AMI port; None: there is none.
     """
     rig = _new_rig(install, base, count, profile)
-    with contextlib.ExitStack() as held:
-        leases = {}
+    try:
         for name in [f"ast{i}" for i in range(1, count + 1)] + [FAR_END] * (profile == "pjsip"):
-            leases[name] = held.enter_context(ports.Lease())
-            _add_server(rig, name, leases[name], calls, tls)
+            _add_server(rig, name, calls, tls)
         _clear(rig.base)
-        try:
-            for server in rig.all():
-                _configure(rig, server, tls)
-            _save(rig)
-            for server in rig.all():
-                _launch(rig, server, leases[server.name])
-            for server in rig.all():
-                _wait_booted(rig, server, seconds, progress)
-            _save(rig)
-        except BaseException:
-            stop(base)
-            raise
+        for server in rig.all():
+            _configure(rig, server, tls)
+        _save(rig)
+        for server in rig.all():
+            _launch(rig, server)
+        for server in rig.all():
+            _wait_booted(rig, server, seconds, progress)
+        _save(rig)
+    except BaseException:
+        stop(base)
+        raise
     return rig
 
 
@@ -186,18 +182,19 @@ def stop(base) -> int:
     running = sum([process.send() for process in processes])
     for process in processes:
         process.stop()
+    ports.release(Path(base).resolve())
     return running
 
 
 def restart(rig, name, *, seconds=60, progress=None) -> Server:
     """Starts one server again, after its end, on the same ports and with the same files."""
     server = rig.server(name)
-    with ports.Lease() as lease:
-        for port in server.ports():
-            lease.again(port)
-        lease.again(server.rtp_first, server.rtp_last + 1 - server.rtp_first)
-        _launch(rig, server, lease)
-        _wait_booted(rig, server, seconds, progress)
+    lease = ports.kept(server.folder)
+    for port in server.ports():
+        lease.again(port)
+    lease.again(server.rtp_first, server.rtp_last + 1 - server.rtp_first)
+    _launch(rig, server)
+    _wait_booted(rig, server, seconds, progress)
     _save(rig)
     return server
 
@@ -234,12 +231,13 @@ def _layout(install) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def _add_server(rig, name, lease, calls, tls):
+def _add_server(rig, name, calls, tls):
     """Plans one server: its ports, secret and places."""
     is_far_end = name == FAR_END
     max_calls = calls * len(rig.servers) if is_far_end else calls
-    rtp = lease.block(_RTP_PORTS_PER_CALL * max_calls)
     folder = Path(rig.base) / name
+    lease = ports.kept(folder)
+    rtp = lease.block(_RTP_PORTS_PER_CALL * max_calls)
     server = Server(
         name=name, host=HOST, sip_port=lease.port(), rtp_first=rtp[0], rtp_last=rtp[-1], pid=None,
         ami_port=None if is_far_end else lease.port(),
@@ -308,11 +306,11 @@ def _speak(folder):
                 for i in range(int(8000 * voice))) + bytes(2 * 8000 * silence))
 
 
-def _launch(rig, server, lease):
+def _launch(rig, server):
     conf = f"{server.folder}/etc/asterisk.conf"
     # -f: stay the process we started; the launcher replaces itself by the program.
     server.pid = server.process.start([f"{rig.install}/asterisk", "-f", "-C", conf],
-                                      keep_fds=[lease.fd])
+                                      keep_fds=[ports.kept(server.folder).fd])
 
 
 def _wait_booted(rig, server, seconds, progress):

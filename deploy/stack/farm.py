@@ -187,9 +187,13 @@ def start(programs, base, count, *, log=None, speed=1, seed=1, asterisk="22", mo
     options = [f"--servers={count}", f"--speed={speed}", f"--seed={seed}", f"--asterisk={asterisk}",
                f"--log={log}", *(f"--mood={mood}" for mood in moods),
                *(["--all-events"] if all_events else [])]
-    with ports.Lease() as lease:
+    lease = ports.kept(base)
+    try:
         options.append(f"--first-port={lease.block(count)[0]}")
         return _launch(base, program, options, secrets.token_urlsafe(24), lease)
+    except BaseException:
+        ports.release(base)
+        raise
 
 
 def load(base) -> Farm:
@@ -207,15 +211,17 @@ def load(base) -> Farm:
 
 def stop(base) -> bool:
     """Stops it; False when it was not running. The book stays."""
-    return _process(Path(base).resolve()).stop()
+    base = Path(base).resolve()
+    ran = _process(base).stop()
+    ports.release(base)
+    return ran
 
 
 def restart(farm, _=_PART, **__) -> Farm:
     """Starts it again, after its end: same ports, same secret, no calls."""
-    with ports.Lease() as lease:
-        lease.again(farm.servers[0].ami_port, len(farm.servers))
-        return _launch(Path(farm.base), farm.program, farm.options, farm.servers[0].ami_secret,
-                       lease)
+    lease = ports.kept(farm.base)
+    lease.again(farm.servers[0].ami_port, len(farm.servers))
+    return _launch(Path(farm.base), farm.program, farm.options, farm.servers[0].ami_secret, lease)
 
 
 def _launch(base, program, options, secret, lease) -> Farm:

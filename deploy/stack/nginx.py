@@ -22,7 +22,6 @@ class Nginx:
         self.ccs = ccs
         self.port = port
         self._conf = self.folder / "nginx.conf"
-        self._lease = None
         self._values = {}  # of ccs.conf.in
         self.process = Process("nginx", marker=str(self._conf), pid_file=self.folder / "pid",
                                log=ccs.log_dir / "nginx.log")
@@ -44,12 +43,9 @@ class Nginx:
                      CCS_CONF=self.folder / "ccs.conf", USER=worker_account() or "")
 
     def start(self, *, seconds=15):
-        if not self._lease:
-            self._take_port()
-        with self._lease as lease:
-            self.process.start([_program(), "-p", self.folder, "-c", self._conf, "-g", "daemon off;"],
-                               keep_fds=[lease.fd])
-        self._lease = None
+        lease = self._take_port()
+        self.process.start([_program(), "-p", self.folder, "-c", self._conf, "-g", "daemon off;"],
+                           keep_fds=[lease.fd])
         self.process.wait_ready(lambda: ports.is_bound(self.port, socket.SOCK_STREAM),
                                 seconds=seconds)
 
@@ -61,6 +57,12 @@ class Nginx:
     def stop(self) -> bool:
         return self.process.stop()
 
+    def down(self) -> bool:
+        """Stops it for good: its port is anybody's."""
+        ran = self.stop()
+        ports.release(self.folder)
+        return ran
+
     def kill(self) -> bool:
         """kill -9 of all of it: workers outlive their master and would keep the port."""
         pid = self.process.pid()
@@ -70,14 +72,15 @@ class Nginx:
                        seconds=10, what="nginx is dead")
         return pid is not None
 
-    def _take_port(self):
-        self._lease = ports.Lease()
+    def _take_port(self) -> ports.Lease:
+        lease = ports.kept(self.folder)
         if self.port is None:
-            self.port = self._lease.port()
+            self.port = lease.port()
         else:
-            self._lease.again(self.port)
+            lease.again(self.port)
         if not ports.is_free(self.port, (socket.SOCK_STREAM,)):
             raise StackError(f"port {self.port} is in use")
+        return lease
 
     def _copy_pages(self) -> Path:
         """What nginx serves itself: it may not be able to enter the folder of the programs."""

@@ -5,6 +5,8 @@ an open file description lock on the bytes of its ports. The server inherits the
 lease ends when the last process that holds it ends, however it ends, and nothing is ever left to
 clean up. That matters most for the ports a server binds only later, such as those for RTP.
 
+Who starts a server that is to come back to its ports after an end keeps the lease, too, by kept().
+
 Leased ports lie below the range from which the kernel picks ports for outgoing connections.
 """
 import errno
@@ -13,6 +15,7 @@ import os
 import random
 import socket
 import struct
+from pathlib import Path
 
 from .proc import StackError
 
@@ -64,6 +67,24 @@ def is_bound(port, kind) -> bool:
     return not is_free(port, (kind,))
 
 
+_kept: dict[str, "Lease"] = {}
+
+
+def kept(folder) -> "Lease":
+    """The lease of the server in this folder. It stays open in this process until release(): while the
+    server is down, nobody else gets its ports."""
+    folder = str(folder)
+    if folder not in _kept:
+        _kept[folder] = Lease()
+    return _kept[folder]
+
+
+def release(folder):
+    """Ends what kept() has made for this folder and those below it, for who has stopped these servers for good."""
+    for held in [held for held in _kept if Path(held).is_relative_to(folder)]:
+        _kept.pop(held).close()
+
+
 class Lease:
     """The ports of one server. Give .fd to it (Process.start keep_fds), then close ours."""
 
@@ -101,7 +122,8 @@ class Lease:
         raise StackError(f"no {count} free neighbouring ports from {LOWEST} to {_highest()}")
 
     def again(self, start, count=1):
-        """Leases these ports anew, for a server that comes back to them after its end."""
+        """Leases these ports anew, for a server that comes back to them after its end. Of what this lease
+        holds already it makes sure."""
         if not self._lock(start, count):
             raise StackError(f"port {start} is in the hands of another stack by now")
 

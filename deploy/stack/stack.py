@@ -100,7 +100,7 @@ class Stack:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)  # a second Ctrl-C arrives now
 
     def _down(self, unfinished):
-        for stop in (self.nginx.stop, self.ccs.relay.stop, self.ccs.courier.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
+        for stop in (self.nginx.down, self.ccs.relay.stop, self.ccs.courier.stop, self.ccs.dispatcher.stop, self.ccs.api.stop,
                      lambda: self._servers.stop(self._servers_dir), self.postgres.stop):
             stop()
         if unfinished:

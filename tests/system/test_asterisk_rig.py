@@ -412,6 +412,20 @@ def test_leases_never_overlap_and_end_with_the_last_holder(tmp_path):
     second.close()
 
 
+def test_the_ports_of_a_server_that_is_down_are_nobody_elses_until_release(tmp_path):
+    lease, other = ports.kept(tmp_path / "ast1"), ports.Lease()
+    port = lease.port()
+    holder = Process("holder", str(tmp_path), tmp_path / "pid", tmp_path / "log")
+    holder.start(["tail", "-f", tmp_path / "log"], keep_fds=[lease.fd])
+    holder.kill()
+    with pytest.raises(StackError, match="another stack"):
+        other.again(port)
+    ports.kept(tmp_path / "ast1").again(port)
+    ports.release(tmp_path)
+    other.again(port)
+    other.close()
+
+
 def test_stop_spares_a_stranger_with_the_pid_of_a_stale_file(tmp_path):
     stranger = subprocess.Popen(["sleep", "60"])
     try:

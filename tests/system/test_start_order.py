@@ -19,6 +19,14 @@ ORDERS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_down(stack):
+    """One failure is one failure: the next test, and the next file, find all parts running."""
+    yield
+    if stack.revive():
+        stack.wait_ready()
+
+
 def test_the_orders_hold_every_triple():
     seen = {triple for order in ORDERS for triple in itertools.combinations(order.split(), 3)}
     assert seen == set(itertools.permutations(PARTS, 3))

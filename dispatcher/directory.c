@@ -18,6 +18,7 @@
 #include "dispatcher/sched.h"
 #include "dispatcher/server.h"
 #include "dispatcher/slot.h"
+#include "dispatcher/terms.h"
 #include "dispatcher/users.h"
 #include "dispatcher/work.h"
 #include "shm/directory.h"
@@ -158,17 +159,21 @@ static void take_clients(void *arg, const struct rows *rows)
 	}
 }
 
-/* What is done with their answered calls. */
+/* What is done with their answered calls, and where these may go on. */
 static void take_answering(void *arg, const struct rows *rows)
 {
 	struct dispatcher *d = arg;
-	for (struct client *c = d->clients; c; c = c->hh.next)
+	for (struct client *c = d->clients; c; c = c->hh.next) {
 		c->answering = 0;
+		texts_free(&c->contexts);
+	}
 	for (int i = 0; i < rows->n; i++) {
 		struct client *client = client_find(d, (uint64_t)row_i64(rows, i, 0));
-		if (client)
-			client->answering = (row_bool(rows, i, 1) ? (uint32_t)SEEN_RECORD : 0u) |
-					    (row_bool(rows, i, 2) ? (uint32_t)SEEN_AMD : 0u);
+		if (!client)
+			continue;
+		client->answering = (row_bool(rows, i, 1) ? (uint32_t)SEEN_RECORD : 0u) |
+				    (row_bool(rows, i, 2) ? (uint32_t)SEEN_AMD : 0u);
+		texts_read(rows, i, 3, &client->contexts);
 	}
 }
 
@@ -188,6 +193,7 @@ static void client_remove(struct dispatcher *d, struct client *client)
 	day_free(client);
 	heap_free(&client->again_batches);
 	hours_forget(client);
+	texts_free(&client->contexts);
 	free(client);
 }
 
@@ -316,6 +322,7 @@ static bool read_facts(struct dispatcher *d, const struct rows *rows, int i, str
 	texts_read(rows, i, 12, &server->contexts);
 	caller_ids_read(d, rows, i, 14, &server->dids);
 	texts_read(rows, i, 15, &server->endpoints);
+	texts_read(rows, i, 24, &server->offered);
 	return true;
 }
 
@@ -342,6 +349,7 @@ static void server_free(struct dispatcher *d, struct server *server)
 	texts_free(&server->prefixes);
 	texts_free(&server->contexts);
 	texts_free(&server->endpoints);
+	texts_free(&server->offered);
 	caller_ids_drop(d, &server->dids);
 	free(server);
 }
@@ -543,6 +551,7 @@ static void loaded(void *arg, bool ok, const struct err *err)
 	remove_unseen(d);
 	halts_loaded(d);
 	publish_clients(d);
+	terms_settle_all(d);
 	log_info("directory.loaded", "clients=%u servers=%u keys=%u", HASH_COUNT(d->clients),
 		HASH_COUNT(d->servers), HASH_COUNT(d->known_keys));
 	if (!d->recovered)

@@ -8,6 +8,7 @@
 #include "dispatcher/journal.h"
 #include "dispatcher/redial_rules.h"
 #include "dispatcher/redials.h"
+#include "dispatcher/route.h"
 #include "dispatcher/server.h"
 #include "dispatcher/work.h"
 #include "shm/counters.h"
@@ -36,7 +37,8 @@ bool failover_has_other(const struct dispatcher *d, const struct slot *slot)
 	if (!slot->client)
 		return false;
 	for (const struct edge *e = slot->client->edges; e; e = e->next_of_client)
-		if (e->server->id != slot->head->server_id && takes_calls(d, e))
+		if (e->server->id != slot->head->server_id && takes_calls(d, e) &&
+			(!slot->chunk || route_offers(e->server, &slot->chunk->queue->terms)))
 			return true;
 	return false;
 }
@@ -101,8 +103,13 @@ void failover_undo(struct dispatcher *d, struct slot *slot)
 	}
 }
 
+bool failover_looks_elsewhere(const struct dispatcher *d, const struct waiting *w)
+{
+	return w->row->tried_server_id && d->now_us < w->avoids_until_us;
+}
+
 bool failover_avoids(
 	const struct dispatcher *d, const struct waiting *w, const struct server *server)
 {
-	return w->row->tried_server_id == server->id && d->now_us < w->avoids_until_us;
+	return w->row->tried_server_id == server->id && failover_looks_elsewhere(d, w);
 }

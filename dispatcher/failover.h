@@ -22,6 +22,9 @@ void failover_requeue(struct dispatcher *d, struct slot *slot);
  * ordered meanwhile. Before slot_close. */
 void failover_undo(struct dispatcher *d, struct slot *slot);
 
+/* Its last attempt failed, and for a while it is not dialled where that was. */
+bool failover_looks_elsewhere(const struct dispatcher *d, const struct waiting *w);
+
 /* Must w not be dialled on this server now? It avoids the one that failed for a while. */
 bool failover_avoids(
 	const struct dispatcher *d, const struct waiting *w, const struct server *server);

@@ -84,6 +84,9 @@ struct terms {
 	int64_t expires_us;	   /* no call begins from then on; 0: never */
 	bool has_redial;	   /* what is called again is its own to say: */
 	struct redial_policy redial;
+	/* Where answered calls go on; "": where their server says. */
+	char context[ROUTE_TEXT_BYTES];
+	char extension[TEXT_BYTES];
 };
 
 struct queue {
@@ -109,6 +112,7 @@ struct queue {
 	bool is_full;	/* shut, with entries in the window */
 	bool is_asking; /* for its terms */
 	struct queue *asks_prev, *asks_next;
+	struct queue *aside_next; /* for the rest of its client's turn: sched.c */
 	UT_hash_handle hh;
 };
 
@@ -220,6 +224,7 @@ struct client {
 	struct heap_node timer;	    /* among those who are parked for a known time */
 	uint64_t generation_before; /* of its tenant's words when the load under way began */
 	uint32_t answering;	    /* SEEN_RECORD, SEEN_AMD: of its answered calls */
+	struct texts contexts;	    /* that its batches may ask for */
 	bool is_halted;		    /* by an operator, it alone */
 	bool halt_seen;		    /* in the load under way */
 	bool seen;
@@ -253,7 +258,8 @@ struct server {
 	char extension[TEXT_BYTES];
 	char recording_directory[PATH_BYTES];
 	struct texts prefixes, contexts, endpoints;
-	uint64_t routes; /* combinations of them that were used */
+	struct texts offered; /* contexts for those batches only that ask for them */
+	uint64_t routes;      /* combinations of them that were used */
 	struct caller_ids dids;
 	struct slot *armed; /* to be written, oldest first */
 	uint32_t armed_n;   /* granted and not yet written */

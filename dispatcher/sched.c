@@ -99,8 +99,13 @@ static bool edge_shut(
 	return true;
 }
 
-/* The open edge with the largest free share, of those that w, if there is one, does not avoid. NULL: what shuts the one that opens first, and when to try again unless somebody
- * wakes the client before. */
+static bool suits(const struct dispatcher *d, const struct waiting *w, const struct server *server)
+{
+	return !failover_avoids(d, w, server) && route_offers(server, &w->chunk->queue->terms);
+}
+
+/* The open edge with the largest free share, of those that suit w, if there is one. NULL: what shuts the one that opens first, and
+ * when to try again unless somebody wakes the client before. */
 static struct edge *best_edge(struct dispatcher *d, struct client *client, const struct waiting *w,
 	enum gate *why, int64_t *wake_us)
 {
@@ -108,7 +113,7 @@ static struct edge *best_edge(struct dispatcher *d, struct client *client, const
 	struct gate_verdict v, first = {.gate = GATE_NONE};
 	*wake_us = INT64_MAX;
 	for (struct edge *e = client->edges; e; e = e->next_of_client) {
-		if (w && failover_avoids(d, w, e->server))
+		if (w && !suits(d, w, e->server))
 			continue;
 		if (!edge_shut(d, e, &v, wake_us)) {
 			if (!best || free_share(e) > free_share(best))
@@ -174,7 +179,7 @@ static struct slot *plan(
 	bool is_wish = w->is_wish && asked == w->asked;
 	struct caller_id *caller_id = caller_id_pick(d, edge, asked);
 	memcpy(facts.did, caller_id->digits, sizeof(facts.did));
-	route_pick(edge->server, &facts);
+	route_pick(edge->server, &w->chunk->queue->terms, &facts);
 	facts.seen = (planning == PLAN_AHEAD ? SEEN_AHEAD : 0u) | (w->line ? SEEN_WAITED : 0u) |
 		     (asked && !is_wish ? SEEN_ASKED : 0u) | terms_answering(w);
 	struct slot *slot = open_slot(d, w, &id, &facts);
@@ -253,31 +258,78 @@ static void take_channel(struct dispatcher *d, struct slot *slot)
 	slot->server->armed_n++;
 }
 
-/* edge, or another one for an entry that has failed on its server. NULL: the entry makes way for the next. */
-static struct edge *edge_for(
-	struct dispatcher *d, struct waiting *w, struct edge *edge, enum planning planning)
+/* edge, or another one for an entry that it does not suit. NULL: why, and when to try again. */
+static struct edge *edge_for(struct dispatcher *d, struct waiting *w, struct edge *edge,
+	enum planning planning, struct gate_verdict *why)
 {
-	struct gate_verdict why;
-	if (!failover_avoids(d, w, edge->server))
+	if (suits(d, w, edge->server))
 		return edge;
-	edge = planning == PLAN_AHEAD ? NULL
-				      : best_edge(d, w->chunk->client, w, &why.gate, &why.next_us);
-	if (!edge)
-		waiting_stand_back(w);
-	return edge;
+	return planning == PLAN_AHEAD
+		       ? NULL
+		       : best_edge(d, w->chunk->client, w, &why->gate, &why->next_us);
 }
 
-static bool arm_one(
-	struct dispatcher *d, struct client *client, struct edge *edge, enum planning planning)
+/* Until the client's next turn: its servers have no room now, and others may have some. */
+static void step_aside(struct queue **aside, struct queue *queue)
 {
-	struct waiting *w = next_entry(d, client);
-	if (!w || (planning == PLAN_AHEAD && terms_limit(w->chunk->queue)) ||
-		!(edge = edge_for(d, w, edge, planning)))
+	queue_shut(queue);
+	queue->aside_next = *aside;
+	*aside = queue;
+}
+
+static void come_back(struct queue *aside)
+{
+	for (struct queue *next; aside; aside = next) {
+		next = aside->aside_next;
+		aside->aside_next = NULL;
+		queue_reopen(aside);
+	}
+}
+
+/* The client's next entry that goes on *edge, which may become another one. Batches whose servers have no room stand aside for the
+ * others. NULL: there is none, or it makes way for the next; where room is what lacks, why and when there may be some. */
+static struct waiting *pick(struct dispatcher *d, struct client *client, struct edge **edge,
+	enum planning planning, struct gate_verdict *why)
+{
+	struct edge *open = *edge;
+	struct queue *aside = NULL;
+	struct gate_verdict v = {GATE_NONE, INT64_MAX};
+	struct waiting *w;
+	*why = (struct gate_verdict){GATE_NONE, INT64_MAX};
+	while ((w = next_entry(d, client))) {
+		if (planning == PLAN_AHEAD && terms_limit(w->chunk->queue)) {
+			w = NULL;
+			break;
+		}
+		*edge = edge_for(d, w, open, planning, &v);
+		if (*edge)
+			break;
+		if (!*w->chunk->queue->terms.context || failover_looks_elsewhere(d, w)) {
+			waiting_stand_back(w);
+			why->gate = GATE_NONE;
+			w = NULL;
+			break;
+		}
+		why->gate = v.gate == GATE_NONE ? GATE_context_missing : v.gate;
+		why->next_us = MIN(why->next_us, v.next_us);
+		step_aside(&aside, w->chunk->queue);
+	}
+	come_back(aside);
+	return w;
+}
+
+static bool arm_one(struct dispatcher *d, struct client *client, struct edge *edge,
+	enum planning planning, struct gate_verdict *why)
+{
+	struct waiting *w = pick(d, client, &edge, planning, why);
+	if (!w)
 		return false;
 	struct queue *queue = queue_of_waiting(w);
 	struct slot *slot = plan(d, edge, w, planning);
-	if (!slot)
+	if (!slot) {
+		why->gate = GATE_NONE;
 		return false;
+	}
 	queue_served(client, queue);
 	waiters_served(edge);
 	day_take(slot);
@@ -299,9 +351,16 @@ static enum gate gate_of_rest(const struct client *client)
 	return client->put_off_n ? client->put_off_gate : GATE_NONE;
 }
 
-/* Nothing was armed: no entry is in line, or every slot of the segment is taken. Waits for no server. */
-static void rest(struct dispatcher *d, struct client *client)
+/* Nothing was armed: all that is in line waits for other servers than have room, and in their lines (lacks); or no entry is in
+ * line, or every slot of the segment is taken, and it waits for no server. */
+static void rest(struct dispatcher *d, struct client *client, const struct gate_verdict *lacks)
 {
+	if (lacks->gate != GATE_NONE) {
+		sched_show_gate(d, client, lacks->gate);
+		park(d, client, lacks->next_us);
+		client_refill(d, client);
+		return;
+	}
 	for (struct edge *e = client->edges; e; e = e->next_of_client)
 		sched_forget_edge(e);
 	if (queue_first(client)) {
@@ -332,7 +391,7 @@ static void pay(struct dispatcher *d, struct client *client, enum gate gate)
 /* One turn of the client at the top of the heap: dials one entry, or arms one ahead, or leaves the heap. */
 static bool turn(struct dispatcher *d, struct client *client)
 {
-	struct gate_verdict why;
+	struct gate_verdict why, lacks;
 	struct edge *edge = NULL;
 	enum planning planning = PLAN_NOW;
 	day_turn(d, client);
@@ -351,8 +410,8 @@ static bool turn(struct dispatcher *d, struct client *client)
 		park(d, client, why.next_us);
 		return false;
 	}
-	if (!arm_one(d, client, edge, planning)) {
-		rest(d, client);
+	if (!arm_one(d, client, edge, planning, &lacks)) {
+		rest(d, client, &lacks);
 		return false;
 	}
 	pay(d, client, planning == PLAN_NOW ? GATE_NONE : why.gate);

@@ -310,7 +310,7 @@ static bool encode(
 		.call_id = str_of(id),
 		.channel = str_of(channel),
 		.context = str_of(call->context),
-		.exten = str_of(server->extension),
+		.exten = str_of(call->extension),
 		.caller_number = str_of(call->did),
 		.account = str_of(slot->client ? slot->client->facts.accountcode : ""),
 		.record = str_of(recording_file(server, slot, record)),
@@ -361,10 +361,10 @@ static void write_one(struct server *server, struct slot *slot, struct strbuf *o
 	}
 	counter_add(d->seg, COUNTER_originates, 1);
 	log_debug("call.written",
-		"entry=%llu n=%u server=%s did=%s prefix=%s endpoint=%s context=%s",
+		"entry=%llu n=%u server=%s did=%s prefix=%s endpoint=%s context=%s extension=%s",
 		(unsigned long long)slot->entry_id, slot->head->n, server->facts.server_code,
 		log_number(slot->call->did), slot->call->prefix, slot->call->endpoint,
-		slot->call->context);
+		slot->call->context, slot->call->extension);
 	health_sent(server);
 }
 

@@ -8,6 +8,7 @@
 #include "dispatcher/caller_id.h"
 #include "dispatcher/lookups.h"
 #include "dispatcher/queue.h"
+#include "dispatcher/route.h"
 #include "dispatcher/sched.h"
 #include "dispatcher/work.h"
 
@@ -34,11 +35,13 @@ bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct
 			.pace_us = queue->pace_us},
 		.starts_us = queue->terms.starts_us,
 		.expires_us = queue->terms.expires_us,
+		.context_missing = !route_known(queue->client, &queue->terms),
 	};
 	const struct gate_view view = {.now_us = d->now_us, .entry = &e};
 	return gate_blocks(GATE_not_started, &view, out) || gate_blocks(GATE_expired, &view, out) ||
 	       gate_blocks(GATE_batch_channels, &view, out) ||
-	       gate_blocks(GATE_batch_cps, &view, out);
+	       gate_blocks(GATE_batch_cps, &view, out) ||
+	       gate_blocks(GATE_context_missing, &view, out);
 }
 
 static void look_again_at(struct dispatcher *d, struct queue *queue, int64_t at_us)
@@ -78,6 +81,13 @@ void terms_wake(struct dispatcher *d)
 	struct heap_node *due;
 	while ((due = heap_take_until(&d->queue_timers, d->now_us)))
 		settle(d, CONTAINER(due, struct queue, timer));
+}
+
+void terms_settle_all(struct dispatcher *d)
+{
+	for (struct queue *queue = d->queues; queue; queue = queue->hh.next)
+		if (*queue->terms.context)
+			settle(d, queue);
 }
 
 void terms_count(struct dispatcher *d, struct queue *queue, int by)
@@ -154,7 +164,9 @@ enum column {
 	EXPIRES_AT,
 	RECORD,
 	AMD,
-	RETRY
+	RETRY,
+	CONTEXT,
+	EXTENSION
 };
 
 static int64_t time_or_0(const struct rows *rows, int row, int column)
@@ -202,6 +214,9 @@ static struct terms terms_of_row(struct dispatcher *d, const struct rows *rows, 
 	read_answering(rows, row, RECORD, SEEN_RECORD, &terms);
 	read_answering(rows, row, AMD, SEEN_AMD, &terms);
 	read_redial(rows, row, &terms);
+	if (!row_copy(rows, row, CONTEXT, terms.context, sizeof(terms.context)) ||
+		!row_copy(rows, row, EXTENSION, terms.extension, sizeof(terms.extension)))
+		die("terms.too_long", "why=\"the table of settings is narrower\"");
 	return terms;
 }
 

@@ -6,7 +6,9 @@
  *
  * A limit blocks its batch, never the client: terms_settle takes the queue out of those whose turn it may be (queue_shut), and the
  * end of one of its calls, a moment or another version of its terms brings it back. Its calls are counted from slots, as
- * all grants are. Nothing is armed ahead for it: what stands between the plan and the channel would be no count of its own. */
+ * all grants are. Nothing is armed ahead for it: what stands between the plan and the channel would be no count of its own.
+ *
+ * Where answered calls go on is no limit, but not every channel is one for them: nothing is armed ahead for such a batch either. */
 #ifndef CCS_DISPATCHER_TERMS_H
 #define CCS_DISPATCHER_TERMS_H
 
@@ -33,10 +35,10 @@ static inline bool terms_known(const struct queue *queue)
 	return queue->id == 0 || queue->terms.is_known;
 }
 
-/* It has a limit of its own. */
+/* It has a limit of its own, or asks for what not every server offers. */
 static inline bool terms_limit(const struct queue *queue)
 {
-	return queue->terms.channels || queue->terms.calls_per_second;
+	return queue->terms.channels || queue->terms.calls_per_second || *queue->terms.context;
 }
 
 /* It is the time in which its calls may begin. */
@@ -54,6 +56,9 @@ void terms_take_pace(struct dispatcher *d, struct queue *queue);
 
 /* What of its terms is in the way of its next call: false when nothing is. */
 bool terms_blocked(const struct dispatcher *d, const struct queue *queue, struct gate_verdict *out);
+
+/* The directory has changed: what its servers offer, and its clients may use. */
+void terms_settle_all(struct dispatcher *d);
 
 /* Batches whose time has come may have their turn again. */
 void terms_wake(struct dispatcher *d);

@@ -5,6 +5,7 @@
 #include "fcgi/batch.h"
 #include "fcgi/put.h"
 #include "registry/client.h"
+#include "registry/context_allowed.h"
 
 #include "common/base.h"
 
@@ -151,6 +152,8 @@ bool batch_close(struct batch *batch, bool strict, struct err *err)
 {
 	bool may = true;
 	put_end(&batch->rejected, ']');
+	if (!context_allowed(batch->shown.db, batch->shown.client_id, &batch->head.settings, err))
+		return false;
 	if (batch->head.settings.did.p &&
 		!shown_find(&batch->shown, batch->head.settings.did, &may, err))
 		return false;

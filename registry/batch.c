@@ -7,18 +7,21 @@
 #include <jansson.h>
 
 #include "registry/change.h"
+#include "registry/context_allowed.h"
 #include "registry/noun_json.h"
 #include "registry/shown.h"
 
 #include "common/base.h"
 
 /* Asked before the transaction, which it would end. */
-static bool may_show(struct db *db, const struct batch_change *change,
+static bool may_have(struct db *db, const struct batch_change *change,
 	const struct batch_settings *settings, struct arena *arena, struct err *err)
 {
 	struct shown shown = {.db = db, .arena = arena, .client_id = change->client->id};
 	bool may;
 
+	if (!context_allowed(db, change->client->id, settings, err))
+		return false;
 	if (settings->did.n == 0)
 		return true;
 	return shown_find(&shown, settings->did, &may, err) && (may || shown_denied(err, "did"));
@@ -141,7 +144,7 @@ bool batch_change(struct db *db, struct batch_change *change, const struct batch
 	json_t *before = NULL;
 	uint64_t batch_id;
 
-	if (!settings_check(settings, err) || !may_show(db, change, settings, arena, err) ||
+	if (!settings_check(settings, err) || !may_have(db, change, settings, arena, err) ||
 		!db_ready(db, err) || !db_begin_as(db, change->client->id, err))
 		return false;
 	bool ok = hold(db, change, &batch_id, &before, err) &&

@@ -91,6 +91,7 @@ static bool client_args(struct sql_args *args, const struct secret_key *secret,
 	arg_number(args, input->attempts_per_number_per_day);
 	arg_truth(args, input->record);
 	arg_truth(args, input->amd);
+	arg_list(args, &input->allowed_contexts);
 	return true;
 }
 

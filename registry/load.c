@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/utf8.h"
 #include "registry/batch_scan.h"
+#include "registry/context_allowed.h"
 #include "registry/csv_reader.h"
 #include "registry/load_columns.h"
 #include "registry/load_store.h"
@@ -301,7 +302,8 @@ bool load_begin(struct load *load, struct err *err)
 	bool may_show;
 
 	/* Asked for before the transaction, which it would end. */
-	if (!shown_find(&load->shown, did, &may_show, err))
+	if (!context_allowed(load->shown.db, load->shown.client_id, &load->spec.settings, err) ||
+		!shown_find(&load->shown, did, &may_show, err))
 		return false;
 	if (did.p && !may_show)
 		return shown_denied(err, "did");

@@ -98,6 +98,7 @@ static void set_calling(json_t *o, const struct rows *rows, int row, const struc
 	set_bool(o, "auto_dispatch", c->auto_dispatch);
 	set_bool(o, "record", row_bool(rows, row, SHOWN_RECORD));
 	set_bool(o, "amd", row_bool(rows, row, SHOWN_AMD));
+	set(o, "allowed_contexts", out_words(row_text(rows, row, SHOWN_CONTEXTS)));
 	set_number_or_null(o, "retention_days", rows, row, SHOWN_RETENTION);
 	set(o, "retry", out_words(row_text(rows, row, SHOWN_RETRY)));
 	set_number_or_null(o, "attempts_per_number_per_day", rows, row, SHOWN_ATTEMPTS_A_DAY);
@@ -168,6 +169,7 @@ json_t *server_shown(const struct rows *rows, int row, struct err *err)
 		COUNT_FOREIGN,
 		DIRECTORY,
 		RECORDINGS,
+		OFFERED,
 		CREATED
 	};
 	struct shm_server s;
@@ -187,6 +189,7 @@ json_t *server_shown(const struct rows *rows, int row, struct err *err)
 	set_text(o, "channel_template", rows, row, TEMPLATE);
 	set_text(o, "extension", rows, row, EXTENSION);
 	set(o, "context", out_list(rows, row, CONTEXTS));
+	set(o, "offered_contexts", out_list(rows, row, OFFERED));
 	set(o, "provided_prefix", out_list(rows, row, PREFIXES));
 	set(o, "allocated_dids", out_list(rows, row, DIDS));
 	set(o, "provided_endpoints", out_list(rows, row, ENDPOINTS));

@@ -133,6 +133,7 @@ static bool write_server(struct db *db, enum sql_query query, const struct secre
 	arg_text_or_null(&args, input->tls_ca);
 	arg_text_or_null(&args, input->tls_name);
 	arg_truth(&args, input->count_foreign_calls);
+	arg_list(&args, &input->offered_contexts);
 	bool ok = db_query(db, query, &args, &rows, err);
 	args_free(&args);
 	if (!ok)

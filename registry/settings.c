@@ -100,10 +100,19 @@ static bool ends_after_its_start(const struct batch_settings *settings, struct e
 	       fail_code(err, ERR_INPUT, "invalid_field", "deadline must be later than start_at");
 }
 
+/* An extension is one of a context: alone, it would be looked for in whichever comes next. */
+static bool extension_has_context(const struct batch_settings *settings, struct err *err)
+{
+	return !settings->extension.n || settings->context.n ||
+	       fail_code(err, ERR_INPUT, "invalid_field",
+		       "extension is given together with its context");
+}
+
 bool settings_check(const struct batch_settings *settings, struct err *err)
 {
 	return fields_check_given(settings_fields, settings_fields_n, settings, err) &&
-	       ends_after_its_start(settings, err) && retry_rules_differ(&settings->retry, err);
+	       ends_after_its_start(settings, err) && retry_rules_differ(&settings->retry, err) &&
+	       extension_has_context(settings, err);
 }
 
 /* ---- out ---- */

@@ -182,7 +182,8 @@ enum { /* columns of why_entry */
 	E_CALLS_PER_SECOND,
 	E_STARTS_AT,
 	E_EXPIRES_AT,
-	E_DUE_AT
+	E_DUE_AT,
+	E_CONTEXT_MISSING
 };
 
 /* When the number's own hours begin, as gate_entry has it. */
@@ -244,6 +245,7 @@ static void read_entry_gates(
 			.used = (uint32_t)row_i64(rows, 0, E_USED),
 			.ends_us = row_time(rows, 0, E_DAY_ENDS_AT)},
 		.due_us = time_or_0(rows, E_DUE_AT),
+		.context_missing = row_bool(rows, 0, E_CONTEXT_MISSING),
 	};
 	read_limits(rows, E_CHANNELS, seg, now_us, why);
 }
@@ -308,7 +310,8 @@ enum { /* columns of why_batch */
 	B_STARTS_AT,
 	B_EXPIRES_AT,
 	B_RETRY_WAIT,
-	B_DUE_AT
+	B_DUE_AT,
+	B_CONTEXT_MISSING
 };
 
 static void read_batch(const struct rows *rows, const struct segment *seg, uint64_t queue_id,
@@ -328,7 +331,8 @@ static void read_batch(const struct rows *rows, const struct segment *seg, uint6
 				.paused = !row_is_null(rows, 0, B_PAUSED_AT),
 				.canceled = !row_is_null(rows, 0, B_CANCELED_AT),
 				.starts_us = time_or_0(rows, B_STARTS_AT),
-				.expires_us = time_or_0(rows, B_EXPIRES_AT)}},
+				.expires_us = time_or_0(rows, B_EXPIRES_AT),
+				.context_missing = row_bool(rows, 0, B_CONTEXT_MISSING)}},
 	};
 	read_limits(rows, B_CHANNELS, seg, now_us, why);
 	why->stage = why->ended_us ? WHY_OVER : WHY_WAITS;

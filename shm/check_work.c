@@ -86,7 +86,8 @@ static bool call_is_sane(const struct shm_call_view *v)
 	return v->state < CALL_STATE__N && (is_dialled || is_withheld) && v->entry_id != 0 &&
 	       v->client_id != 0 && IS_TEXT(v->call.number) && IS_TEXT(v->call.e164) &&
 	       IS_TEXT(v->call.phone_number) && IS_TEXT(v->call.did) && IS_TEXT(v->call.prefix) &&
-	       IS_TEXT(v->call.context) && IS_TEXT(v->call.endpoint) && IS_TEXT(v->call.reason);
+	       IS_TEXT(v->call.context) && IS_TEXT(v->call.extension) &&
+	       IS_TEXT(v->call.endpoint) && IS_TEXT(v->call.reason);
 }
 
 void check_calls(const struct segment *seg, struct findings *f)

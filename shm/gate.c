@@ -169,6 +169,11 @@ static int64_t no_server(const struct gate_view *v)
 	return blocked_if(v->client && !v->client->has_server, NEVER);
 }
 
+static int64_t context_missing(const struct gate_view *v)
+{
+	return blocked_if(v->entry && v->entry->context_missing, NEVER);
+}
+
 static int64_t allocation_off(const struct gate_view *v)
 {
 	return blocked_if(v->allocation && v->allocation->off, NEVER);

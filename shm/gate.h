@@ -84,6 +84,7 @@ struct gate_entry {
 	bool number_denied;
 	bool did_denied; /* it asks to show what its client may not */
 	bool number_live;
+	bool context_missing; /* that its batch asks for: no server has it, or its client may not use it */
 	int64_t hours_begin_us; /* where the number is, if that counts; 0 = they hold; INT64_MAX = never */
 	struct gate_day day; /* of the client, into the number's region */
 	int64_t starts_us;   /* 0 = at once */

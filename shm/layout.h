@@ -384,6 +384,7 @@ struct shm_call {
 	/* of its server: fixed when it is planned */
 	char prefix[12];
 	char context[80];
+	char extension[48];
 	char endpoint[84];
 	char reason[48];
 	uint32_t attempts_left; /* ENDED, and not final: at most so many follow */

@@ -50,6 +50,8 @@ class Originate:
     action_id: str
     number: str
     verdict: str  # queued, no_channel, in_use, refused
+    context: str
+    extension: str
 
 
 @dataclass(frozen=True)

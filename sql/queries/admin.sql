@@ -19,7 +19,7 @@ select f.*, r.active_time_start::text, r.active_time_end::text,
          where k.client_id = f.id and k.revoked_at is null and coalesce(k.expires_at > now(), true)),
        coalesce(array_to_string(r.daily_caps, ' '), ''), r.retention_days, coalesce(array_to_string(r.retry, ' '), ''),
        r.attempts_per_number_per_day, r.asyncdatabaseurl is not null, r.syncdatabaseurl is not null,
-       r.version, r.record, r.amd, t.total
+       r.version, r.record, r.amd, coalesce(array_to_string(r.allowed_contexts, ' '), ''), t.total
   from (select count(*) as total from matching) t
   left join (picked p join client r on r.id = p.id join client_facts f on f.id = p.id) on true
  order by case when $7 then -f.id else f.id end;
@@ -51,7 +51,7 @@ with matching as (
 select s.id, s.server_code, s.host, s.port, s.status::text, s.allowed_active_calls, s.rate_limit, s.calls_per_second,
        s.ami_user, s.channel_template, s.extension, s.context, s.provided_prefix, s.allocated_dids,
        s.provided_endpoints, s.tls, s.tls_verify, s.tls_ca, s.tls_name, s.count_foreign_calls, s.default_directory,
-       s.recording_directory, s.created_at, s.updated_at, s.version, t.total
+       s.recording_directory, s.offered_contexts, s.created_at, s.updated_at, s.version, t.total
   from (select count(*) as total from matching) t
   left join (picked p join server s on s.id = p.id) on true
  order by case when $7 then -s.id else s.id end;

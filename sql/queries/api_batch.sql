@@ -88,6 +88,11 @@ from stdin (format binary);
 -- The numbers that a client may show, sorted by their bytes.
 select did from caller_id where client_id = $1::bigint and client_id = current_client() order by did collate "C";
 
+-- name: context_allowed
+-- role: ccs_api ccs_owner
+-- May the client's batches ask for context $2?
+select coalesce($2::text = any (allowed_contexts), false) from client where id = $1::bigint and id = current_client();
+
 -- name: load_begin
 -- role: ccs_api ccs_owner
 -- A file of entries is loaded in one transaction (registry/load.h), one at a time of a client, and $2 of all (0: any number). The

@@ -52,8 +52,9 @@ select id, coalesce(array_to_string(retry, ' '), ''), coalesce(attempts_per_numb
  order by id;
 
 -- name: directory_answering
--- What is done with the answered calls of clients where something is: is each recorded, is it found out who answers?
-select id, record, amd from client where record or amd;
+-- What is done with the answered calls of clients where something is: is each recorded, is it found out who answers,
+-- which contexts may their batches ask for?
+select id, record, amd, allowed_contexts from client where record or amd or allowed_contexts is not null;
 
 -- name: directory_users
 -- Each user as often as it has had sessions that ended while tokens of them may still be good, the latest first; seventeen
@@ -82,7 +83,7 @@ select 0, client_id, fingerprint, not_after, 'read dial admin', ''
 -- name: directory_servers
 select id, server_code, host, port, ami_user, ami_secret, ami_md5, channel_template, allowed_active_calls, rate_limit,
        calls_per_second, provided_prefix, context, extension, allocated_dids, provided_endpoints, status::text,
-       tls, tls_verify, tls_ca, tls_name, count_foreign_calls, is_sandbox, recording_directory
+       tls, tls_verify, tls_ca, tls_name, count_foreign_calls, is_sandbox, recording_directory, offered_contexts
   from server
  order by id;
 
@@ -124,7 +125,8 @@ select c.id, c.client_id, coalesce(c.queue_master_id, 0), coalesce(q.batch_id, 0
 select id, settings_version, appended_count > 0, settings ->> 'did', (settings ->> 'channels')::bigint,
        (settings ->> 'calls_per_second')::bigint, (settings ->> 'weight')::bigint, batch_starts_at(settings),
        batch_expires_at(settings, created_at), (settings ->> 'record')::boolean, (settings ->> 'amd')::boolean,
-       case when settings ? 'retry' then array_to_string(array(select jsonb_array_elements_text(settings -> 'retry')), ' ') end
+       case when settings ? 'retry' then array_to_string(array(select jsonb_array_elements_text(settings -> 'retry')), ' ') end,
+       settings ->> 'context', settings ->> 'extension'
   from queue_master
  where id = any ($1::bigint[]);
 

@@ -15,7 +15,7 @@ select e.client_id, q.id, q.batch_id, e.phone_number, e.number, coalesce(e.e164,
                                                           and (now() at time zone 'UTC')::date + 512), ''),
        coalesce((q.settings ->> 'channels')::bigint, 0), coalesce((q.settings ->> 'calls_per_second')::bigint, 0),
        batch_starts_at(q.settings), batch_expires_at(q.settings, q.created_at),
-       (select w.due_at from retry w where w.entry_id = e.entry_id)
+       (select w.due_at from retry w where w.entry_id = e.entry_id), context_missing(e.client_id, q.settings)
   from entry e
   join chunk k on k.id = e.entry_id / 1024
   join client c on c.id = e.client_id
@@ -40,7 +40,8 @@ select m.client_id, m.batch_id, m.created_at, m.dispatched_at is not null, m.pau
        coalesce((m.settings ->> 'channels')::bigint, 0), coalesce((m.settings ->> 'calls_per_second')::bigint, 0),
        batch_starts_at(m.settings), batch_expires_at(m.settings, m.created_at),
        coalesce((select entries from rollup_retry where queue_master_id = m.id), 0)::bigint,
-       (select min(due_at) from retry where client_id = m.client_id and queue_master_id = m.id)
+       (select min(due_at) from retry where client_id = m.client_id and queue_master_id = m.id),
+       context_missing(m.client_id, m.settings)
   from queue_master m
  where m.id = $2::bigint and ($1::bigint = 0 or m.client_id = $1);
 

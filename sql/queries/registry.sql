@@ -52,14 +52,14 @@ insert into client (accountcode, name, did, phone_number, allocated_channels, ra
                     requests_per_minute, weight, callbackurl, timezone, region, active_time_start, active_time_end,
                     auto_dispatch, is_active, status, asyncdatabaseurl, syncdatabaseurl, number_check, allowed_regions,
                     allowed_types, daily_caps, retention_days, calling_days, callee_zone, retry, attempts_per_number_per_day,
-                    record, amd)
+                    record, amd, allowed_contexts)
 values ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, nullif($7::bigint, 0), $8::bigint, $9::bigint,
         nullif($10::text, ''), $11::text, $12::text, $13::text::time, $14::text::time,
         coalesce($15::boolean, false), coalesce($16::boolean, true), coalesce($17::text::client_status, 'active'),
         nullif($18::bytea, ''), nullif($19::bytea, ''), nullif($20::text, ''), nullif($21::text[], '{}'),
         nullif($22::text[], '{}'), nullif($23::text[], '{}'), nullif($24::bigint, 0),
         nullif($25::text[], '{}'), coalesce($26::boolean, false), nullif($27::text[], '{}'), nullif($28::bigint, 0),
-        coalesce($29::boolean, false), coalesce($30::boolean, false))
+        coalesce($29::boolean, false), coalesce($30::boolean, false), nullif($31::text[], '{}'))
 returning id;
 
 -- name: client_update
@@ -95,6 +95,7 @@ update client
        attempts_per_number_per_day = nullif(coalesce($28::bigint, attempts_per_number_per_day), 0),
        record = coalesce($29::boolean, record),
        amd = coalesce($30::boolean, amd),
+       allowed_contexts = nullif(coalesce($31::text[], allowed_contexts), '{}'),
        updated_at = now()
  where accountcode = $1::text
 returning id;
@@ -238,13 +239,13 @@ select exists (select from pg_timezone_names where name = $1::text);
 insert into server (server_code, host, port, ami_user, ami_secret, channel_template, allowed_active_calls, rate_limit,
                     calls_per_second, default_directory, recording_directory, extension, status,
                     provided_prefix, context, allocated_dids, provided_endpoints, tls, tls_verify, tls_ca, tls_name,
-                    count_foreign_calls)
+                    count_foreign_calls, offered_contexts)
 values ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, nullif($9::bigint, 0),
         coalesce($10::text, '/var/spool/asterisk/monitor'), coalesce($11::text, '/var/spool/asterisk/recordings'),
         coalesce($12::text, 's'), coalesce($13::text::server_status, 'active'),
         coalesce($14::text[], '{}'), coalesce($15::text[], '{default}'), coalesce($16::text[], '{}'),
         coalesce($17::text[], '{}'), coalesce($18::boolean, false), coalesce($19::boolean, true),
-        nullif($20::text, ''), nullif($21::text, ''), coalesce($22::boolean, false))
+        nullif($20::text, ''), nullif($21::text, ''), coalesce($22::boolean, false), coalesce($23::text[], '{}'))
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';
 
 -- name: server_update
@@ -272,6 +273,7 @@ update server
        tls_ca = nullif(coalesce($20::text, tls_ca), ''),
        tls_name = nullif(coalesce($21::text, tls_name), ''),
        count_foreign_calls = coalesce($22::boolean, count_foreign_calls),
+       offered_contexts = coalesce($23::text[], offered_contexts),
        updated_at = now()
  where server_code = $1::text
 returning id, channel_template like '%{endpoint}%' and provided_endpoints = '{}';

@@ -33,7 +33,7 @@ _PAGE = {"page": "page", "size": "size"}
 _KEY = {"name": "text", "scopes": "scopes", "networks": "networks", "expires_in_days": "days"}
 SETTINGS = {"name": "text", "did": "text", "channels": "page", "calls_per_second": "page", "weight": "page",
             "start_at": "past", "deadline": "future", "ttl_seconds": "page", "record": "off", "amd": "off",
-            "retry": "rules"}
+            "retry": "rules", "context": "text", "extension": "text"}
 _ENTRY = {"phone_number": "number", "custom_data": "object"}
 
 # Some of their members, by which nothing is made: one of them is taken or missing.

@@ -66,6 +66,7 @@ ASKS = {
     "change_reload": ["$client"],
     "session_end": ["$session", "$client"],
     "caller_ids": ["$client"],
+    "context_allowed": ["$client", "survey"],
     "batch_outlook": ["$client"],
     "why_entry": ["$client", "$entry"],
     "why_batch": ["$client", "$queue"],

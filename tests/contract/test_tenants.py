@@ -32,8 +32,8 @@ def ask(stack, endpoint, world, *, place=None, name=None, value=None):
     query = {}
     if place:
         {"path": path, "query": query, "body": body}[place][name] = value
-    # What is added to a queue has no settings of its own, and "text" is nobody's number.
-    without = set(SETTINGS) if name == "queue_id" else {"did"}
+    # What is added to a queue has no settings of its own, and "text" is nobody's number, and no context that anybody may use.
+    without = set(SETTINGS) if name == "queue_id" else {"did", "context", "extension"}
     body = {name_: given for name_, given in body.items() if given is not None and name_ not in without}
     key = new_key(stack, world.client) if takes.spends else world.client.key
     return world.client.api.as_client(key).request(endpoint.method, endpoint.path(path), takes.file or (body if takes.body else None),

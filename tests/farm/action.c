@@ -177,8 +177,8 @@ static void originate(struct session *session, const struct request *request)
 		answer(session, request, "Success", "Originate successfully queued");
 		verdict = channel_dial(server, &asked);
 	}
-	record_line(&server->farm->record, server->name, "originate", "%s\t%s\t%s\t%s", asked.id,
-		asked.action_id, asked.number, verdict);
+	record_line(&server->farm->record, server->name, "originate", "%s\t%s\t%s\t%s\t%s\t%s",
+		asked.id, asked.action_id, asked.number, verdict, asked.context, asked.exten);
 }
 
 static void hangup(struct session *session, const struct request *request)

@@ -61,7 +61,9 @@ static bool read_timeout(struct str text, struct originate *asked)
 
 static bool is_extension(struct str context, struct str exten)
 {
-	return str_eq(context, STR(FARM_CONTEXT)) && str_eq(exten, STR("s"));
+	bool is_survey = str_eq(context, STR(FARM_SURVEY));
+	return (is_survey || str_eq(context, STR(FARM_CONTEXT))) &&
+	       (str_eq(exten, STR("s")) || (is_survey && str_eq(exten, STR("100"))));
 }
 
 /* What Asterisk does not look at, it does not refuse either: see there. */

@@ -9,6 +9,7 @@
 #define FARM_USER     "ccs"
 #define FARM_ENDPOINT "farend"
 #define FARM_CONTEXT  "ccs-answered"
+#define FARM_SURVEY   "ccs-survey" /* has extension 100, too */
 
 enum { SERVER_NAME_BYTES = 32, SERVER_SECRET_BYTES = 64 };
 

@@ -9,7 +9,7 @@ INSERT = "/queues/insertdataincallqueue/"
 GIVEN = {"name": "Spring campaign", "channels": 3, "calls_per_second": 2, "weight": 5, "record": True, "amd": False,
          "retry": ["busy:3:600:linear", "no_answer:1:60"]}
 NONE = {"name": None, "did": None, "channels": None, "calls_per_second": None, "weight": None, "start_at": None, "deadline": None,
-        "ttl_seconds": None, "record": None, "amd": None, "retry": None}
+        "ttl_seconds": None, "record": None, "amd": None, "retry": None, "context": None, "extension": None}
 
 
 @pytest.fixture(scope="module")

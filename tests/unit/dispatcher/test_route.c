@@ -53,10 +53,50 @@ static void prefixes_endpoints_and_contexts_are_used_in_all_combinations(void **
 	texts_free(&s->contexts);
 }
 
+static void free_texts(struct server *s, struct client *c)
+{
+	texts_free(&s->contexts);
+	texts_free(&s->offered);
+	texts_free(&c->contexts);
+}
+
+/* The server's own text, of those used in turn or of those only for who asks, and its extension where none is asked for. */
+static void a_context_that_is_asked_for_is_an_element_of_the_servers_lists(void **state)
+{
+	struct rig *w = *state;
+	struct server *s = &w->servers[0];
+	struct client *c = &w->clients[0];
+	struct terms none = {.weight = 1}, asks = {.context = "survey", .extension = "100"};
+	struct shm_call call = {.queue_master_id = 0};
+
+	assert_true(str_copy(s->extension, sizeof(s->extension), STR("s")));
+	s->contexts = texts_of(2, "x", "y");
+	s->offered = texts_of(1, "survey");
+	assert_true(route_offers(s, &none) && route_offers(s, &asks));
+	route_pick(s, &asks, &call);
+	assert_string_equal(call.context, "survey");
+	assert_string_equal(call.extension, "100");
+	*asks.extension = '\0';
+	route_pick(s, &asks, &call);
+	assert_string_equal(call.extension, "s");
+	for (int i = 0; i < 4; i++) { /* nobody is sent there who does not ask */
+		route_pick(s, &none, &call);
+		assert_true(*call.context == 'x' || *call.context == 'y');
+	}
+
+	assert_false(route_known(c, &asks)); /* the client may not */
+	c->contexts = texts_of(2, "survey", "elsewhere");
+	assert_true(route_known(c, &asks) && route_known(c, &none));
+	assert_true(str_copy(asks.context, sizeof(asks.context), STR("elsewhere")));
+	assert_false(route_offers(s, &asks) || route_known(c, &asks));
+	free_texts(s, c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(prefixes_endpoints_and_contexts_are_used_in_all_combinations),
+		WORLD_TEST(a_context_that_is_asked_for_is_an_element_of_the_servers_lists),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

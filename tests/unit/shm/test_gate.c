@@ -149,6 +149,11 @@ static void close_no_server(struct situation *s)
 	s->client.has_server = false;
 }
 
+static void close_context_missing(struct situation *s)
+{
+	s->entry.context_missing = true;
+}
+
 static void close_allocation_off(struct situation *s)
 {
 	s->allocation.off = true;
@@ -218,6 +223,7 @@ static const struct {
 	[GATE_batch_channels] = {close_batch_channels, SOMETHING},
 	[GATE_batch_cps] = {close_batch_cps, NOW + 7},
 	[GATE_no_server] = {close_no_server, SOMETHING},
+	[GATE_context_missing] = {close_context_missing, SOMETHING},
 	[GATE_allocation_off] = {close_allocation_off, SOMETHING},
 	[GATE_allocation_channels] = {close_allocation_channels, SOMETHING},
 	[GATE_allocation_rate] = {close_allocation_rate, NOW + 100},

@@ -223,6 +223,7 @@ static void rig_free(struct rig *rig)
 	heap_free(&rig->d.ready);
 	heap_free(&rig->d.timers);
 	heap_free(&rig->d.server_timers);
+	heap_free(&rig->d.put_offs);
 	segment_remove(&rig->seg);
 	segment_close(&rig->seg);
 	free(rig->d.slots);

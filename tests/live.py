@@ -282,6 +282,8 @@ class Live:
 
     def start(self, part):
         self.stack.start(part.removesuffix("-holder"))
+        if part == "relay":  # nobody's health tells of it
+            self.stack.ccs.wait_relay()
 
     def revive(self) -> list[str]:
         """Starts what a test has left down, so that the next one does not pay for it; the names of these parts."""

